@@ -1,0 +1,124 @@
+/* journal.h - the durable, ordered log of blocks: the only buffer there is. What is acknowledged is in it.
+ *
+ * Any thread may append, read and wait; one process writes a journal at a time (a lock file sees to it), any number inspect it.
+ *
+ * A position is the global byte offset of a block's frame; positions only grow and are never used twice. A position not at
+ * a frame's start is an error, except 0: "the oldest there is". */
+#pragma once
+#include "base/base.h"
+#include "model/block.h"
+
+struct journal;
+
+struct journal_options {
+    const char *folder;
+    uint64_t segment_size; /* bytes of a segment file, 16 MiB to 1 GiB; default 64 MiB */
+    uint64_t size_max;     /* bytes all segments may take: the quota; at least 4 segments */
+    uint64_t
+        keep_size_max; /* delivered segments beyond this are recycled (0: keep up to the quota) */
+    int64_t
+        keep_age_ticks; /* delivered segments older than this are recycled (0: no limit by age) */
+    int zstd_level;     /* 0: bodies are stored as they are */
+    bool sync; /* fdatasync before a block counts as durable; false only for measurements */
+    int64_t (*now)(void *clock);
+    void *clock; /* ticks */
+    /* Faults for tests; NULL in production. Each returns an errno to fail with, or 0. */
+    int (*fault)(void *app, const char *what /* "write", "sync", "create" */);
+    void *fault_app;
+};
+
+/* What opening found; for the log and /healthz. */
+struct journal_recovery {
+    uint64_t segment_count, torn_bytes, torn_blocks, quarantined_count, quarantined_bytes;
+    char text[400]; /* for a person; "" if the journal was closed properly */
+};
+
+/* Opens or makes the journal. Costs by the number of segments: sealed ones are read by their sidecar, the last by its frame heads (its payloads
+ * are verified). A torn tail (never acknowledged) is cut; unreadable pieces are copied to folder/quarantine with a reason and passed over; nothing is deleted.
+ * ST_INVALID: a newer format, or another process has it (err names the lock's owner). */
+MUST_CHECK enum status journal_open(const struct journal_options *o, struct journal **journal,
+                                    struct journal_recovery *found, struct err *err);
+/* Seals and closes; waits for appends under way. */
+void journal_close(struct journal *j);
+
+/* Appends one block and waits until it is durable (group commit: appends of several threads share a sync). 'position': where it is.
+ * ST_FULL: the quota is reached because an export lags (err says which floor holds it), or the disk is full; nothing was written, try later.
+ * ST_IO: the disk failed; the journal takes no more blocks until reopened (journal_health says so). It is unknown whether the block is there. */
+MUST_CHECK enum status journal_append(struct journal *j, struct span index, struct span body,
+                                      uint64_t *position, struct err *err);
+
+/* A private run of blocks that appears in the journal as a whole or not at all: for requests larger than one block.
+ * Written to a file of its own beside the segments (counted against the quota), which becomes a segment by one rename. One thread. */
+struct journal_run;
+MUST_CHECK enum status journal_run_begin(struct journal *j, struct journal_run **run,
+                                         struct err *err);
+MUST_CHECK enum status journal_run_append(struct journal_run *run, struct span index,
+                                          struct span body, struct err *err);
+/* On ST_OK the blocks are durable, in order, 'first' to before 'end'. The run is gone either way. */
+MUST_CHECK enum status journal_run_commit(struct journal_run *run, uint64_t *first, uint64_t *end,
+                                          struct err *err);
+void journal_run_abort(struct journal_run *run);
+
+/* Durable blocks have positions in [first, end). */
+struct journal_extent {
+    uint64_t first, end;
+};
+struct journal_extent journal_extent(struct journal *j);
+/* Waits until something at or after 'position' is durable, the timeout ends or journal_wake is called. True: there is something. */
+bool journal_wait(struct journal *j, uint64_t position, int timeout_ms);
+void journal_wake(struct journal *j); /* all waiters return: shutdown, changed settings */
+
+/* Memory to read one block into; any thread, one at a time. */
+struct journal_buffer;
+MUST_CHECK enum status journal_buffer_make(struct journal_buffer **buffer, struct err *err);
+void journal_buffer_free(struct journal_buffer *buffer);
+
+struct journal_gap { /* bytes that could not be read and were passed over */
+    uint64_t from, to;
+    char reason[160];
+};
+/* Reads the block at 'position' (0 or before the first: the oldest), verifies its CRC, lends it in *block until the buffer is used again.
+ * *at: where the block really is; *next: the position after it. *gap: {0} or what was passed over to get there: lost to this reader, to be counted and shown.
+ * ST_END: nothing there yet, *next = *at = the position to come back with. ST_IO: the disk failed. ST_INVALID: no frame starts at this position. */
+MUST_CHECK enum status journal_read(struct journal *j, uint64_t position,
+                                    struct journal_buffer *buffer, struct block *block,
+                                    uint64_t *at, uint64_t *next, struct journal_gap *gap,
+                                    struct err *err);
+/* The position of the first block admitted at or after 'ticks' (the end, if none). */
+MUST_CHECK enum status journal_find_time(struct journal *j, int64_t ticks, uint64_t *position,
+                                         struct err *err);
+/* Records between two positions (from segment summaries and frame heads; exact). */
+MUST_CHECK enum status journal_count_rows(struct journal *j, uint64_t from, uint64_t to,
+                                          uint64_t *rows, int64_t *oldest_admitted,
+                                          struct err *err);
+
+/* What must be kept: a floor per reader. Segments wholly below every floor may be recycled. A floor that 'yields' does not hold
+ * segments when the quota is reached: its owner finds a gap (reason "journal quota") and counts the loss. Names are copied, at most 100 bytes. */
+void journal_floor_set(struct journal *j, const char *name, uint64_t position, bool yields);
+void journal_floor_remove(struct journal *j, const char *name);
+/* Applies keep_size_max and keep_age; called now and then by the owner. Returns segments recycled. */
+unsigned journal_retain(struct journal *j);
+
+/* Client batch ids (block_head.request_id) seen within the window, kept over restarts: the position and row count of the first block that has it. */
+MUST_CHECK bool journal_find_request(struct journal *j, const uint8_t id[16], uint64_t *position,
+                                     uint64_t *rows);
+
+struct journal_stats {
+    struct journal_extent extent;
+    uint64_t segment_count, size_bytes, quota_bytes, block_count, row_count, body_bytes, sync_count,
+        recycled_count, quarantined_count, quarantined_bytes, fulls_count;
+    int64_t oldest_admitted, newest_admitted;
+    bool is_failed; /* a write or sync failed: appends are refused until reopened */
+    char failure[200];
+};
+void journal_stats_get(struct journal *j, struct journal_stats *stats);
+
+/* Read-only inspection, whether or not a daemon runs. */
+struct journal_check {
+    uint64_t segments, blocks, rows, bytes, bad_blocks, bad_bytes, torn_bytes;
+};
+typedef void (*journal_visit_fn)(void *app, uint64_t position, const struct block *block,
+                                 const struct journal_gap *gap /* NULL or instead of a block */);
+MUST_CHECK enum status journal_inspect(const char *folder, uint64_t from, uint64_t to, bool verify,
+                                       journal_visit_fn visit, void *app,
+                                       struct journal_check *result, struct err *err);

@@ -1,0 +1,21 @@
+/* arm_id.h - Azure Resource Manager ids as text: split, check, compare; pure. Ids compare without regard to case. */
+#pragma once
+#include "base/base.h"
+
+struct arm_id {                               /* spans into the text that was parsed */
+    struct span subscription, resource_group; /* empty if absent */
+    struct span provider;                     /* "Microsoft.EventHub" */
+    struct span type; /* "namespaces"; for nested ones the whole "a/x/b" type path is in 'types' */
+    struct span name; /* name of the first resource */
+    struct span child_type, child_name; /* e.g. eventhubs / xdr; empty if none */
+};
+
+/* /subscriptions/{guid}/resourceGroups/{name}/providers/{provider}/{type}/{name}[/{type}/{name}]; a trailing slash is fine.
+ * On ST_INVALID err says which part is wrong and how it should look. */
+MUST_CHECK enum status arm_id_parse(struct span text, struct arm_id *id, struct err *err);
+bool arm_id_equal(struct span a, struct span b);
+
+/* 8-4-4-4-12 hex digits. */
+bool guid_is(struct span text);
+/* Lower-cases a GUID into out (36 bytes and a NUL). False: not a GUID. */
+MUST_CHECK bool guid_copy(struct span text, char out[37]);

@@ -1,0 +1,136 @@
+/* block.h - the unit that admission writes, the journal keeps and exports read: some rows as the bytes
+ * they came in, and beside them all that the scan found, so that nobody ever scans them again. Pure.
+ *
+ * A block is two pieces of memory:
+ *   index  struct block_head, then streams, strings and rows as laid out below (little endian, native alignment)
+ *   body   the bytes as received (white space, commas and envelopes between and around the rows included); rows point into it
+ *
+ * Row n of the block at journal position p has the identity (p, n): stable for ever, over retries and restarts. */
+#pragma once
+#include "base/base.h"
+
+enum {
+    BLOCK_VERSION = 1,
+    BLOCK_BODY_MAX = 8 << 20, /* bytes of body */
+    BLOCK_ROWS_MAX = 65535,
+    BLOCK_STREAMS_MAX = 1024,
+    BLOCK_STRINGS_MAX = 65000,
+    BLOCK_INDEX_MAX = 12 << 20,
+};
+
+enum block_kind {
+    BLOCK_ROWS = 1, /* rows to be exported */
+    BLOCK_CONTROL =
+        2 /* written by the daemon for itself (the device registry's changes, say); exports pass over it */
+};
+
+/* One (tenant, table) pair that occurs in the block. */
+struct block_stream {
+    char tenant[40];    /* lower-case GUID, NUL-terminated */
+    char category[104]; /* "AdvancedHunting-DeviceInfo", NUL-terminated */
+    char table[72];     /* "DeviceInfo", NUL-terminated */
+    uint32_t row_count; /* rows of this stream in this block */
+    uint32_t reserved;
+};
+
+enum row_flag {
+    ROW_ENVELOPE = 1, /* came in an envelope: at/size span it; else the record is the row itself */
+    ROW_WIRE_ENVELOPE =
+        2, /* and that envelope has the seven keys of the wire profile, in order, compact, for this stream: it may leave byte for byte */
+    ROW_EMPTY = 4, /* properties is {} (white space aside) */
+};
+
+enum {
+    ROW_GROUP_AS_IS =
+        0xffff, /* properties already holds the MachineGroup it should leave with, or the table has none */
+    ROW_GROUP_NULL = 0xfffe
+}; /* no device: leaves with null where a MachineGroup belongs */
+
+/* One row; offsets count from the body's first byte unless said otherwise. 48 bytes. */
+struct block_row {
+    uint32_t at, size;                       /* the record as received, '{' to '}' */
+    uint32_t properties_at, properties_size; /* the row object, '{' to '}' */
+    uint32_t
+        group_value_at; /* value of a MachineGroup key that is there (with quotes, or null); 0: there is none */
+    uint16_t group_value_size;
+    uint16_t group;       /* MachineGroup found at admission: index of a string, or ROW_GROUP_* */
+    uint16_t stream;      /* index of its block_stream */
+    uint16_t flags;       /* enum row_flag */
+    uint32_t received_at; /* text inside the quotes of the envelope's _TimeReceivedBySvc; 0: none */
+    uint8_t time_size,
+        received_size; /* envelope's time text is at time_at; 0: none, made from 'time' */
+    uint16_t reserved;
+    uint32_t time_at;
+    int64_t time; /* ticks: envelope time; decides the blob's hour */
+};
+
+struct block_head {
+    uint32_t version; /* BLOCK_VERSION */
+    uint32_t kind;    /* enum block_kind */
+    uint32_t index_size, body_size;
+    uint32_t row_count, stream_count, string_count, strings_size;
+    int64_t received; /* ticks: the request's first byte */
+    int64_t
+        admitted; /* ticks: the block was sealed; rows get time = admitted + their number, so neighbours differ */
+    uint8_t request_id[16]; /* hash of (tenant, client's batch id); zero if none was given */
+    uint32_t part,
+        parts_end; /* part n of a request of several blocks; parts_end: 1 on its last (or only) block */
+    uint32_t reserved[4];
+};
+
+/* A block opened for reading; lends from the two pieces. */
+struct block {
+    const struct block_head *head;
+    const struct block_stream *streams;
+    const struct block_row *rows;
+    const uint32_t *string_at; /* string_count + 1 offsets into strings */
+    const char *strings;
+    struct span body;
+};
+
+/* Layout of the index, each part 8-byte aligned: head, streams[stream_count], rows[row_count], uint32 string_at[string_count + 1], strings. */
+size_t block_index_size(uint32_t stream_count, uint32_t row_count, uint32_t string_count,
+                        uint32_t strings_size);
+
+/* Opens and checks every offset, so that nothing read through the block can lie outside it.
+ * 'index' must be 8-byte aligned. ST_INVALID says what is wrong: the bytes are not a block of this version. */
+MUST_CHECK enum status block_open(struct block *b, struct span index, struct span body,
+                                  struct err *err);
+
+static inline struct span
+block_string(const struct block *b, uint32_t index)
+{
+    return (struct span){b->strings + b->string_at[index],
+                         b->string_at[index + 1] - b->string_at[index]};
+}
+
+/* Builds a block's index in memory that the caller gives; the body is the caller's. One thread. */
+struct block_builder {
+    struct block_head head;
+    struct block_stream *streams;
+    uint32_t stream_room;
+    struct block_row *rows;
+    uint32_t row_room;
+    uint32_t *string_at;
+    uint32_t string_room;
+    char *strings;
+    uint32_t strings_room;
+    uint32_t stream_last; /* private: where the last lookup hit */
+};
+/* All arrays live in 'a', sized for 'row_room' rows. ST_FULL: no room in the arena. */
+MUST_CHECK enum status block_builder_init(struct block_builder *b, struct arena *a,
+                                          uint32_t row_room, struct err *err);
+void block_builder_reset(struct block_builder *b);
+/* Index of the stream, added if new. ST_FULL: seal the block first. */
+MUST_CHECK enum status block_stream_index(struct block_builder *b, struct span tenant,
+                                          struct span category, struct span table, uint16_t *index);
+/* Index of the string, added if new (searches the strings that are there: few, group names). ST_FULL: seal first. */
+MUST_CHECK enum status block_string_index(struct block_builder *b, struct span text,
+                                          uint16_t *index);
+/* The next row, zeroed, to fill in; NULL: full, seal first. Its stream's row_count is counted by block_seal. */
+struct block_row *block_row_add(struct block_builder *b);
+/* Lays the index out in 'out' (8-byte aligned, block_index_size bytes or more) and fills in the head's sizes and counts, the streams' row
+ * counts, and the time of rows that have none (admitted + row number). */
+MUST_CHECK enum status block_seal(struct block_builder *b, uint32_t body_size, int64_t received,
+                                  int64_t admitted, char *out, size_t out_size, struct span *index,
+                                  struct err *err);

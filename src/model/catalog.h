@@ -1,0 +1,83 @@
+/* catalog.h - the schema catalog: every known table, its columns and how it streams. Built into the program
+ * from data/schema; configuration may add tables and columns. Immutable once made; any thread. Pure. */
+#pragma once
+#include "base/base.h"
+
+enum { CATALOG_TABLE_NAME_MAX = 64, CATALOG_CATEGORY_MAX = 96 };
+
+enum column_type {
+    COLUMN_STRING,
+    COLUMN_DATETIME,
+    COLUMN_INT,
+    COLUMN_LONG,
+    COLUMN_REAL,
+    COLUMN_BOOL,
+    COLUMN_DYNAMIC,
+    COLUMN_GUID,
+    COLUMN_TIMESPAN,
+    COLUMN_DECIMAL
+};
+enum stream_status { STREAM_NO, STREAM_PLANNED, STREAM_CATEGORY, STREAM_CAPTURED, STREAM_GA };
+/* schema/README.md, key machineGroup */
+enum machine_group { GROUP_NONE, GROUP_DECORATED, GROUP_COLUMN, GROUP_WORKSPACE };
+
+struct catalog_column {
+    const char *name;
+    enum column_type type;
+    const char *
+        origin; /* NULL: the table's reference page; else "stream", "validator", "result-set", "configuration" */
+};
+
+struct catalog_table {
+    const char *name; /* exact case */
+    const char *family, *product;
+    const char *
+        category; /* envelope category, e.g. "AdvancedHunting-DeviceInfo"; NULL if it does not stream */
+    enum stream_status stream;
+    enum machine_group machine_group;
+    bool is_streamable, is_device_scoped, is_preview;
+    const char *time_column; /* NULL: none */
+    const struct catalog_column *columns;
+    size_t column_count;
+    const char *workspace_time_column;
+    const struct catalog_column *workspace_columns;
+    size_t workspace_column_count;
+};
+
+struct catalog {
+    const struct catalog_table *tables;
+    size_t table_count; /* sorted by name, case-sensitive byte order */
+    const char *const *categories;
+    size_t
+        category_count; /* the settings object's list, in its order; added tables' categories behind */
+};
+
+extern const struct catalog catalog_builtin;
+
+/* By exact name; NULL if unknown. */
+const struct catalog_table *catalog_find(const struct catalog *c, struct span table);
+/* By name ignoring case, and by nearest spelling for error texts ("did you mean DeviceInfo?"); NULL if nothing is near. */
+const struct catalog_table *catalog_find_near(const struct catalog *c, struct span table);
+/* By envelope category, exact; NULL if no table has it. */
+const struct catalog_table *catalog_find_category(const struct catalog *c, struct span category);
+bool catalog_has_category(const struct catalog *c, struct span category);
+/* The table name that an envelope category stands for: the catalog's, else what follows "AdvancedHunting-", else the category itself. */
+struct span catalog_category_table(const struct catalog *c, struct span category);
+const char *column_type_name(enum column_type t); /* "datetime" */
+bool column_type_read(
+    struct span name,
+    enum column_type *t); /* Kusto's names and documented aliases (boolean, integer, double ...) */
+const char *stream_status_name(enum stream_status s); /* "ga" */
+/* A safe name for a table or category: letters, digits, '_' and '-' only, not empty, within the limit. What becomes a file, container or topic name must pass. */
+bool catalog_name_is_safe(struct span name, size_t size_max);
+/* "insights-logs-" + the category lower-cased: container and per-category hub name (streaming-api.md section 3). False: it does not fit in 63 bytes. */
+MUST_CHECK bool catalog_container(struct span category, char out[64]);
+
+/* One table, or more columns for one that is there, added by configuration. */
+struct catalog_addition {
+    struct catalog_table table;
+};
+/* A catalog with additions merged in; everything lives in 'a' or is borrowed from the inputs, which must outlive it. */
+MUST_CHECK enum status catalog_extend(const struct catalog *base,
+                                      const struct catalog_addition *additions, size_t count,
+                                      struct arena *a, struct catalog *out, struct err *err);

@@ -1,0 +1,82 @@
+/* http_server.h - HTTP/1.1 and TLS in front of handlers; hides libmicrohttpd. Knows no product.
+ *
+ * A connection has a thread, so a handler may block (for a journal commit, for memory, in a long poll);
+ * while it blocks its socket is not read: that is the back-pressure. Handlers of different connections run
+ * at the same time. */
+#pragma once
+#include "base/base.h"
+
+struct http_request {   /* lends: all valid until the request's 'gone' */
+    const char *method; /* "GET" */
+    const char *path;   /* the raw path as sent: no decoding, '..' kept, no query */
+    const char *query;  /* the raw query, without '?'; "" if none */
+    const char *peer;   /* "127.0.0.1" */
+    void *connection;   /* private */
+};
+
+/* Header by name, any case; NULL if absent. */
+const char *http_header(const struct http_request *r, const char *name);
+/* Query parameter by its decoded name, value decoded; NULL if absent. */
+const char *http_query(const struct http_request *r, const char *name);
+
+/* Percent-decodes one path segment into 'out' (NUL-terminated). ST_INVALID: bad escape, a decoded NUL or '/', or too long. */
+MUST_CHECK enum status http_decode_segment(struct span segment, char *out, size_t out_size,
+                                           struct err *err);
+
+struct http_reply {           /* zeroed before every request */
+    unsigned status;          /* 0: not answered yet */
+    const char *content_type; /* NULL: application/json */
+    char *body;               /* malloc'd; the server takes it and frees it. NULL: empty */
+    size_t body_size;
+    unsigned retry_after_s; /* 0: no header */
+    struct {
+        char name[40];
+        char value[200];
+    } headers[6]; /* further ones; the first empty name ends them */
+};
+
+/* Formats a body. For JSON errors use http_reply_error. */
+PRINTF_LIKE(3, 4)
+void http_reply_text(struct http_reply *reply, unsigned status, const char *format, ...);
+/* {"error":{"code":"...","message":"..."}}, escaped; the shape all Azure clients read. Sets Retry-After: 1 on 429 and 503 if retry_after_s is 0. */
+PRINTF_LIKE(4, 5)
+void http_reply_error(struct http_reply *reply, unsigned status, const char *code,
+                      const char *format, ...);
+
+struct http_handler {
+    void *app; /* first argument of begin */
+    /* The head has been read. May set reply->status to answer at once (the body, if any, is then not read and the connection closed after the answer).
+     * May store its own state for the request in *state. */
+    void (*begin)(void *app, const struct http_request *r, void **state, struct http_reply *reply);
+    /* The next bytes of the body, as sent; borrowed for the call. May answer at once as above. NULL: bodies are refused with 400. */
+    void (*data)(void *app, const struct http_request *r, void *state, struct span bytes,
+                 struct http_reply *reply);
+    /* The body is complete: must answer. */
+    void (*end)(void *app, const struct http_request *r, void *state, struct http_reply *reply);
+    /* Always called once after begin, answered or not (the peer may be gone): release 'state'. NULL if nothing to do. */
+    void (*gone)(void *app, void *state);
+};
+
+struct http_server_options {
+    const char *address;                   /* "127.0.0.1", "::1", "0.0.0.0" */
+    uint16_t port;                         /* 0: a free one, see http_server_port */
+    const char *certificate_pem, *key_pem; /* PEM text, both or neither; borrowed for the call */
+    unsigned connections_max;              /* further ones wait in the listen queue or are closed */
+    unsigned idle_s_max;  /* a connection that moves no byte for so long is closed */
+    size_t head_size_max; /* request line and headers; 431 beyond */
+    size_t read_size;     /* bytes that 'data' gets at once, about */
+};
+
+struct http_server;
+/* Chooses the handler for a request; called before begin. NULL: 404. */
+typedef const struct http_handler *(*http_route_fn)(void *app, const struct http_request *r);
+
+MUST_CHECK enum status http_server_start(const struct http_server_options *o, http_route_fn route,
+                                         void *app, struct http_server **server, struct err *err);
+uint16_t http_server_port(const struct http_server *server);
+/* Stops listening, lets requests that are being handled end (at most 'grace_ms'), then closes all. */
+void http_server_stop(struct http_server *server, unsigned grace_ms);
+
+/* Makes a self-signed certificate (EC P-256, SAN localhost, 127.0.0.1, ::1 and 'host_name', valid 825 days) and its key, both PEM, malloc'd. */
+MUST_CHECK enum status http_make_certificate(const char *host_name, char **certificate_pem,
+                                             char **key_pem, struct err *err);
