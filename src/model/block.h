@@ -34,17 +34,26 @@ struct block_stream {
 };
 
 enum row_flag {
-    ROW_ENVELOPE = 1, /* came in an envelope: at/size span it; else the record is the row itself */
-    ROW_WIRE_ENVELOPE =
-        2, /* and that envelope has the seven keys of the wire profile, in order, compact, for this stream: it may leave byte for byte */
-    ROW_EMPTY = 4, /* properties is {} (white space aside) */
+    /* came in an envelope: at/size span it; else the record is the row itself */
+    ROW_ENVELOPE = 1,
+    /* and that envelope has the seven keys of the wire profile, in order, compact, for this stream:
+     * it may leave byte for byte */
+    ROW_WIRE_ENVELOPE = 2,
+    /* properties is {} (white space aside) */
+    ROW_EMPTY = 4,
+    /* the catalog says that rows of this table leave with a MachineGroup */
+    ROW_DECORATE = 8,
+    /* the record holds a CR or LF between its tokens: it is compacted on its way out */
+    ROW_LINE_BREAK = 16,
 };
 
+/* Values of block_row.group that are no string's index. */
 enum {
-    ROW_GROUP_AS_IS =
-        0xffff, /* properties already holds the MachineGroup it should leave with, or the table has none */
-    ROW_GROUP_NULL = 0xfffe
-}; /* no device: leaves with null where a MachineGroup belongs */
+    /* properties already holds the MachineGroup it should leave with, or the table has none */
+    ROW_GROUP_AS_IS = 0xffff,
+    /* no device: leaves with null where a MachineGroup belongs */
+    ROW_GROUP_NULL = 0xfffe,
+};
 
 /* One row; offsets count from the body's first byte unless said otherwise. 48 bytes. */
 struct block_row {
