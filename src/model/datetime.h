@@ -5,7 +5,8 @@
 
 enum { DATETIME_TEXT_SIZE = 28 }; /* "2026-09-14T08:07:45.2820995Z" */
 
-/* Writes exactly DATETIME_TEXT_SIZE bytes, 7 fraction digits, no NUL (streaming-api.md section 2.1). */
+/* Writes exactly DATETIME_TEXT_SIZE bytes, 7 fraction digits, no NUL (streaming-api.md section 2.1). Ticks outside
+ * years 1 to 9999 are written as the nearest moment inside. */
 void datetime_write(char out[DATETIME_TEXT_SIZE], int64_t ticks);
 
 /* Reads YYYY-MM-DDThh:mm:ss[.f{1,9}][Z|±hh:mm] (a blank for T is fine; no zone means UTC; digits beyond 7 are cut).
