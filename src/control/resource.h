@@ -1,0 +1,35 @@
+/* resource.h - an ARM resource id to a destination: sink kind and settings. Any thread. Pure.
+ *
+ * In order: the configuration's 'resources'; the local names; Azure's public names.
+ *   .../subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/local/providers/
+ *       Microsoft.Storage/storageAccounts/X     kind folder, path DATA/storage/X
+ *       Microsoft.EventHub/namespaces/X         kind hub (the journal, read by long poll and "penstock tail")
+ *   any other Microsoft.Storage/storageAccounts/X     kind blob,  endpoint https://X.blob.core.windows.net
+ *   any other Microsoft.EventHub/namespaces/N         kind kafka, brokers N.servicebus.windows.net:9093
+ * The last two have no credential unless the setting brings a connection string: they are for 'resources' to give. */
+#pragma once
+#include "control/config.h"
+
+enum resource_type { RESOURCE_HUBS, RESOURCE_STORAGE, RESOURCE_WORKSPACE };
+
+struct resource {
+    const char *kind;
+    struct plan_setting settings[24]; /* lend from the configuration and from 'text' */
+    size_t setting_count;
+    bool is_configured; /* named in 'resources' */
+    bool is_azure;      /* by Azure's public names: hubs are limited to 10 per namespace */
+    bool many_hubs;
+    char text[4096]; /* what the settings made here lie in */
+};
+
+/* Checks that 'id' is an ARM id of the type (a hub's id where its namespace's is wanted is said so), and its name by Azure's rules. */
+MUST_CHECK enum status resource_check_id(enum resource_type type, struct span id, struct err *err);
+/* 'r' must not be copied afterwards: its settings point into it. ST_INVALID: no such type, or the tenant may not use it. */
+MUST_CHECK enum status resource_resolve(const struct config *config, const char *tenant,
+                                        enum resource_type type, struct span id, struct resource *r,
+                                        struct err *err);
+/* Adds a connection string ("Endpoint=sb://...", "DefaultEndpointsProtocol=...") that a setting brought: its host must be the resource's own (a
+ * setting may not make the daemon talk to hosts of its choice). Borrowed as long as 'r'. */
+MUST_CHECK enum status resource_connect(struct resource *r, const struct control_kinds *kinds,
+                                        struct span id, const char *connection_string,
+                                        struct err *err);
