@@ -37,7 +37,12 @@ struct parcel {
     /* out */
     enum sent sent;
     int64_t retry_after_ms; /* what the destination asked for; -1: nothing */
-    struct err err;         /* reason, when not done */
+    /* Positioned, with SENT_RETRY: nothing of the parcel is there and the object takes no more: locate with 'full' gives the next name. */
+    bool is_full;
+    /* Positioned, with SENT_RETRY: the object is neither as long as 'offset' says nor as with the parcel: someone else wrote, cut or removed it.
+     * Once the caller's ledger shows that none of the parcel is there, it may go on in the next object (locate with 'full'). */
+    bool is_foreign;
+    struct err err; /* reason, when not done */
 };
 
 struct
