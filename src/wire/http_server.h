@@ -7,7 +7,7 @@
 #include "base/base.h"
 
 struct http_request {   /* lends: all valid until the request's 'gone' */
-    const char *method; /* "GET" */
+    const char *method; /* "GET"; a HEAD comes as GET, its answer leaves without the body */
     const char *path;   /* the raw path as sent: no decoding, '..' kept, no query */
     const char *query;  /* the raw query, without '?'; "" if none */
     const char *peer;   /* "127.0.0.1" */
@@ -48,13 +48,24 @@ struct http_handler {
     /* The head has been read. May set reply->status to answer at once (the body, if any, is then not read and the connection closed after the answer).
      * May store its own state for the request in *state. */
     void (*begin)(void *app, const struct http_request *r, void **state, struct http_reply *reply);
-    /* The next bytes of the body, as sent; borrowed for the call. May answer at once as above. NULL: bodies are refused with 400. */
+    /* The next bytes of the body, as sent; borrowed for the call. May set reply->status: it is not called again, the rest of
+     * the body is read and dropped, and the answer leaves at its end (beyond HTTP_DROP_SIZE_MAX the connection is reset).
+     * NULL: bodies are refused with 400. */
     void (*data)(void *app, const struct http_request *r, void *state, struct span bytes,
                  struct http_reply *reply);
     /* The body is complete: must answer. */
     void (*end)(void *app, const struct http_request *r, void *state, struct http_reply *reply);
     /* Always called once after begin, answered or not (the peer may be gone): release 'state'. NULL if nothing to do. */
     void (*gone)(void *app, void *state);
+};
+
+enum { /* what a 0 in the options stands for */
+       HTTP_CONNECTIONS_MAX = 256,
+       HTTP_IDLE_S_MAX = 60,
+       HTTP_HEAD_SIZE_MAX = 32 << 10,
+       HTTP_READ_SIZE = 256 << 10,
+       /* no option */
+       HTTP_DROP_SIZE_MAX = 64 << 20, /* bytes of body read for nothing after an answer is known */
 };
 
 struct http_server_options {
