@@ -1,0 +1,77 @@
+#include "wire/digest.h"
+#include <errno.h>
+#include <openssl/evp.h>
+#include <unistd.h>
+
+static bool
+digest_once(const EVP_MD *kind, struct span bytes, unsigned char *out, size_t size)
+{
+    if (EVP_Digest(bytes.n == 0 ? "" : bytes.p, bytes.n, out, NULL, kind, NULL) == 1)
+        return true;
+    memset(out, 0, size);
+    return false;
+}
+
+bool
+digest_sha256(struct span bytes, unsigned char out[DIGEST_SHA256_SIZE])
+{
+    return digest_once(EVP_sha256(), bytes, out, DIGEST_SHA256_SIZE);
+}
+
+bool
+digest_sha1(struct span bytes, unsigned char out[DIGEST_SHA1_SIZE])
+{
+    return digest_once(EVP_sha1(), bytes, out, DIGEST_SHA1_SIZE);
+}
+
+enum status
+digest_file(int fd, uint64_t size_max, struct digest_set *out, uint64_t *size, struct err *err)
+{
+    EVP_MD_CTX *contexts[3] = {EVP_MD_CTX_new(), EVP_MD_CTX_new(), EVP_MD_CTX_new()};
+    const EVP_MD *kinds[3] = {EVP_sha1(), EVP_sha256(), EVP_md5()};
+    unsigned char *results[3] = {out->sha1, out->sha256, out->md5};
+    char buffer[64 * 1024];
+    enum status st = ST_OK;
+    uint64_t at = 0;
+
+    for (size_t i = 0; i < 3 && st == ST_OK; i++)
+        if (contexts[i] == NULL || EVP_DigestInit_ex(contexts[i], kinds[i], NULL) != 1)
+            st = err_set(err, ST_IO, "OpenSSL offers no %s digest", EVP_MD_get0_name(kinds[i]));
+    while (st == ST_OK) {
+        ssize_t n = pread(fd, buffer, sizeof buffer, (off_t)at);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            st = err_set(err, ST_IO, "cannot read a file to hash: %s", strerror(errno));
+        if (n <= 0)
+            break;
+        at += (uint64_t)n;
+        if (at > size_max) {
+            st = err_set(err, ST_INVALID, "the file is larger than %llu bytes",
+                         (unsigned long long)size_max);
+            break;
+        }
+        for (size_t i = 0; i < 3; i++)
+            EVP_DigestUpdate(contexts[i], buffer, (size_t)n);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        if (st == ST_OK)
+            EVP_DigestFinal_ex(contexts[i], results[i], NULL);
+        EVP_MD_CTX_free(contexts[i]);
+    }
+    *size = at;
+    return st;
+}
+
+void
+digest_hex(const unsigned char *bytes, size_t size, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < size; i++) {
+        out[2 * i] = digits[bytes[i] >> 4];
+        out[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    out[2 * size] = '\0';
+}
