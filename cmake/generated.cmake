@@ -1,1 +1,19 @@
 # Files made at build time. A generated file of folder F is appended to GENERATED_F.
+
+# The schema catalog: data/schema, checked and turned into constant tables.
+file(GLOB schema_data CONFIGURE_DEPENDS data/schema/*.json data/schema/tables/*.json)
+set(catalog_data ${CMAKE_BINARY_DIR}/generated/catalog_data.c)
+file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/generated)
+add_custom_command(
+    OUTPUT ${catalog_data}
+    COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/script/generate-catalog
+            ${CMAKE_SOURCE_DIR}/data/schema ${catalog_data}
+    DEPENDS ${schema_data} script/generate-catalog
+    COMMENT "schema catalog"
+    VERBATIM)
+list(APPEND GENERATED_model ${catalog_data})
+if(BUILD_TESTING)
+    add_test(NAME law/schema
+             COMMAND ${Python3_EXECUTABLE} script/generate-catalog --self-test data/schema
+             WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+endif()
