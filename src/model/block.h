@@ -124,22 +124,27 @@ struct block_builder {
     uint32_t string_room;
     char *strings;
     uint32_t strings_room;
-    uint32_t stream_last; /* private: where the last lookup hit */
+    uint32_t stream_last;   /* private: where the last lookup hit */
+    uint16_t *stream_slots; /* private: hash table of stream index + 1 */
 };
-/* All arrays live in 'a', sized for 'row_room' rows. ST_FULL: no room in the arena. */
+/* Bytes of arena that block_builder_init takes for 'row_room' rows. */
+size_t block_builder_room(uint32_t row_room);
+/* All arrays live in 'a', sized for 'row_room' rows (BLOCK_ROWS_MAX at most), 256 streams, 1024 strings and 64 KiB of their text: fewer than
+ * a block may have, but more only means more blocks. ST_FULL: no room in the arena. */
 MUST_CHECK enum status block_builder_init(struct block_builder *b, struct arena *a,
                                           uint32_t row_room, struct err *err);
+/* Empty again: a block of kind BLOCK_ROWS, the only part of a request without id. Callers set kind, request_id, part and parts_end in 'head'. */
 void block_builder_reset(struct block_builder *b);
-/* Index of the stream, added if new. ST_FULL: seal the block first. */
+/* Index of the stream, added if new. ST_FULL: seal the block first. ST_INVALID: a name does not fit in struct block_stream. */
 MUST_CHECK enum status block_stream_index(struct block_builder *b, struct span tenant,
                                           struct span category, struct span table, uint16_t *index);
-/* Index of the string, added if new (searches the strings that are there: few, group names). ST_FULL: seal first. */
+/* Index of the string, added if new (searches the strings that are there: few, group names). ST_FULL: seal first. ST_INVALID: longer than 64 KiB. */
 MUST_CHECK enum status block_string_index(struct block_builder *b, struct span text,
                                           uint16_t *index);
 /* The next row, zeroed, to fill in; NULL: full, seal first. Its stream's row_count is counted by block_seal. */
 struct block_row *block_row_add(struct block_builder *b);
-/* Lays the index out in 'out' (8-byte aligned, block_index_size bytes or more) and fills in the head's sizes and counts, the streams' row
- * counts, and the time of rows that have none (admitted + row number). */
+/* Lays the index out in 'out' (8-byte aligned, which is asserted; block_index_size bytes or more) and fills in the head's sizes and counts, the streams' row
+ * counts, and the time of rows that have none (admitted + row number). ST_FULL: 'out' is too small. */
 MUST_CHECK enum status block_seal(struct block_builder *b, uint32_t body_size, int64_t received,
                                   int64_t admitted, char *out, size_t out_size, struct span *index,
                                   struct err *err);
