@@ -18,7 +18,8 @@ struct ledger_lane {
     int64_t hour;
     char name[512];  /* of the object */
     uint64_t length; /* intent: before the window; checkpoint: then */
-    uint64_t size;   /* intent: bytes that the window adds */
+    uint64_t size,
+        done; /* intent: bytes of the window's lane that are to be appended to it; bytes that went before */
 };
 
 struct ledger_entry {

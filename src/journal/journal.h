@@ -73,8 +73,9 @@ struct journal_buffer;
 MUST_CHECK enum status journal_buffer_make(struct journal_buffer **buffer, struct err *err);
 void journal_buffer_free(struct journal_buffer *buffer);
 
-struct journal_gap { /* bytes that could not be read and were passed over */
-    uint64_t from, to;
+struct journal_gap {   /* bytes that could not be read and were passed over */
+    uint64_t from, to; /* positions; equal: there is no gap */
+    uint64_t rows;     /* rows in it as far as they can still be told (summaries, frame heads) */
     char reason[160];
 };
 /* Reads the block at 'position' (0 or before the first: the oldest), verifies its CRC, lends it in *block until the buffer is used again.

@@ -1,0 +1,999 @@
+/* export.c - the loop of one export.
+ *
+ *   fill a window from the cursor on -> write the intent -> send until all is done or parked -> move the cursor
+ *
+ * What a crash finds is an intent: the window's two ends and, for positioned sinks, each lane's object and length
+ * before it. The same rows are then collected again (their bytes depend on nothing but the journal and the route), and
+ * what the objects already hold of them is left out. See ledger.h and flight.h. */
+#include "deliver/export.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "deliver/flight.h"
+#include "deliver/pace.h"
+#include "journal/journal.h"
+#include <pthread.h>
+#include <stdlib.h>
+
+enum {
+    WAIT_MS_MAX = 1000,   /* how long an idle export sleeps before it looks around */
+    CHECKPOINT_MS = 1000, /* how often it makes lasting where it stands */
+    ROWS_DEFAULT = 100000,
+    LANES_MAX = 512,
+    OVERSIZED_MAX = 16, /* rows too large for the destination, per window */
+    SHRINK_MS = 10000,  /* idle for so long: memory is given back */
+};
+
+struct oversized {
+    struct lane lane;
+    char *bytes;
+    size_t size;
+    uint64_t position;
+    uint32_t row;
+};
+
+struct resend { /* lives on the asking thread's stack */
+    const struct lane *lane;
+    struct span body;
+    uint32_t row_count;
+    bool is_taken, is_over;
+    enum status st;
+    struct err err;
+};
+
+struct export
+{
+    const struct export_context *context;
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards what follows up to 'own' */
+    pthread_cond_t wake;
+    struct plan *plan;
+    const struct plan_route *route;
+    struct deliver_status status;
+    struct resend *resend;
+    uint64_t replay_position;
+    bool replay_wanted, is_over;
+    int64_t progress_ms;
+    atomic_bool stop, finish;
+    /* own: the thread's */
+    char id[200];
+    const struct sink_kind *kind;
+    void *sink;
+    struct ledger *ledger;
+    struct window *window;
+    struct flight flight;
+    struct window_limits limits;
+    struct pace bytes_pace, rows_pace;
+    uint64_t position;
+    uint32_t row;
+    int64_t checkpoint_ms, idle_ms;
+    bool is_dirty; /* the cursor moved since the last checkpoint */
+    struct oversized oversized[OVERSIZED_MAX];
+    size_t oversized_count;
+    unsigned failures;
+    uint32_t chance;
+};
+
+static bool
+is_ending(struct export *e)
+{
+    return atomic_load_explicit(&e->stop, memory_order_relaxed);
+}
+
+static void
+set_state(struct export *e, enum export_state state)
+{
+    pthread_mutex_lock(&e->lock);
+    e->status.state = state;
+    e->progress_ms = clock_monotonic_ms();
+    pthread_mutex_unlock(&e->lock);
+}
+
+static void
+pause_for(struct export *e, int64_t ms)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += (ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_mutex_lock(&e->lock);
+    while (!is_ending(e) && pthread_cond_timedwait(&e->wake, &e->lock, &until) == 0)
+        ;
+    pthread_mutex_unlock(&e->lock);
+}
+
+/* After a failure: says so once per change of reason, and waits. */
+static void
+back_off(struct export *e, const struct err *err, int64_t wish_ms)
+{
+    const struct deliver_options *o = &e->context->options;
+    int64_t now_ms = clock_monotonic_ms(), wait;
+    bool is_news;
+
+    e->chance = e->chance * 1664525u + 1013904223u;
+    e->failures++;
+    wait = pace_backoff(e->failures, o->retry_ms_min, o->retry_ms_max, e->chance >> 8, wish_ms);
+    pthread_mutex_lock(&e->lock);
+    is_news = e->failures == 1 || strcmp(e->status.error, err->text) != 0;
+    e->status.state = EXPORT_RETRYING;
+    e->status.attempt = e->failures;
+    e->status.next_attempt_ms = now_ms + wait;
+    e->status.last_error = o->now(o->clock);
+    memcpy(e->status.error, err->text, sizeof e->status.error);
+    e->progress_ms = now_ms + wait;
+    pthread_mutex_unlock(&e->lock);
+    if (is_news && !is_ending(e))
+        log_line(LOG_WARN, "deliver", "export %s: %s; trying again in %lld ms", e->id, err->text,
+                 (long long)wait);
+    pause_for(e, wait);
+}
+
+static void
+succeeded(struct export *e)
+{
+    const struct deliver_options *o = &e->context->options;
+
+    if (e->failures > 0)
+        log_line(LOG_INFO, "deliver", "export %s: works again after %u attempts", e->id,
+                 e->failures);
+    e->failures = 0;
+    pthread_mutex_lock(&e->lock);
+    e->status.attempt = 0;
+    e->status.last_success = o->now(o->clock);
+    e->status.state = EXPORT_RUNNING;
+    e->progress_ms = clock_monotonic_ms();
+    pthread_mutex_unlock(&e->lock);
+}
+
+/* ---- where it stands ---- */
+
+static void
+cursor_show(struct export *e)
+{
+    pthread_mutex_lock(&e->lock);
+    e->status.cursor = e->position;
+    e->status.cursor_row = e->row;
+    e->progress_ms = clock_monotonic_ms();
+    pthread_mutex_unlock(&e->lock);
+}
+
+static enum status
+checkpoint(struct export *e, struct err *err)
+{
+    struct ledger_entry entry = {
+        .fingerprint = e->route->fingerprint, .position = e->position, .row = e->row};
+    enum status st = e->kind->sync != NULL ? e->kind->sync(e->sink, err) : ST_OK;
+
+    if (st != ST_OK)
+        return st;
+    if (e->kind->is_positioned && !e->kind->is_lasting_at_once) {
+        entry.lanes = (struct ledger_lane *)flight_checkpoint_lanes(&e->flight, &entry.lane_count);
+        if (entry.lanes == NULL)
+            return err_set(err, ST_FULL, "no memory for a checkpoint");
+    }
+    st = ledger_write_checkpoint(e->ledger, &entry, err);
+    if (st != ST_OK)
+        return st;
+    flight_checkpointed(&e->flight);
+    journal_floor_set(e->context->options.journal, e->id, e->position, e->route->drops_when_full);
+    e->checkpoint_ms = clock_monotonic_ms();
+    e->is_dirty = false;
+    return ST_OK;
+}
+
+static void
+checkpoint_when_due(struct export *e)
+{
+    struct err err;
+
+    if (e->is_dirty && clock_monotonic_ms() - e->checkpoint_ms >= CHECKPOINT_MS &&
+        checkpoint(e, &err) != ST_OK) {
+        log_line(LOG_WARN, "deliver", "export %s: no checkpoint: %s", e->id, err.text);
+        e->checkpoint_ms = clock_monotonic_ms();
+    }
+}
+
+static enum status
+intent(struct export *e, uint64_t end_position, uint32_t end_row, bool pending, struct err *err)
+{
+    struct ledger_entry entry = {.fingerprint = e->route->fingerprint,
+                                 .position = e->position,
+                                 .row = e->row,
+                                 .is_pending = pending,
+                                 .end_position = end_position,
+                                 .end_row = end_row};
+
+    if (e->kind->is_positioned && pending) {
+        entry.lanes = (struct ledger_lane *)flight_intent_lanes(&e->flight, &entry.lane_count);
+        if (entry.lanes == NULL)
+            return err_set(err, ST_FULL, "no memory for an intent");
+    }
+    return ledger_write_intent(
+        e->ledger, &entry, pending && e->kind->is_positioned && e->kind->is_lasting_at_once, err);
+}
+
+/* ---- parking ---- */
+
+static enum status
+park(void *app, const struct lane *lane, struct span body, uint32_t row_count, uint64_t position,
+     uint32_t row, const char *reason, struct err *err)
+{
+    struct export *e = app;
+    const struct deliver_park *p = &e->context->options.park;
+    enum status st = p->park(p->app, e->route, lane, body, row_count, position, row, reason, err);
+
+    if (st != ST_OK)
+        return st;
+    log_line(LOG_WARN, "deliver", "export %s: %u rows at %llu/%u are parked: %s", e->id, row_count,
+             (unsigned long long)position, row, reason);
+    pthread_mutex_lock(&e->lock);
+    e->status.refused_rows += row_count;
+    pthread_mutex_unlock(&e->lock);
+    return ST_OK;
+}
+
+static void
+oversized_keep(struct export *e, uint64_t position)
+{
+    struct window_oversized from = window_oversized(e->window);
+    struct oversized *to = &e->oversized[e->oversized_count];
+
+    *to = (struct oversized){.size = from.bytes.n, .position = position, .row = from.row};
+    memcpy(to->lane.tenant, from.stream->tenant, sizeof to->lane.tenant);
+    memcpy(to->lane.category, from.stream->category, sizeof to->lane.category);
+    memcpy(to->lane.table, from.stream->table, sizeof to->lane.table);
+    to->bytes = malloc(from.bytes.n);
+    if (to->bytes == NULL)
+        abort(); /* see window.c, grown */
+    memcpy(to->bytes, from.bytes.p, from.bytes.n);
+    e->oversized_count++;
+}
+
+static enum status
+oversized_park(struct export *e, struct err *err)
+{
+    while (e->oversized_count > 0) {
+        struct oversized *o = &e->oversized[e->oversized_count - 1];
+        char reason[160];
+
+        snprintf(reason, sizeof reason,
+                 "the row has %zu bytes, %s takes at most %zu with its framing", o->size,
+                 e->kind->name, e->limits.parcel_max);
+        enum status st = park(e, &o->lane, (struct span){o->bytes, o->size}, 1, o->position, o->row,
+                              reason, err);
+
+        if (st != ST_OK)
+            return st;
+        free(o->bytes);
+        e->oversized_count--;
+    }
+    return ST_OK;
+}
+
+static void
+oversized_drop(struct export *e)
+{
+    while (e->oversized_count > 0)
+        free(e->oversized[--e->oversized_count].bytes);
+}
+
+/* ---- filling a window ---- */
+
+struct reach { /* where a window ends */
+    uint64_t position;
+    uint32_t row;
+    bool is_bounded; /* recovering: up to exactly here */
+};
+
+static void
+gap_count(struct export *e, const struct pool_block *held, uint64_t asked)
+{
+    if (held->gap.to == held->gap.from || asked == 0)
+        return;
+    uint64_t lost = held->gap.rows;
+
+    pthread_mutex_lock(&e->lock);
+    e->status.lost_rows += lost;
+    e->status.last_error = e->context->options.now(e->context->options.clock);
+    snprintf(e->status.error, sizeof e->status.error,
+             "%llu rows between %llu and %llu could not be delivered: %s", (unsigned long long)lost,
+             (unsigned long long)asked, (unsigned long long)held->position, held->gap.reason);
+    pthread_mutex_unlock(&e->lock);
+    log_line(LOG_ERROR, "deliver", "export %s: %llu rows between %llu and %llu are lost to it: %s",
+             e->id, (unsigned long long)lost, (unsigned long long)asked,
+             (unsigned long long)held->position, held->gap.reason);
+}
+
+/* Takes rows of one block. ST_OK: go on; ST_FULL: the window is to be sent. */
+static enum status
+fill_from(struct export *e, const struct pool_block *held, struct reach *at,
+          const struct reach *bound)
+{
+    uint32_t row_end = held->block.head->row_count, before = at->row, wanted = 0;
+    bool last = bound->is_bounded && held->position == bound->position;
+    enum status st = ST_OK;
+
+    if (held->block.head->kind != BLOCK_ROWS)
+        at->row = row_end;
+    if (last && bound->row < row_end)
+        row_end = bound->row;
+    while (at->row < row_end && st == ST_OK) {
+        st = window_add(e->window, e->route, &held->block, held->position, &at->row, row_end,
+                        &wanted);
+        if (st == ST_INVALID) {
+            oversized_keep(e, held->position);
+            st = e->oversized_count == OVERSIZED_MAX && !bound->is_bounded ? ST_FULL : ST_OK;
+            if (e->oversized_count == OVERSIZED_MAX && bound->is_bounded)
+                oversized_drop(
+                    e); /* they were parked before the crash, or will be by the next window */
+        }
+    }
+    pthread_mutex_lock(&e->lock);
+    e->status.read_rows += at->row - before;
+    pthread_mutex_unlock(&e->lock);
+    if (st == ST_OK && at->row >= held->block.head->row_count) {
+        at->position = held->next;
+        at->row = 0;
+    } else if (last) {
+        st = ST_FULL;
+    }
+    return st;
+}
+
+/* Collects rows from the cursor on until the window is full, its linger is over or, recovering, the
+ * bound is reached. ST_END: nothing came for a while (the cursor may have moved over rows that nobody wants). */
+static enum status
+fill(struct export *e, struct reach *at, const struct reach *bound, struct err *err)
+{
+    struct journal *j = e->context->options.journal;
+    int64_t first_ms = 0, started_ms = clock_monotonic_ms();
+
+    window_reset(e->window, &e->limits);
+    while (!is_ending(e)) {
+        const struct pool_block *held;
+        uint64_t next;
+
+        if (bound->is_bounded && at->position == bound->position && at->row == bound->row)
+            return ST_OK;
+        enum status st = pool_take(e->context->pool, at->position, &held, &next, err);
+
+        if (st == ST_OK) {
+            if (at->position != held->position) {
+                gap_count(e, held, at->position);
+                at->position = held->position;
+                at->row = 0;
+            }
+            st = fill_from(e, held, at, bound);
+            pool_drop(e->context->pool, held);
+            if (st == ST_FULL)
+                return ST_OK;
+            if (first_ms == 0 && (window_row_count(e->window) > 0 || e->oversized_count > 0))
+                first_ms = clock_monotonic_ms();
+            if (window_row_count(e->window) == 0 && e->oversized_count == 0 &&
+                clock_monotonic_ms() - started_ms > WAIT_MS_MAX)
+                return ST_END; /* far behind, but nothing for us: show where we are */
+            continue;
+        }
+        if (st != ST_END)
+            return st;
+        at->position = next;
+        int64_t now_ms = clock_monotonic_ms();
+        int64_t wait_ms = first_ms == 0 ? WAIT_MS_MAX - (now_ms - started_ms)
+                                        : first_ms + e->route->linger_ms - now_ms;
+
+        if (wait_ms <= 0 || atomic_load(&e->finish) || bound->is_bounded)
+            return first_ms == 0 ? ST_END : ST_OK;
+        if (first_ms == 0)
+            set_state(e, EXPORT_IDLE);
+        journal_wait(j, at->position, (int)wait_ms);
+        pthread_mutex_lock(&e->lock);
+        bool asked = e->resend != NULL || e->replay_wanted;
+        pthread_mutex_unlock(&e->lock);
+        if (asked)
+            return first_ms == 0 ? ST_END : ST_OK;
+    }
+    return ST_END;
+}
+
+/* ---- sending it ---- */
+
+static void
+count_sent(struct export *e)
+{
+    struct flight *f = &e->flight;
+
+    pthread_mutex_lock(&e->lock);
+    e->status.sent_rows += f->sent_rows;
+    e->status.sent_bytes += f->sent_bytes;
+    e->status.sent_batches += f->sent_parcels;
+    e->status.retried += f->retried;
+    pthread_mutex_unlock(&e->lock);
+    pace_spend(&e->bytes_pace, f->sent_bytes);
+    pace_spend(&e->rows_pace, f->sent_rows);
+    f->sent_rows = f->sent_bytes = f->sent_parcels = f->retried = 0;
+}
+
+static void
+count_category(struct export *e, const char *category, uint64_t rows, uint64_t bytes)
+{
+    struct deliver_status *s = &e->status;
+    uint32_t i = 0;
+
+    while (i < s->category_count && strcmp(s->categories[i].category, category) != 0)
+        i++;
+    if (i == s->category_count) {
+        if (i == DELIVER_CATEGORIES_MAX)
+            i = DELIVER_CATEGORIES_MAX - 1;
+        else
+            s->category_count++;
+        snprintf(s->categories[i].category, sizeof s->categories[i].category, "%s",
+                 i == DELIVER_CATEGORIES_MAX - 1 ? "(other)" : category);
+    }
+    s->categories[i].rows += rows;
+    s->categories[i].bytes += bytes;
+}
+
+static void
+count_categories(struct export *e)
+{
+    pthread_mutex_lock(&e->lock);
+    for (size_t i = 0; i < e->flight.item_count; i++) {
+        const struct flight_item *item = &e->flight.items[i];
+
+        count_category(e, e->flight.lanes[item->lane].lane.category, item->row_count, item->body.n);
+    }
+    pthread_mutex_unlock(&e->lock);
+}
+
+static void
+pace(struct export *e)
+{
+    for (;;) {
+        int64_t now_ms = clock_monotonic_ms();
+        int64_t bytes_ms = pace_wait(&e->bytes_pace, now_ms);
+        int64_t rows_ms = pace_wait(&e->rows_pace, now_ms);
+        int64_t wait = bytes_ms > rows_ms ? bytes_ms : rows_ms;
+
+        if (wait <= 0 || is_ending(e))
+            return;
+        set_state(e, EXPORT_RUNNING);
+        pause_for(e, wait > 1000 ? 1000 : wait);
+    }
+}
+
+/* Sends the loaded flight until all is done. False: the export is ending. */
+static bool
+land(struct export *e, uint64_t end_position, uint32_t end_row)
+{
+    struct err err;
+
+    e->flight.intent_changed = true;
+    while (!is_ending(e)) {
+        enum status st = ST_OK;
+
+        pace(e);
+        if (is_ending(e))
+            return false;
+        if (e->kind->is_positioned && e->flight.intent_changed) {
+            if (!e->kind->is_lasting_at_once && flight_needs_checkpoint(&e->flight))
+                st = checkpoint(e, &err);
+            if (st == ST_OK)
+                st = intent(e, end_position, end_row, true, &err);
+        }
+        if (st == ST_OK)
+            st = flight_send(&e->flight, park, e);
+        else
+            e->flight.err = err;
+        count_sent(e);
+        if (st == ST_OK)
+            st = oversized_park(e, &e->flight.err);
+        if (st == ST_OK)
+            return true;
+        if (e->flight.err.text[0] != '\0')
+            back_off(e, &e->flight.err, e->flight.retry_after_ms);
+    }
+    return false;
+}
+
+static bool
+load(struct export *e)
+{
+    struct err err;
+
+    while (flight_load(&e->flight, e->window, e->route->profile, &err) != ST_OK) {
+        flight_clear(&e->flight);
+        if (is_ending(e))
+            return false;
+        back_off(e, &err, -1);
+        if (is_ending(e))
+            return false;
+    }
+    return true;
+}
+
+static void
+move_cursor(struct export *e, const struct reach *to)
+{
+    if (to->position != e->position || to->row != e->row)
+        e->is_dirty = true;
+    e->position = to->position;
+    e->row = to->row;
+    cursor_show(e);
+}
+
+/* One round: false when the export is ending. */
+static bool
+round_trip(struct export *e)
+{
+    struct reach at = {e->position, e->row, false}, unbounded = {0, 0, false};
+    struct err err = {""};
+    enum status st = fill(e, &at, &unbounded, &err);
+
+    if (is_ending(e)) {
+        oversized_drop(e);
+        return false;
+    }
+    if (st != ST_OK && st != ST_END) {
+        oversized_drop(e);
+        back_off(e, &err, -1);
+        return true;
+    }
+    if (st == ST_END) {
+        move_cursor(e, &at);
+        int64_t now_ms = clock_monotonic_ms();
+
+        if (e->idle_ms == 0)
+            e->idle_ms = now_ms;
+        if (now_ms - e->idle_ms > SHRINK_MS) {
+            window_reset(e->window, &e->limits);
+            window_shrink(e->window);
+        }
+        checkpoint_when_due(e);
+        return true;
+    }
+    e->idle_ms = 0;
+    set_state(e, EXPORT_RUNNING);
+    window_seal(e->window);
+    if (!load(e) || !land(e, at.position, at.row)) {
+        oversized_drop(e);
+        return false;
+    }
+    count_categories(e);
+    flight_clear(&e->flight);
+    move_cursor(e, &at);
+    succeeded(e);
+    if (!e->kind->is_positioned && intent(e, 0, 0, false, &err) != ST_OK)
+        log_line(LOG_WARN, "deliver", "export %s: %s", e->id, err.text);
+    checkpoint_when_due(e);
+    return true;
+}
+
+/* ---- coming back ---- */
+
+/* After a power failure: objects are cut back to what the checkpoint knows to be lasting. */
+static enum status
+cut_back(struct export *e, const struct ledger_entry *entry, struct err *err)
+{
+    for (uint32_t i = 0; i < entry->lane_count && e->kind->cut != NULL; i++) {
+        const struct ledger_lane *l = &entry->lanes[i];
+        struct lane lane = {.hour = l->hour};
+        uint64_t length;
+
+        memcpy(lane.tenant, l->tenant, sizeof lane.tenant);
+        memcpy(lane.category, l->category, sizeof lane.category);
+        memcpy(lane.table, l->table, sizeof lane.table);
+        enum status st = e->kind->length(e->sink, &lane, l->name, &length, err);
+
+        if (st == ST_OK && length > l->length)
+            st = e->kind->cut(e->sink, &lane, l->name, l->length, err);
+        if (st != ST_OK)
+            return st;
+    }
+    return ST_OK;
+}
+
+/* Finishes the window that a crash interrupted. */
+static enum status
+finish_pending(struct export *e, const struct ledger_entry *entry, struct err *err)
+{
+    struct reach at = {entry->position, entry->row, false};
+    struct reach bound = {entry->end_position, entry->end_row, true};
+    struct window_limits limits = e->limits;
+    bool same = entry->fingerprint == e->route->fingerprint;
+    uint64_t doubled = 0;
+
+    e->position = entry->position;
+    e->row = entry->row;
+    e->limits.bytes_max = SIZE_MAX;
+    e->limits.rows_max = UINT32_MAX;
+    e->limits.lanes_max = LEDGER_LANES_MAX;
+    enum status st = fill(e, &at, &bound, err);
+
+    e->limits = limits;
+    if (st == ST_END)
+        st = ST_OK;
+    if (st != ST_OK)
+        return st;
+    if (at.position != bound.position || at.row != bound.row)
+        log_line(
+            LOG_WARN, "deliver",
+            "export %s: its interrupted window ended at %llu/%u, the journal gave rows to %llu/%u",
+            e->id, (unsigned long long)bound.position, bound.row, (unsigned long long)at.position,
+            at.row);
+    window_seal(e->window);
+    st = flight_load(&e->flight, e->window, e->route->profile, err);
+    if (st == ST_OK)
+        st = flight_recover(&e->flight, entry, same, &doubled, err);
+    if (st != ST_OK) {
+        flight_clear(&e->flight);
+        oversized_drop(e);
+        return st;
+    }
+    if (doubled > 0)
+        log_line(
+            LOG_WARN, "deliver",
+            "export %s: its settings changed over a crash: up to %llu bytes may be there twice",
+            e->id, (unsigned long long)doubled);
+    if (!land(e, at.position, at.row))
+        return err_set(err, ST_IO, "stopped");
+    flight_clear(&e->flight);
+    move_cursor(e, &at);
+    e->is_dirty = true;
+    return ST_OK;
+}
+
+static enum status
+recover(struct export *e, struct err *err)
+{
+    struct journal *j = e->context->options.journal;
+    struct ledger_entry entry;
+    enum status st;
+
+    if (ledger_intent(e->ledger, &entry) && ledger_intent_counts(e->ledger)) {
+        struct ledger_entry last;
+        /* A checkpoint written after the window landed is the later word. (A replay, which goes
+         * back, writes an intent that is not pending.) */
+        bool later = ledger_checkpoint(e->ledger, &last) && entry.is_pending &&
+                     (last.position > entry.end_position ||
+                      (last.position == entry.end_position && last.row >= entry.end_row));
+
+        e->position = later ? last.position : entry.position;
+        e->row = later ? last.row : entry.row;
+        if (entry.is_pending && !later) {
+            st = finish_pending(e, &entry, err);
+            if (st != ST_OK)
+                return st;
+        }
+    } else if (ledger_checkpoint(e->ledger, &entry)) {
+        st = cut_back(e, &entry, err);
+        if (st != ST_OK)
+            return st;
+        e->position = entry.position;
+        e->row = entry.row;
+    } else {
+        e->row = 0;
+        st = journal_find_time(j, e->route->start_ticks, &e->position, err);
+        if (st != ST_OK)
+            return st;
+    }
+    cursor_show(e);
+    return checkpoint(e, err);
+}
+
+static void
+handle_replay(struct export *e)
+{
+    struct err err;
+
+    pthread_mutex_lock(&e->lock);
+    bool wanted = e->replay_wanted;
+    uint64_t position = e->replay_position;
+
+    e->replay_wanted = false;
+    pthread_mutex_unlock(&e->lock);
+    if (!wanted)
+        return;
+    struct reach to = {position, 0, false};
+
+    move_cursor(e, &to);
+    log_line(LOG_INFO, "deliver", "export %s: sends again from %llu on", e->id,
+             (unsigned long long)position);
+    if (intent(e, 0, 0, false, &err) != ST_OK || checkpoint(e, &err) != ST_OK)
+        log_line(LOG_WARN, "deliver", "export %s: %s", e->id, err.text);
+}
+
+static enum status
+refuse(void *app, const struct lane *lane, struct span body, uint32_t row_count, uint64_t position,
+       uint32_t row, const char *reason, struct err *err)
+{
+    (void)lane, (void)body, (void)row_count, (void)position, (void)row;
+    *(bool *)app = true;
+    return err_set(err, ST_INVALID, "refused again: %s", reason);
+}
+
+static void
+handle_resend(struct export *e)
+{
+    pthread_mutex_lock(&e->lock);
+    struct resend *r = e->resend;
+
+    if (r != NULL)
+        r->is_taken = true;
+    pthread_mutex_unlock(&e->lock);
+    if (r == NULL)
+        return;
+    struct flight *f = &e->flight;
+    bool refused = false;
+    enum status st = ST_FULL;
+
+    /* The pending intent tells of the objects' lengths: it is closed before they grow by other means. */
+    struct err err = {""};
+
+    window_reset(e->window, &e->limits);
+    window_seal(e->window);
+    st = intent(e, 0, 0, false, &err);
+    if (st == ST_OK)
+        st = flight_load_one(f, r->lane, r->body, r->row_count, e->route->profile, &err);
+    if (st == ST_OK) {
+        st = flight_send(f, refuse, &refused);
+        err = f->err;
+    }
+    if (refused)
+        st = ST_INVALID;
+    flight_clear(f);
+    flight_forget_objects(f);
+    pthread_mutex_lock(&e->lock);
+    if (st == ST_OK)
+        e->status.resent_rows += r->row_count;
+    r->st = st;
+    r->err = err;
+    r->is_over = true;
+    e->resend = NULL;
+    f->sent_rows = f->sent_bytes = f->sent_parcels = f->retried = 0;
+    pthread_cond_broadcast(&e->wake);
+    pthread_mutex_unlock(&e->lock);
+}
+
+static void *
+export_run(void *app)
+{
+    struct export *e = app;
+    struct err err = {""};
+    bool is_open = false;
+
+    while (!is_ending(e) && !is_open) {
+        const struct plan_destination *d = &e->route->destination;
+
+        if (e->ledger == NULL && ledger_open(e->context->options.folder, e->id, e->context->boot,
+                                             &e->ledger, &err) != ST_OK) {
+            back_off(e, &err, -1);
+            continue;
+        }
+        if (e->sink == NULL && e->kind->open((const struct sink_value *)d->settings,
+                                             d->setting_count, &e->stop, &e->sink, &err) != ST_OK) {
+            e->sink = NULL;
+            back_off(e, &err, -1);
+            continue;
+        }
+        flight_init(&e->flight, e->kind, e->sink);
+        if (recover(e, &err) == ST_OK) {
+            is_open = true;
+            break;
+        }
+        flight_free(&e->flight);
+        if (!is_ending(e))
+            back_off(e, &err, -1);
+    }
+    if (is_open) {
+        e->failures = 0;
+        set_state(e, EXPORT_RUNNING);
+        while (!is_ending(e) && !atomic_load(&e->finish)) {
+            handle_replay(e);
+            handle_resend(e);
+            if (!round_trip(e))
+                break;
+        }
+        if (e->is_dirty && !e->flight.intent_changed && checkpoint(e, &err) != ST_OK)
+            log_line(LOG_WARN, "deliver", "export %s: no last checkpoint: %s", e->id, err.text);
+        flight_free(&e->flight);
+    }
+    oversized_drop(e);
+    if (e->sink != NULL)
+        e->kind->close(e->sink);
+    ledger_close(e->ledger);
+    pthread_mutex_lock(&e->lock);
+    e->status.state = EXPORT_STOPPED;
+    e->is_over = true;
+    if (e->resend != NULL) {
+        e->resend->st = err_set(&e->resend->err, ST_FULL, "the export is stopping");
+        e->resend->is_over = true;
+        e->resend = NULL;
+    }
+    pthread_cond_broadcast(&e->wake);
+    pthread_mutex_unlock(&e->lock);
+    return NULL;
+}
+
+/* ---- from other threads ---- */
+
+enum status
+export_start(const struct export_context *context, struct plan *plan,
+             const struct plan_route *route, struct export **export, struct err *err)
+{
+    struct export *e = calloc(1, sizeof *e);
+    const struct sink_kind *kind = sink_kind_find(route->destination.kind);
+    pthread_condattr_t monotonic;
+    pthread_attr_t attributes;
+
+    if (kind == NULL) {
+        free(e);
+        return err_set(err, ST_INVALID, "export %s: there is no destination kind '%s'", route->id,
+                       route->destination.kind);
+    }
+    if (e == NULL || window_make(&e->window, err) != ST_OK) {
+        free(e);
+        return err_set(err, ST_FULL, "no memory for export %s", route->id);
+    }
+    e->context = context;
+    e->plan = plan_hold(plan);
+    e->route = route;
+    e->kind = kind;
+    e->chance = (uint32_t)(uintptr_t)e ^ (uint32_t)clock_monotonic_ms();
+    snprintf(e->id, sizeof e->id, "%s", route->id);
+    snprintf(e->status.id, sizeof e->status.id, "%s", route->id);
+    e->limits = (struct window_limits){
+        .framing = kind->framing == FRAME_RECORDS ? WINDOW_RECORDS : WINDOW_LINES,
+        .by_hour = kind->by_hour,
+        .parcel_max = kind->body_max,
+        .bytes_max = route->batch_bytes != 0 ? route->batch_bytes : kind->batch_bytes,
+        .rows_max = route->batch_rows != 0 ? route->batch_rows : ROWS_DEFAULT,
+        .lanes_max = LANES_MAX,
+    };
+    pace_init(&e->bytes_pace, route->bytes_per_s_max, clock_monotonic_ms());
+    pace_init(&e->rows_pace, route->rows_per_s_max, clock_monotonic_ms());
+    pthread_mutex_init(&e->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&e->wake, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    e->progress_ms = clock_monotonic_ms();
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, 512 << 10);
+    int failed = pthread_create(&e->thread, &attributes, export_run, e);
+
+    pthread_attr_destroy(&attributes);
+    if (failed != 0) {
+        window_free(e->window);
+        plan_release(e->plan);
+        free(e);
+        return err_set(err, ST_FULL, "no thread for export %s: %s", route->id, strerror(failed));
+    }
+    *export = e;
+    return ST_OK;
+}
+
+void
+export_finish(struct export *e)
+{
+    atomic_store(&e->finish, true);
+    journal_wake(e->context->options.journal);
+}
+
+void
+export_end(struct export *e, unsigned grace_ms)
+{
+    struct timespec until;
+
+    export_finish(e);
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += grace_ms / 1000;
+    until.tv_nsec += (long)(grace_ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_mutex_lock(&e->lock);
+    while (!e->is_over && e->status.state != EXPORT_RETRYING &&
+           pthread_cond_timedwait(&e->wake, &e->lock, &until) == 0)
+        ;
+    atomic_store(&e->stop, true);
+    pthread_cond_broadcast(&e->wake);
+    pthread_mutex_unlock(&e->lock);
+    journal_wake(e->context->options.journal);
+    pthread_join(e->thread, NULL);
+    window_free(e->window);
+    plan_release(e->plan);
+    pthread_cond_destroy(&e->wake);
+    pthread_mutex_destroy(&e->lock);
+    free(e);
+}
+
+const struct plan_route *
+export_route(const struct export *e)
+{
+    return e->route;
+}
+
+void
+export_status(struct export *e, struct deliver_status *status)
+{
+    const struct deliver_options *o = &e->context->options;
+    int64_t oldest = 0;
+    uint64_t rows = 0;
+
+    pthread_mutex_lock(&e->lock);
+    *status = e->status;
+    pthread_mutex_unlock(&e->lock);
+    struct journal_extent extent = journal_extent(o->journal);
+
+    status->lag_rows = 0;
+    status->lag_ms = 0;
+    if (status->state == EXPORT_STARTING && status->cursor == 0)
+        return;
+    if (status->cursor < extent.end &&
+        journal_count_rows(o->journal, status->cursor, extent.end, &rows, &oldest, NULL) == ST_OK &&
+        rows > status->cursor_row) {
+        int64_t age = (o->now(o->clock) - oldest) / (TICKS_PER_SECOND / 1000);
+
+        status->lag_rows = rows - status->cursor_row;
+        status->lag_ms = age > 0 ? age : 0;
+    }
+}
+
+bool
+export_is_stuck(struct export *e, int64_t stall_ms)
+{
+    pthread_mutex_lock(&e->lock);
+    bool stuck = !e->is_over && clock_monotonic_ms() - e->progress_ms > stall_ms;
+
+    pthread_mutex_unlock(&e->lock);
+    return stuck;
+}
+
+void
+export_replay(struct export *e, uint64_t position)
+{
+    pthread_mutex_lock(&e->lock);
+    e->replay_wanted = true;
+    e->replay_position = position;
+    pthread_mutex_unlock(&e->lock);
+    journal_wake(e->context->options.journal);
+}
+
+enum status
+export_resend(struct export *e, const struct lane *lane, struct span body, uint32_t row_count,
+              int wait_ms, struct err *err)
+{
+    struct resend r = {.lane = lane, .body = body, .row_count = row_count, .st = ST_FULL};
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += wait_ms / 1000 + 1;
+    pthread_mutex_lock(&e->lock);
+    if (e->resend != NULL || e->is_over) {
+        pthread_mutex_unlock(&e->lock);
+        return err_set(err, ST_FULL, "export %s is busy: try again", e->id);
+    }
+    e->resend = &r;
+    pthread_mutex_unlock(&e->lock);
+    journal_wake(e->context->options.journal);
+    pthread_mutex_lock(&e->lock);
+    while (!r.is_over) {
+        if (pthread_cond_timedwait(&e->wake, &e->lock, &until) != 0 && !r.is_taken) {
+            e->resend = NULL; /* not begun: taken back */
+            pthread_mutex_unlock(&e->lock);
+            return err_set(err, ST_FULL, "export %s could not send it within %d ms (it is %s)",
+                           e->id, wait_ms, export_state_name(e->status.state));
+        }
+        if (r.is_taken && !r.is_over)
+            pthread_cond_wait(&e->wake, &e->lock);
+    }
+    pthread_mutex_unlock(&e->lock);
+    if (err != NULL)
+        *err = r.err;
+    return r.st;
+}

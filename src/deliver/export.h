@@ -1,0 +1,28 @@
+/* export.h - one export: its thread, cursor and numbers. Private to this folder; deliver.c owns them. */
+#pragma once
+#include "deliver/deliver.h"
+#include "deliver/pool.h"
+
+struct export;
+
+struct export_context { /* shared by all, outlives them */
+    struct deliver_options options;
+    struct pool *pool;
+    char boot[40];
+};
+
+/* Starts the thread of a route; holds 'plan', which the route belongs to. */
+MUST_CHECK enum status export_start(const struct export_context *context, struct plan *plan,
+                                    const struct plan_route *route, struct export **export,
+                                    struct err *err);
+/* Asks it to end after its window. */
+void export_finish(struct export *e);
+/* Waits for the end: at most 'grace_ms' for what is being sent, then it is given up. Frees it. */
+void export_end(struct export *e, unsigned grace_ms);
+
+const struct plan_route *export_route(const struct export *e);
+void export_status(struct export *e, struct deliver_status *status);
+bool export_is_stuck(struct export *e, int64_t stall_ms);
+void export_replay(struct export *e, uint64_t position);
+MUST_CHECK enum status export_resend(struct export *e, const struct lane *lane, struct span body,
+                                     uint32_t row_count, int wait_ms, struct err *err);

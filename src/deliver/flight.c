@@ -1,0 +1,568 @@
+#include "deliver/flight.h"
+#include <stdlib.h>
+
+void
+flight_init(struct flight *f, const struct sink_kind *kind, void *sink)
+{
+    *f = (struct flight){
+        .kind = kind,
+        .sink = sink,
+        .framing = kind->framing == FRAME_RECORDS ? WINDOW_RECORDS : WINDOW_LINES,
+    };
+}
+
+void
+flight_clear(struct flight *f)
+{
+    for (size_t i = 0; i < f->item_count; i++)
+        free(f->items[i].owned);
+    f->item_count = 0;
+    f->lane_count = 0;
+    f->intent_changed = false;
+}
+
+void
+flight_forget_objects(struct flight *f)
+{
+    f->object_count = 0;
+}
+
+void
+flight_free(struct flight *f)
+{
+    flight_clear(f);
+    free(f->items);
+    free(f->lanes);
+    free(f->objects);
+    free(f->parcels);
+    free(f->parcel_item);
+    free(f->lent);
+}
+
+static bool
+room_for(void **array, size_t *room, size_t count, size_t element)
+{
+    if (count < *room)
+        return true;
+    size_t wanted = *room < 16 ? 16 : *room * 2;
+    void *larger = realloc(*array, wanted * element);
+
+    if (larger == NULL)
+        return false;
+    *array = larger;
+    *room = wanted;
+    return true;
+}
+
+#define ROOM_FOR(f, what)                                                                          \
+    room_for((void **)&(f)->what##s, &(f)->what##_room, (f)->what##_count, sizeof *(f)->what##s)
+
+static bool
+lane_equal(const struct lane *a, const struct lane *b)
+{
+    return a->hour == b->hour && strcmp(a->category, b->category) == 0 &&
+           strcmp(a->tenant, b->tenant) == 0;
+}
+
+static enum status
+object_find(struct flight *f, const struct lane *lane, uint32_t *index, struct err *err)
+{
+    for (size_t i = 0; i < f->object_count; i++) {
+        if (lane_equal(&f->objects[i].lane, lane)) {
+            *index = (uint32_t)i;
+            f->objects[i].used_last = f->number;
+            return ST_OK;
+        }
+    }
+    if (!ROOM_FOR(f, object))
+        return err_set(err, ST_FULL, "no memory for a further object");
+    struct lane_object *o = &f->objects[f->object_count];
+
+    *o = (struct lane_object){.lane = *lane, .used_last = f->number};
+    enum status st = f->kind->locate(f->sink, lane, false, o->name, &o->length, err);
+
+    if (st == ST_OK)
+        *index = (uint32_t)f->object_count++;
+    return st;
+}
+
+enum status
+flight_load(struct flight *f, const struct window *w, enum profile profile, struct err *err)
+{
+    flight_clear(f);
+    f->profile = profile;
+    f->number++;
+    /* A ledger entry tells of so many objects; their lengths are then asked for anew. */
+    if (f->object_count + window_lane_count(w) > LEDGER_LANES_MAX)
+        flight_forget_objects(f);
+    for (size_t i = 0; i < window_lane_count(w); i++) {
+        const struct window_lane *from = window_lane(w, i);
+
+        if (!ROOM_FOR(f, lane))
+            return err_set(err, ST_FULL, "no memory for a further lane");
+        struct flight_lane *to = &f->lanes[f->lane_count];
+
+        *to = (struct flight_lane){.done = 0};
+        memcpy(to->lane.tenant, from->tenant, sizeof to->lane.tenant);
+        memcpy(to->lane.category, from->category, sizeof to->lane.category);
+        memcpy(to->lane.table, from->table, sizeof to->lane.table);
+        to->lane.hour = from->hour;
+        if (f->kind->is_positioned) {
+            enum status st = object_find(f, &to->lane, &to->object, err);
+
+            if (st != ST_OK)
+                return st;
+        }
+        f->lane_count++;
+    }
+    for (size_t i = 0; i < window_parcel_count(w); i++) {
+        const struct window_parcel *p = window_parcel(w, i);
+
+        if (!ROOM_FOR(f, item))
+            return err_set(err, ST_FULL, "no memory for a further parcel");
+        f->items[f->item_count++] = (struct flight_item){
+            .body = window_parcel_body(w, p),
+            .lane = p->lane,
+            .row_count = p->row_count,
+            .position = p->position,
+            .row = p->row,
+        };
+    }
+    return ST_OK;
+}
+
+enum status
+flight_load_one(struct flight *f, const struct lane *lane, struct span body, uint32_t row_count,
+                enum profile profile, struct err *err)
+{
+    flight_clear(f);
+    f->profile = profile;
+    f->number++;
+    if (f->object_count == LEDGER_LANES_MAX)
+        flight_forget_objects(f);
+    if (!ROOM_FOR(f, lane) || !ROOM_FOR(f, item))
+        return err_set(err, ST_FULL, "no memory for a further lane");
+    f->lanes[0] = (struct flight_lane){.lane = *lane};
+    if (f->kind->is_positioned) {
+        enum status st = object_find(f, lane, &f->lanes[0].object, err);
+
+        if (st != ST_OK)
+            return st;
+    }
+    f->lane_count = 1;
+    f->items[f->item_count++] = (struct flight_item){.body = body, .row_count = row_count};
+    return ST_OK;
+}
+
+/* Marks the first 'bytes' bytes of a lane as being there; a torn parcel goes on where it stops. */
+static void
+lane_skip(struct flight *f, uint32_t lane, uint64_t bytes)
+{
+    for (size_t i = 0; i < f->item_count && bytes > 0; i++) {
+        struct flight_item *item = &f->items[i];
+
+        if (item->lane != lane)
+            continue;
+        size_t n = bytes < item->body.n ? (size_t)bytes : item->body.n;
+
+        item->body.p += n;
+        item->body.n -= n;
+        item->is_done = item->body.n == 0;
+        f->lanes[lane].done += n;
+        bytes -= n;
+    }
+}
+
+static const struct ledger_lane *
+intent_lane(const struct ledger_entry *intent, const struct lane *lane)
+{
+    for (uint32_t i = 0; i < intent->lane_count; i++) {
+        const struct ledger_lane *l = &intent->lanes[i];
+
+        if (l->hour == lane->hour && strcmp(l->category, lane->category) == 0 &&
+            strcmp(l->tenant, lane->tenant) == 0)
+            return l;
+    }
+    return NULL;
+}
+
+enum status
+flight_recover(struct flight *f, const struct ledger_entry *intent, bool same_bytes,
+               uint64_t *doubled, struct err *err)
+{
+    *doubled = 0;
+    if (!f->kind->is_positioned)
+        return ST_OK;
+    for (uint32_t i = 0; i < f->lane_count; i++) {
+        struct flight_lane *l = &f->lanes[i];
+        const struct ledger_lane *told = intent_lane(intent, &l->lane);
+        struct lane_object *o = &f->objects[l->object];
+        uint64_t now;
+
+        if (told == NULL)
+            continue; /* the setting has it since: it was not being sent */
+        enum status st = f->kind->length(f->sink, &l->lane, told->name, &now, err);
+
+        if (st != ST_OK)
+            return st;
+        uint64_t there = now > told->length ? now - told->length : 0;
+
+        memcpy(o->name, told->name, sizeof o->name);
+        o->length = now;
+        if (there >= told->size) {
+            /* All of it went, whatever followed it; nothing of the lane is left to send. */
+            lane_skip(f, i, UINT64_MAX / 2);
+            continue;
+        }
+        if (same_bytes) {
+            lane_skip(f, i, told->done + there);
+        } else if (there > 0 && f->kind->cut != NULL) {
+            st = f->kind->cut(f->sink, &l->lane, told->name, told->length, err);
+            if (st != ST_OK)
+                return st;
+            o->length = told->length;
+            *doubled += told->done;
+        } else {
+            *doubled += there + told->done;
+        }
+    }
+    return ST_OK;
+}
+
+static struct ledger_lane *
+lend(struct flight *f, size_t count)
+{
+    if (count > f->lent_room) {
+        struct ledger_lane *larger = realloc(f->lent, count * sizeof *larger);
+
+        if (larger == NULL)
+            return NULL;
+        f->lent = larger;
+        f->lent_room = count;
+    }
+    memset(f->lent, 0, count * sizeof *f->lent);
+    return f->lent;
+}
+
+static void
+lend_lane(struct ledger_lane *to, const struct lane *lane, const struct lane_object *o)
+{
+    memcpy(to->tenant, lane->tenant, sizeof to->tenant);
+    memcpy(to->category, lane->category, sizeof to->category);
+    memcpy(to->table, lane->table, sizeof to->table);
+    to->hour = lane->hour;
+    memcpy(to->name, o->name, sizeof to->name);
+    to->length = o->length;
+}
+
+const struct ledger_lane *
+flight_intent_lanes(struct flight *f, uint32_t *count)
+{
+    struct ledger_lane *lanes = lend(f, f->lane_count + 1);
+
+    if (lanes == NULL)
+        return NULL;
+    for (size_t i = 0; i < f->lane_count; i++) {
+        lend_lane(&lanes[i], &f->lanes[i].lane, &f->objects[f->lanes[i].object]);
+        lanes[i].done = f->lanes[i].done;
+    }
+    for (size_t i = 0; i < f->item_count; i++)
+        if (!f->items[i].is_done)
+            lanes[f->items[i].lane].size += f->items[i].body.n;
+    *count = (uint32_t)f->lane_count;
+    f->intent_changed = false;
+    return lanes;
+}
+
+const struct ledger_lane *
+flight_checkpoint_lanes(struct flight *f, uint32_t *count)
+{
+    struct ledger_lane *lanes = lend(f, f->object_count + 1);
+
+    if (lanes == NULL)
+        return NULL;
+    for (size_t i = 0; i < f->object_count; i++)
+        lend_lane(&lanes[i], &f->objects[i].lane, &f->objects[i]);
+    *count = (uint32_t)f->object_count;
+    return lanes;
+}
+
+bool
+flight_needs_checkpoint(const struct flight *f)
+{
+    for (size_t i = 0; i < f->lane_count; i++)
+        if (!f->objects[f->lanes[i].object].in_checkpoint)
+            return true;
+    return false;
+}
+
+void
+flight_checkpointed(struct flight *f)
+{
+    for (size_t i = 0; i < f->object_count; i++)
+        f->objects[i].in_checkpoint = true;
+}
+
+/* Lines up what is not done as parcels, each behind the one before it in its lane. */
+static enum status
+parcels_fill(struct flight *f, size_t *count)
+{
+    size_t n = 0;
+
+    if (f->item_count > f->parcel_room) {
+        free(f->parcels);
+        free(f->parcel_item);
+        f->parcel_room = 0;
+        f->parcels = malloc(f->item_count * sizeof *f->parcels);
+        f->parcel_item = malloc(f->item_count * sizeof *f->parcel_item);
+        if (f->parcels == NULL || f->parcel_item == NULL)
+            return err_set(&f->err, ST_FULL, "no memory for %zu parcels", f->item_count);
+        f->parcel_room = f->item_count;
+    }
+    for (size_t i = 0; i < f->item_count; i++) {
+        const struct flight_item *item = &f->items[i];
+
+        if (item->is_done)
+            continue;
+        struct parcel *p = &f->parcels[n];
+
+        p->lane = &f->lanes[item->lane].lane;
+        p->body = item->body;
+        p->row_count = item->row_count;
+        p->position = item->position;
+        p->row = item->row;
+        p->offset = 0;
+        p->name[0] = '\0';
+        p->sent = SENT_RETRY;
+        p->retry_after_ms = -1;
+        p->is_full = p->is_foreign = false;
+        p->err.text[0] = '\0';
+        if (f->kind->is_positioned) {
+            const struct lane_object *o = &f->objects[f->lanes[item->lane].object];
+
+            memcpy(p->name, o->name, sizeof p->name);
+            p->offset = o->length;
+            for (size_t k = n; k-- > 0;) {
+                if (f->items[f->parcel_item[k]].lane == item->lane) {
+                    p->offset = f->parcels[k].offset + f->parcels[k].body.n;
+                    break;
+                }
+            }
+        }
+        f->parcel_item[n++] = i;
+    }
+    *count = n;
+    return ST_OK;
+}
+
+struct splitting {
+    struct flight *f;
+    struct flight_item *half[2];
+    size_t room[2];
+    uint32_t row, rows_first; /* rows that go to the first half */
+    bool failed;
+};
+
+static void
+split_count(void *app, struct span row)
+{
+    (void)row;
+    ++*(uint32_t *)app;
+}
+
+static void
+split_row(void *app, struct span row)
+{
+    struct splitting *s = app;
+    int which = s->row++ >= s->rows_first;
+    struct flight_item *half = s->half[which];
+    bool records = s->f->framing == WINDOW_RECORDS;
+    struct span lead =
+        records ? (half->row_count == 0 ? SPAN_LITERAL("{\"records\":[") : SPAN_LITERAL(","))
+                : (struct span){"", 0};
+    struct span tail = records                         ? (struct span){"", 0}
+                       : s->f->profile == PROFILE_WIRE ? SPAN_LITERAL("\r\n")
+                                                       : SPAN_LITERAL("\n");
+    size_t needed = half->body.n + lead.n + row.n + tail.n + 2;
+
+    if (s->failed)
+        return;
+    if (needed > s->room[which]) {
+        size_t room = needed * 2;
+        char *larger = realloc(half->owned, room);
+
+        if (larger == NULL) {
+            s->failed = true;
+            return;
+        }
+        half->owned = larger;
+        half->body.p = larger;
+        s->room[which] = room;
+    }
+    char *out = half->owned + half->body.n;
+
+    memcpy(out, lead.p, lead.n);
+    memcpy(out + lead.n, row.p, row.n);
+    memcpy(out + lead.n + row.n, tail.p, tail.n);
+    half->body.n += lead.n + row.n + tail.n;
+    half->row_count++;
+}
+
+/* Puts two halves in the place of a refused item, to find the rows that are to blame. */
+static enum status
+item_split(struct flight *f, size_t index)
+{
+    struct flight_item whole = f->items[index], halves[2] = {whole, whole};
+    uint32_t rows = 0;
+
+    if (!ROOM_FOR(f, item))
+        return err_set(&f->err, ST_FULL, "no memory to take a refused parcel apart");
+    window_split(f->framing, whole.body, split_count, &rows);
+    struct splitting s = {
+        .f = f, .half = {&halves[0], &halves[1]},
+             .rows_first = rows / 2
+    };
+
+    for (int i = 0; i < 2; i++) {
+        halves[i].owned = NULL;
+        halves[i].body = (struct span){NULL, 0};
+        halves[i].row_count = 0;
+    }
+    window_split(f->framing, whole.body, split_row, &s);
+    if (s.failed || rows < 2) {
+        free(halves[0].owned);
+        free(halves[1].owned);
+        return err_set(&f->err, ST_FULL, "no memory to take a refused parcel apart");
+    }
+    if (f->framing == WINDOW_RECORDS)
+        for (int i = 0; i < 2; i++) { /* split_row keeps two bytes of room for it */
+            memcpy(halves[i].owned + halves[i].body.n, "]}", 2);
+            halves[i].body.n += 2;
+        }
+    memmove(&f->items[index + 2], &f->items[index + 1],
+            (f->item_count - index - 1) * sizeof *f->items);
+    f->items[index] = halves[0];
+    f->items[index + 1] = halves[1];
+    f->item_count++;
+    free(whole.owned);
+    return ST_OK;
+}
+
+static void
+reason_keep(struct flight *f, const struct parcel *p)
+{
+    if (f->err.text[0] == '\0')
+        f->err = p->err;
+    if (p->retry_after_ms > f->retry_after_ms)
+        f->retry_after_ms = p->retry_after_ms;
+}
+
+static void
+item_done(struct flight *f, struct flight_item *item)
+{
+    struct flight_lane *lane = &f->lanes[item->lane];
+
+    item->is_done = true;
+    lane->done += item->body.n;
+    if (f->kind->is_positioned)
+        f->objects[lane->object].length += item->body.n;
+    f->sent_rows += item->row_count;
+    f->sent_bytes += item->body.n;
+    f->sent_parcels++;
+}
+
+/* What became of a parcel whose answer was lost, or whose object is not as we left it. */
+static enum status
+object_look(struct flight *f, struct flight_item *item, const struct parcel *p)
+{
+    struct flight_lane *lane = &f->lanes[item->lane];
+    struct lane_object *o = &f->objects[lane->object];
+    struct lane_object fresh = *o;
+    enum status st;
+
+    if (p->is_full) {
+        st = f->kind->locate(f->sink, &lane->lane, true, fresh.name, &fresh.length, &f->err);
+    } else {
+        st = f->kind->length(f->sink, &lane->lane, o->name, &fresh.length, &f->err);
+        if (st == ST_OK && fresh.length == o->length + item->body.n && !p->is_foreign) {
+            item_done(f, item);
+            return ST_OK;
+        }
+        if (st == ST_OK && fresh.length > o->length && f->kind->cut != NULL && !p->is_foreign) {
+            /* A torn append of ours: the rest is cut off, so that no reader is left with half a line. */
+            st = f->kind->cut(f->sink, &lane->lane, o->name, o->length, &f->err);
+            fresh.length = o->length;
+        } else if (st == ST_OK && fresh.length != o->length) {
+            /* Somebody else wrote or removed it: go on in the next object, or at its new end. */
+            st = f->kind->locate(f->sink, &lane->lane, fresh.length > 0, fresh.name, &fresh.length,
+                                 &f->err);
+        }
+    }
+    if (st != ST_OK)
+        return st;
+    if (strcmp(fresh.name, o->name) != 0 || fresh.length != o->length) {
+        fresh.in_checkpoint = false;
+        *o = fresh;
+        f->intent_changed = true;
+    }
+    return ST_OK;
+}
+
+enum status
+flight_send(struct flight *f, flight_park_fn park, void *app)
+{
+    size_t count = 0;
+
+    f->err.text[0] = '\0';
+    f->retry_after_ms = -1;
+    enum status st = parcels_fill(f, &count);
+
+    if (st != ST_OK || count == 0)
+        return st;
+    f->kind->send(f->sink, f->parcels, count);
+    /* From behind, so that taking an item apart leaves the others' numbers alone. Positioned lanes that were
+     * looked at have one look per send: the first of their parcels that is not done. */
+    for (size_t k = count; k-- > 0;) {
+        struct parcel *p = &f->parcels[k];
+        struct flight_item *item = &f->items[f->parcel_item[k]];
+
+        if (p->sent == SENT_DONE)
+            item_done(f, item);
+    }
+    for (size_t k = count; k-- > 0;) {
+        struct parcel *p = &f->parcels[k];
+        size_t index = f->parcel_item[k];
+        struct flight_item *item = &f->items[index];
+        bool first_left = true;
+
+        if (p->sent == SENT_DONE)
+            continue;
+        for (size_t i = 0; i < k && first_left; i++)
+            first_left = f->parcels[i].lane != p->lane || f->parcels[i].sent == SENT_DONE;
+        if (!first_left)
+            continue; /* waits behind one of its lane */
+        if (p->sent == SENT_RETRY) {
+            reason_keep(f, p);
+            f->retried++;
+            if (f->kind->is_positioned && object_look(f, item, p) != ST_OK)
+                f->retried++;
+        } else if (item->row_count > 1) {
+            st = item_split(f, index);
+            f->intent_changed = true;
+            if (st != ST_OK)
+                return st;
+        } else {
+            st = park(app, &f->lanes[item->lane].lane, item->body, item->row_count, item->position,
+                      item->row, p->err.text, &f->err);
+            if (st != ST_OK)
+                return ST_FULL;
+            item->is_done = true;
+            f->lanes[item->lane].done += item->body.n;
+            f->intent_changed = true;
+        }
+    }
+    for (size_t i = 0; i < f->item_count; i++)
+        if (!f->items[i].is_done)
+            return ST_FULL;
+    return ST_OK;
+}

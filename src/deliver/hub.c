@@ -1,0 +1,178 @@
+#include "deliver/hub.h"
+#include "base/clock.h"
+#include "batch/window.h"
+#include "model/catalog.h"
+#include <stdlib.h>
+
+enum {
+    MESSAGE_MAX = BLOCK_BODY_MAX + 4096, /* no row is too large for it: size_max bounds messages */
+    CATEGORIES_MAX = 512,
+};
+
+static bool
+is_of_hub(const struct plan_route *route, const char *tenant, const char *hub)
+{
+    return route->is_enabled && strcmp(route->destination.kind, "hub") == 0 &&
+           (tenant == NULL || (route->tenant != NULL && strcmp(route->tenant, tenant) == 0)) &&
+           (route->destination.hub == NULL || strcmp(route->destination.hub, hub) == 0);
+}
+
+/* Adds the route's categories that go to this hub, keeping the list sorted and single. */
+static void
+categories_add(const struct plan_route *route, const char *hub, const char **list, size_t *count)
+{
+    for (size_t i = 0; i < route->category_count && *count < CATEGORIES_MAX; i++) {
+        const char *category = route->categories[i];
+        char name[64];
+        size_t at = 0;
+
+        if (route->destination.hub == NULL &&
+            (!catalog_container(span_of(category), name) || strcmp(name, hub) != 0))
+            continue;
+        while (at < *count && strcmp(list[at], category) < 0)
+            at++;
+        if (at < *count && strcmp(list[at], category) == 0)
+            continue;
+        memmove(&list[at + 1], &list[at], (*count - at) * sizeof *list);
+        list[at] = category;
+        ++*count;
+    }
+}
+
+/* Several settings may feed one hub: it shows what any of them selects, once, in the first one's shape. */
+static bool
+merge(const struct plan *plan, const char *tenant, const char *hub, const char **categories,
+      struct plan_route *merged)
+{
+    bool found = false;
+    size_t count = 0;
+
+    for (size_t i = 0; i < plan->route_count; i++) {
+        const struct plan_route *route = &plan->routes[i];
+
+        if (!is_of_hub(route, tenant, hub))
+            continue;
+        if (!route->all_categories)
+            categories_add(route, hub, categories, &count);
+        if (route->destination.hub == NULL && !route->all_categories && count == 0)
+            continue; /* per category, and none of them is this one */
+        if (!found)
+            *merged = *route;
+        merged->all_categories |= route->all_categories;
+        found = true;
+    }
+    if (found) {
+        merged->categories = categories;
+        merged->category_count = count;
+        merged->tenant = tenant;
+    }
+    return found;
+}
+
+static enum status
+join(const struct window *w, char **out, size_t *out_size, struct err *err)
+{
+    size_t size = 0;
+    char *at;
+
+    for (size_t i = 0; i < window_parcel_count(w); i++)
+        size += window_parcel(w, i)->size + 1;
+    if (size == 0)
+        return ST_OK;
+    *out = at = malloc(size);
+    if (at == NULL)
+        return err_set(err, ST_FULL, "no memory for %zu bytes of messages", size);
+    for (size_t i = 0; i < window_parcel_count(w); i++) {
+        struct span body = window_parcel_body(w, window_parcel(w, i));
+
+        memcpy(at, body.p, body.n);
+        at += body.n;
+        *at++ = '\n';
+    }
+    *out_size = size;
+    return ST_OK;
+}
+
+static enum status
+collect(struct journal *j, struct pool *pool, const struct plan_route *route, struct window *w,
+        uint64_t *position, uint32_t *row, int wait_ms, struct err *err)
+{
+    int64_t until_ms = clock_monotonic_ms() + wait_ms;
+
+    for (;;) {
+        const struct pool_block *held;
+        uint64_t next;
+        uint32_t wanted = 0;
+        enum status st = pool_take(pool, *position, &held, &next, err);
+
+        if (st == ST_END) {
+            int64_t left_ms = until_ms - clock_monotonic_ms();
+
+            *position = next;
+            *row = 0;
+            if (window_row_count(w) > 0 || left_ms <= 0)
+                return ST_OK;
+            if (!journal_wait(j, *position, (int)left_ms) && clock_monotonic_ms() >= until_ms)
+                return ST_OK;
+            /* A wake without news is a change of settings or the end: answer what there is. */
+            if (journal_extent(j).end <= *position)
+                return ST_OK;
+            continue;
+        }
+        if (st != ST_OK)
+            return st;
+        if (held->position != *position)
+            *row = 0;
+        *position = held->position;
+        uint32_t row_end = held->block.head->row_count;
+
+        if (held->block.head->kind != BLOCK_ROWS)
+            *row = row_end;
+        do { /* a row larger than a message cannot leave by this door; it is in the journal for others */
+            st = *row < row_end
+                     ? window_add(w, route, &held->block, held->position, row, row_end, &wanted)
+                     : ST_OK;
+        } while (st == ST_INVALID);
+        if (st == ST_OK && *row >= row_end) {
+            *position = held->next;
+            *row = 0;
+        }
+        pool_drop(pool, held);
+        if (st == ST_FULL)
+            return ST_OK;
+    }
+}
+
+enum status
+hub_read(struct journal *j, struct pool *pool, struct plan *plan, const char *tenant,
+         const char *hub, uint64_t *position, uint32_t *row, size_t size_max, int wait_ms,
+         char **out, size_t *out_size, uint64_t *rows, struct err *err)
+{
+    const char *categories[CATEGORIES_MAX + 1];
+    struct plan_route merged = {0};
+    struct window *w;
+    enum status st;
+
+    if (!merge(plan, tenant, hub, categories, &merged))
+        return err_set(err, ST_INVALID, "there is no local event hub '%.80s'", hub);
+    st = window_make(&w, err);
+    if (st != ST_OK)
+        return st;
+    const struct window_limits limits = {
+        .framing = WINDOW_RECORDS,
+        .parcel_max = MESSAGE_MAX,
+        .bytes_max = size_max,
+        .rows_max = 100000,
+        .lanes_max = CATEGORIES_MAX,
+    };
+
+    window_reset(w, &limits);
+    st = collect(j, pool, &merged, w, position, row, wait_ms, err);
+    if (st == ST_OK) {
+        window_seal(w);
+        *rows = window_row_count(w);
+        st = join(w, out, out_size, err);
+    }
+    window_free(w);
+    return st;
+}
