@@ -71,6 +71,7 @@ struct export
     size_t oversized_count;
     unsigned failures;
     uint32_t chance;
+    int64_t linger_ms;
 };
 
 static bool
@@ -382,8 +383,8 @@ fill(struct export *e, struct reach *at, const struct reach *bound, struct err *
             return st;
         at->position = next;
         int64_t now_ms = clock_monotonic_ms();
-        int64_t wait_ms = first_ms == 0 ? WAIT_MS_MAX - (now_ms - started_ms)
-                                        : first_ms + e->route->linger_ms - now_ms;
+        int64_t wait_ms =
+            first_ms == 0 ? WAIT_MS_MAX - (now_ms - started_ms) : first_ms + e->linger_ms - now_ms;
 
         if (wait_ms <= 0 || atomic_load(&e->finish) || bound->is_bounded)
             return first_ms == 0 ? ST_END : ST_OK;
@@ -853,6 +854,7 @@ export_start(const struct export_context *context, struct plan *plan,
         .rows_max = route->batch_rows != 0 ? route->batch_rows : ROWS_DEFAULT,
         .lanes_max = LANES_MAX,
     };
+    e->linger_ms = route->linger_ms != 0 ? route->linger_ms : kind->linger_ms;
     pace_init(&e->bytes_pace, route->bytes_per_s_max, clock_monotonic_ms());
     pace_init(&e->rows_pace, route->rows_per_s_max, clock_monotonic_ms());
     pthread_mutex_init(&e->lock, NULL);

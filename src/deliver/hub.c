@@ -128,11 +128,9 @@ collect(struct journal *j, struct pool *pool, const struct plan_route *route, st
 
         if (held->block.head->kind != BLOCK_ROWS)
             *row = row_end;
-        do { /* a row larger than a message cannot leave by this door; it is in the journal for others */
-            st = *row < row_end
-                     ? window_add(w, route, &held->block, held->position, row, row_end, &wanted)
-                     : ST_OK;
-        } while (st == ST_INVALID);
+        st = *row < row_end
+                 ? window_add(w, route, &held->block, held->position, row, row_end, &wanted)
+                 : ST_OK;
         if (st == ST_OK && *row >= row_end) {
             *position = held->next;
             *row = 0;
