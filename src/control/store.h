@@ -52,7 +52,7 @@ struct store_setting { /* a data export setting */
     int64_t created, modified;
 };
 /* 'only_if': replace only while the stored json is this (NULL p: whatever it is); 'count_max': of the tenant, when it would be a new one (0: no limit).
- * ST_FULL: count_max. ST_INVALID: 'only_if' does not hold. 'is_new' may be NULL. 'created' stays that of the first. */
+ * ST_FULL: count_max (a full disk is ST_IO here). ST_INVALID: 'only_if' does not hold, or it is not there. 'is_new' may be NULL. 'created' stays that of the first. */
 MUST_CHECK enum status store_setting_put(struct store *s, const struct store_setting *x,
                                          struct span only_if, uint64_t count_max, bool *is_new,
                                          struct err *err);
