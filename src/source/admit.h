@@ -51,6 +51,7 @@ struct admit_request {
     bool
         gzip; /* bytes are gzip (checked: one or more members, inflated size is bounded by 'inflated_max') */
     uint64_t body_max; /* bytes after inflation; 0: no limit */
+    uint32_t block_size_max; /* bytes of body per block, about; 0: BLOCK_BODY_MAX. Smaller ones stay in the processor's caches (replay) */
 };
 
 struct admit_fault {
@@ -67,7 +68,8 @@ enum admit_outcome {
     ADMIT_FAULTY /* nothing was kept; see faults */,
     ADMIT_LATER /* nothing was kept; try again */,
     ADMIT_UNKNOWN_TABLE,
-    ADMIT_FAILED /* the disk failed; unknown whether it was kept */
+    ADMIT_FAILED, /* the disk failed; unknown whether it was kept */
+    ADMIT_TOO_LARGE /* nothing was kept: larger than body_max after inflation */
 };
 
 struct admit_result {
@@ -85,6 +87,10 @@ MUST_CHECK enum status admit_begin(struct admitter *a, const struct admit_reques
                                    struct admission **admission, struct err *err);
 /* ST_OK: go on. Anything else: no more data is wanted, call admit_end for the result. Once 20 faults are known (and park is off) it says ST_INVALID. */
 enum status admit_data(struct admission *x, struct span bytes);
+/* The same without a copy, for callers that read into memory themselves: lends room for the next bytes of the body (at most 256 KiB, never 0);
+ * admit_filled then says how many were put there. Not for gzip. Results as admit_data. */
+enum status admit_space(struct admission *x, char **space, size_t *room);
+enum status admit_filled(struct admission *x, size_t size);
 /* Ends the body, makes it durable, gives the result; the admission is gone. */
 void admit_end(struct admission *x, struct admit_result *result);
 void admit_abort(struct admission *x);

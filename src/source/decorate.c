@@ -16,14 +16,14 @@ static const struct {
     uint8_t size, classes; /* bit per enum decorate_class */
 } wanted[COLUMNS_WANTED] = {
 #define EVERY 0xf
-    [COLUMN_DEVICE_ID] = {"DeviceId", 8, EVERY & ~(1 << DECORATE_ALERT_INFO)},
-    [COLUMN_MACHINE_GROUP] = {"MachineGroup", 12, EVERY},
-    [COLUMN_ALERT_ID] = {"AlertId", 7, 1 << DECORATE_ALERT_EVIDENCE | 1 << DECORATE_ALERT_INFO},
-    [COLUMN_DEVICE_NAME] = {"DeviceName", 10, 1 << DECORATE_DEVICE_INFO},
-    [COLUMN_OS_PLATFORM] = {"OSPlatform", 10, 1 << DECORATE_DEVICE_INFO},
-    [COLUMN_REGISTRY_TAG] = {"RegistryDeviceTag", 17, 1 << DECORATE_DEVICE_INFO},
-    [COLUMN_MANUAL_TAGS] = {"DeviceManualTags", 16, 1 << DECORATE_DEVICE_INFO},
-    [COLUMN_DYNAMIC_TAGS] = {"DeviceDynamicTags", 17, 1 << DECORATE_DEVICE_INFO},
+    [COLUMN_DEVICE_ID] = {"DeviceId",          8,  EVERY & ~(1 << DECORATE_ALERT_INFO)                    },
+    [COLUMN_MACHINE_GROUP] = {"MachineGroup",      12, EVERY                                                  },
+    [COLUMN_ALERT_ID] = {"AlertId",           7,  1 << DECORATE_ALERT_EVIDENCE | 1 << DECORATE_ALERT_INFO},
+    [COLUMN_DEVICE_NAME] = {"DeviceName",        10, 1 << DECORATE_DEVICE_INFO                              },
+    [COLUMN_OS_PLATFORM] = {"OSPlatform",        10, 1 << DECORATE_DEVICE_INFO                              },
+    [COLUMN_REGISTRY_TAG] = {"RegistryDeviceTag", 17, 1 << DECORATE_DEVICE_INFO                              },
+    [COLUMN_MANUAL_TAGS] = {"DeviceManualTags",  16, 1 << DECORATE_DEVICE_INFO                              },
+    [COLUMN_DYNAMIC_TAGS] = {"DeviceDynamicTags", 17, 1 << DECORATE_DEVICE_INFO                              },
 #undef EVERY
 };
 
@@ -79,8 +79,8 @@ decorate_columns(enum decorate_class class, const char *record, const struct sca
             take_column(class, (struct span){record + v->key_at, v->key_size}, v, found);
         } else if (v->key_escaped && v->key_size <= 6 * 17) {
             char key[6 * 17];
-            size_t n = unescape((struct span){record + v->key_at, v->key_size}, key, sizeof key,
-                                NULL);
+            size_t n =
+                unescape((struct span){record + v->key_at, v->key_size}, key, sizeof key, NULL);
 
             take_column(class, (struct span){key, n}, v, found);
         }
@@ -154,9 +154,8 @@ teaches(enum decorate_class class, const struct decorate_columns *found)
 }
 
 bool
-decorate_note(struct decorator *d, const struct decorate_columns *found,
-              enum decorate_class class, bool by_default, uint32_t index, struct block_row *row,
-              struct row_key *key)
+decorate_note(struct decorator *d, const struct decorate_columns *found, enum decorate_class class,
+              bool by_default, uint32_t index, struct block_row *row, struct row_key *key)
 {
     const struct scan_value *group = found->value[COLUMN_MACHINE_GROUP];
     const struct scan_value *id =

@@ -387,8 +387,7 @@ read_times(struct envelope_reader *r, const char *p, const struct keys *keys, st
         struct span text;
 
         if (time->kind != SCAN_STRING ||
-            (text = value_text(p, time, decoded, sizeof decoded),
-             !datetime_read(text, &e->time)))
+            (text = value_text(p, time, decoded, sizeof decoded), !datetime_read(text, &e->time)))
             return wrong(fault, "time", time,
                          "time is not a datetime: expected one such as "
                          "\"2026-09-14T08:07:45.2820995Z\"");
@@ -421,8 +420,8 @@ read_any(struct envelope_reader *r, const char *p, const struct scan_record *s, 
     if (v == NULL || v->kind != SCAN_OBJECT)
         return wrong(fault, "properties", v, "properties is %s: expected the row as an object",
                      v == NULL ? "missing" : "not an object");
-    if (!read_tenant(r, p, &keys, tenant, fault) ||
-        !read_stream(r, p, &keys, tenant, e, fault) || !read_times(r, p, &keys, e, fault))
+    if (!read_tenant(r, p, &keys, tenant, fault) || !read_stream(r, p, &keys, tenant, e, fault) ||
+        !read_times(r, p, &keys, e, fault))
         return false;
     e->properties_at = v->value_at;
     e->properties_size = v->value_size;
