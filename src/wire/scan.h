@@ -49,9 +49,9 @@ struct scan_value {
 };
 
 struct scan_limits {
-    uint32_t record_size_max; /* bytes from '{' to '}' */
-    uint32_t depth_max;       /* nesting below the record: {} is 1, {"a":[]} is 2; at most 1024 */
-    uint32_t values_max;      /* at most SCAN_VALUES_MAX */
+    uint32_t record_size_max; /* bytes from '{' to '}'; 2 to 1 GiB */
+    uint32_t depth_max;       /* nesting: {} is 1, {"a":[]} is 2; 1 to 1024 */
+    uint32_t values_max;      /* 1 to SCAN_VALUES_MAX */
 };
 
 struct scan_record {
@@ -84,9 +84,10 @@ struct scan_fault {
     enum scan_fault_code code;
     size_t at;        /* offset in the buffer of this call of the first byte that is wrong */
     size_t record_at; /* offset where the faulty record began; == at when between records */
-    char column[64];  /* key of the top-level value it is in, cut; "" if in none */
-    char text[120];   /* for a person: "a control character (0x0a) stands in a string; write \n" */
-    bool can_skip;    /* scan_skip can find the next record */
+    char column
+        [64]; /* key of the innermost reported value it is in or right behind, as written, cut; "" if in none */
+    char text[120]; /* for a person: "a control character (0x0a) stands in a string; write \n" */
+    bool can_skip;  /* scan_skip can find the next record */
 };
 
 struct scanner {
@@ -99,10 +100,12 @@ struct scanner {
     enum scan_shape shape;
     struct scan_limits limits;
     uint8_t state;
+    bool is_moved; /* the last answer was SCAN_MORE: the next buffer begins at the consumed byte */
     struct scan_private *p; /* lives in the arena given to scanner_init */
 };
 
-/* Prepares a scanner; its working memory (about 100 KB, values included) lives in 'a'. ST_FULL: no room. */
+/* Prepares a scanner; its working memory (about 100 KB, values included) lives in 'a'. ST_FULL: no room.
+ * ST_INVALID: a limit is out of its range. */
 MUST_CHECK enum status scanner_init(struct scanner *s, struct arena *a, enum scan_shape shape,
                                     const struct scan_limits *limits, struct err *err);
 /* Back to the state after scanner_init, for the next text; may change shape and limits. */
@@ -112,14 +115,21 @@ void scanner_reset(struct scanner *s, enum scan_shape shape, const struct scan_l
  * Call it again with the same buffer until it says other than SCAN_RECORD; s->consumed moves along, and scanning goes on from there.
  * A buffer handed in after SCAN_MORE starts at the old consumed byte (the caller moves the tail to the front, or grows the buffer in place and passes 'text + consumed').
  * So after SCAN_MORE, offsets count from the new 'text', and consumed is 0 again.
- * A record that cannot fit any more (longer than record_size_max) is FAULT_SIZE as soon as that is known. */
+ * A record that cannot fit any more (longer than record_size_max) is FAULT_SIZE as soon as that is known.
+ * Which fault is found does not depend on how the text is cut into buffers. After SCAN_FAULT, consumed is the fault's
+ * record_at: without scan_skip, the same fault comes again. */
 MUST_CHECK enum scan_result scan_next(struct scanner *s, const char *text, size_t size,
                                       bool is_last, struct scan_record *record,
                                       struct scan_fault *fault);
 
-/* After SCAN_FAULT with can_skip: moves past the faulty record, in form 'lines' to behind the next line feed after fault->at
- * (SCAN_MORE if there is none yet: *bad_size then counts what is dropped and the state remembers to go on skipping), in the other forms only when the record was well-formed
- * but broke a limit. *bad_at, *bad_size: the bytes skipped. */
+/* After SCAN_FAULT with can_skip, with the same buffer: moves past the faulty record.
+ * In form 'lines' to the next line: the first one up to the fault that begins with '{' (the line before was torn, and this
+ * one is whole), else the one behind the first line feed at or behind fault->at.
+ * In the other forms can_skip is true only if the record is well-formed but breaks depth_max, values_max or the size of a
+ * key; it is skipped as a whole. (One longer than record_size_max cannot be skipped there.)
+ * SCAN_RECORD: skipped, go on with scan_next. SCAN_MORE: no line feed yet; all is dropped (consumed is 'size') and the next
+ * buffer goes on being dropped: call scan_skip on it to count it ('fault' is not looked at), or scan_next. SCAN_FAULT: it cannot be
+ * skipped. *bad_at, *bad_size: the bytes skipped in this buffer, up to and with the line feed. */
 enum scan_result scan_skip(struct scanner *s, const char *text, size_t size, bool is_last,
                            const struct scan_fault *fault, size_t *bad_at, size_t *bad_size);
 
