@@ -76,8 +76,7 @@ static const struct {
      {"DeviceInfo"},
      0,                                                                  50,
      "ColumnName             ColumnType\nTimestamp              datetime\nDeviceId               "
-     "string\n"
-     "                   string\n",                                                                     NULL                                             },
+     "string\n",                                                                                        NULL                                             },
     {"a table as JSON",
      {"DeviceInfo", "--json"},
      0,                                                                  1,
