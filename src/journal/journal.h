@@ -75,12 +75,13 @@ void journal_buffer_free(struct journal_buffer *buffer);
 
 struct journal_gap {   /* bytes that could not be read and were passed over */
     uint64_t from, to; /* positions; equal: there is no gap */
-    uint64_t rows;     /* rows in it as far as they can still be told (summaries, frame heads) */
+    uint64_t rows;     /* lost with them */
+    bool is_exact; /* false: 'rows' or more (the reader had no floor there, so nobody counted) */
     char reason[160];
 };
 /* Reads the block at 'position' (0 or before the first: the oldest), verifies its CRC, lends it in *block until the buffer is used again.
  * *at: where the block really is; *next: the position after it. *gap: {0} or what was passed over to get there: lost to this reader, to be counted and shown.
- * ST_END: nothing there yet, *next = *at = the position to come back with. ST_IO: the disk failed. ST_INVALID: no frame starts at this position. */
+ * ST_END: nothing there yet, *next = *at = the position to come back with (damage at the very end is in *gap then too). ST_IO: the disk failed. ST_INVALID: no frame starts at this position. */
 MUST_CHECK enum status journal_read(struct journal *j, uint64_t position,
                                     struct journal_buffer *buffer, struct block *block,
                                     uint64_t *at, uint64_t *next, struct journal_gap *gap,
@@ -88,19 +89,24 @@ MUST_CHECK enum status journal_read(struct journal *j, uint64_t position,
 /* The position of the first block admitted at or after 'ticks' (the end, if none). */
 MUST_CHECK enum status journal_find_time(struct journal *j, int64_t ticks, uint64_t *position,
                                          struct err *err);
-/* Records between two positions (from segment summaries and frame heads; exact). */
+/* Records between two positions, and when the first block there was admitted (0: there is none). Costs two small reads: each frame head
+ * knows the rows before it. Damaged blocks count as long as the journal has their place. */
 MUST_CHECK enum status journal_count_rows(struct journal *j, uint64_t from, uint64_t to,
                                           uint64_t *rows, int64_t *oldest_admitted,
                                           struct err *err);
 
 /* What must be kept: a floor per reader. Segments wholly below every floor may be recycled. A floor that 'yields' does not hold
- * segments when the quota is reached: its owner finds a gap (reason "journal quota") and counts the loss. Names are copied, at most 100 bytes. */
+ * segments when the quota is reached: its owner finds a gap (reason "journal quota ...") with the exact count of rows lost behind the floor.
+ * Names are copied, at most 100 bytes, at most 4096 floors (beyond that nothing is recycled). Floors live in memory: set all of them
+ * after opening and before the first append. Position 0 holds everything. */
 void journal_floor_set(struct journal *j, const char *name, uint64_t position, bool yields);
 void journal_floor_remove(struct journal *j, const char *name);
 /* Applies keep_size_max and keep_age; called now and then by the owner. Returns segments recycled. */
 unsigned journal_retain(struct journal *j);
 
-/* Client batch ids (block_head.request_id) seen within the window, kept over restarts: the position and row count of the first block that has it. */
+/* Client batch ids (block_head.request_id) seen within the window: the position of the request's first block and the rows of all its parts.
+ * Found only once the part with parts_end is there. The window: blocks admitted in the last 24 hours, at most 500,000 ids (the oldest go
+ * first); over a restart, those whose segments are still there. */
 MUST_CHECK bool journal_find_request(struct journal *j, const uint8_t id[16], uint64_t *position,
                                      uint64_t *rows);
 
@@ -120,6 +126,9 @@ struct journal_check {
 };
 typedef void (*journal_visit_fn)(void *app, uint64_t position, const struct block *block,
                                  const struct journal_gap *gap /* NULL or instead of a block */);
+/* Blocks at 'from' and later that start before 'to' (0: no end), in order, without the lock and without writing anything. Costs by the number of
+ * segments, and by the blocks visited; payloads are read only if 'verify' is set or 'visit' given (NULL: count only). Beside a daemon at work blocks
+ * that are being written count as torn. ST_INVALID: a newer format. ST_IO: no such folder, or the disk failed. */
 MUST_CHECK enum status journal_inspect(const char *folder, uint64_t from, uint64_t to, bool verify,
                                        journal_visit_fn visit, void *app,
                                        struct journal_check *result, struct err *err);

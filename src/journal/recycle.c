@@ -1,0 +1,221 @@
+/* recycle.c - who may go when space is needed: always the oldest segment, and only if nobody needs it. Before a segment goes, what
+ * must outlive it is durable; then it leaves the list, and its file last. */
+#include "base/file.h"
+#include "journal/floors.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { LOSERS_MAX = 256 };
+
+void
+segment_unpin(struct segment *s)
+{
+    s->pin_count--;
+    if (s->pin_count == 0 && s->is_gone)
+        segment_free(s);
+}
+
+static enum status
+say_full(const struct journal *j, const struct segment *s, const struct floor_entry *f,
+         struct err *err)
+{
+    if (f == NULL)
+        return err_set(err, ST_FULL,
+                       "the journal's quota of %" PRIu64 " MiB is reached and all of it is in use",
+                       j->options.size_max >> 20);
+    return err_set(err, ST_FULL,
+                   "the journal's quota of %" PRIu64 " MiB is reached: '%.100s' lags %" PRIu64
+                   " MiB behind and still needs its oldest segment (%" PRIu64
+                   " blocks); raise the quota or mend what is slow",
+                   j->options.size_max >> 20, f->name,
+                   (j->durable_end - (f->position < s->base ? s->base : f->position)) >> 20,
+                   s->block_count);
+}
+
+/* May the first segment go? lock held. */
+static enum status
+first_may_go(const struct journal *j, bool may_yield, bool *yields, struct err *err)
+{
+    const struct floor_entry *holder;
+
+    if (j->segment_count < 2)
+        return say_full(j, NULL, NULL, err);
+    const struct segment *s = j->segments[0], *next = j->segments[1];
+
+    /* The next one must tell where this one ended, for readers that stopped there. */
+    if (s == j->active || s->pending > 0 ||
+        (next->block_count == 0 && next->hole_count == 0 && next->state != SEGMENT_SEALED))
+        return say_full(j, s, NULL, err);
+    enum hold hold = floors_hold(j, s->end, &holder);
+
+    *yields = hold == HOLD_YIELDS;
+    if (hold == HOLD_FIRM || (hold == HOLD_YIELDS && !may_yield))
+        return say_full(j, s, holder, err);
+    return ST_OK;
+}
+
+/* Writes down how many rows lie before each floor that loses blocks, so that its loss can be counted exactly. */
+static enum status
+losses_write(struct journal *j, uint64_t from, uint64_t end, struct err *err)
+{
+    uint64_t positions[LOSERS_MAX];
+    struct yielded losses[LOSERS_MAX];
+    size_t n, count = 0;
+
+    pthread_mutex_lock(&j->lock);
+    n = floors_between(j, from, end, positions, LOSERS_MAX);
+    pthread_mutex_unlock(&j->lock);
+    for (size_t i = 0; i < n; i++) {
+        struct yielded *y = &losses[count];
+        int64_t admitted;
+        bool is_exact;
+
+        y->position = positions[i];
+        if (rows_before(j, y->position, &y->rows, &admitted, &is_exact, err) == ST_OK && is_exact)
+            count++;
+    }
+    return count == 0 ? ST_OK : yielded_add(j, losses, count, err);
+}
+
+/* The file of a segment that is in no list any more. */
+static void
+file_release(struct journal *j, uint64_t base, uint64_t file_size, bool is_pinned)
+{
+    char path[PATH_SIZE], summary[PATH_SIZE], spare[PATH_SIZE];
+    uint64_t number = epoch_make();
+    bool kept;
+
+    segment_path(path, j->folder, base, ".seg");
+    segment_path(summary, j->folder, base, ".sum");
+    snprintf(spare, sizeof spare, "%s/spare-%016" PRIx64, j->folder, number);
+    /* A file that a reader has open is not written over; its space is free when the reader closes it. */
+    kept = !is_pinned && file_size == j->options.segment_size && j->spare_count < SPARES_MAX &&
+           rename(path, spare) == 0;
+    if (!kept)
+        unlink(path);
+    unlink(summary);
+    /* Before anything is written into the spare, its old name must be gone for good. */
+    if (kept && folder_sync(j->folder, NULL) != ST_OK) {
+        unlink(spare);
+        kept = false;
+    }
+    pthread_mutex_lock(&j->lock);
+    if (kept)
+        j->spares[j->spare_count++] = number;
+    else
+        j->size_bytes -= file_size;
+    j->recycled_count++;
+    pthread_mutex_unlock(&j->lock);
+}
+
+enum status
+recycle_first(struct journal *j, bool may_yield, struct err *err)
+{
+    struct segment *s;
+    bool yields, is_pinned;
+    uint64_t base, file_size, from, end;
+    enum status st;
+
+    pthread_mutex_lock(&j->lock);
+    st = first_may_go(j, may_yield, &yields, err);
+    if (st == ST_OK) {
+        s = j->segments[0];
+        base = s->base;
+        end = s->end;
+        from = s->previous_end < base ? s->previous_end : base;
+    }
+    pthread_mutex_unlock(&j->lock);
+    if (st != ST_OK)
+        return st;
+    if (yields && (st = losses_write(j, from, end, err)) != ST_OK)
+        return st;
+    pthread_mutex_lock(&j->lock);
+    /* A floor may have been set lower meanwhile. Only holders of 'names' shorten the list, so the segment is still the first. */
+    st = first_may_go(j, may_yield, &yields, err);
+    if (st != ST_OK) {
+        pthread_mutex_unlock(&j->lock);
+        return st;
+    }
+    s = j->segments[0];
+    j->segment_count--;
+    memmove(j->segments, j->segments + 1, j->segment_count * sizeof(struct segment *));
+    file_size = s->file_size;
+    is_pinned = s->pin_count > 0;
+    if (is_pinned)
+        s->is_gone = true;
+    else
+        segment_free(s);
+    pthread_mutex_unlock(&j->lock);
+    file_release(j, base, file_size, is_pinned);
+    return ST_OK;
+}
+
+static void
+spare_drop(struct journal *j)
+{
+    char spare[PATH_SIZE];
+
+    pthread_mutex_lock(&j->lock);
+    uint64_t number = j->spares[--j->spare_count];
+
+    j->size_bytes -= j->options.segment_size;
+    pthread_mutex_unlock(&j->lock);
+    snprintf(spare, sizeof spare, "%s/spare-%016" PRIx64, j->folder, number);
+    unlink(spare);
+}
+
+enum status
+quota_make_room(struct journal *j, uint64_t size, bool spare_will_do, struct err *err)
+{
+    for (;;) {
+        pthread_mutex_lock(&j->lock);
+        bool fits = j->size_bytes + size <= j->options.size_max, has_spare = j->spare_count > 0;
+
+        pthread_mutex_unlock(&j->lock);
+        if (fits || (has_spare && spare_will_do))
+            return ST_OK;
+        if (has_spare) {
+            spare_drop(j);
+            continue;
+        }
+        enum status st = recycle_first(j, true, err);
+
+        if (st != ST_OK)
+            return st;
+    }
+}
+
+static bool
+first_is_due(struct journal *j)
+{
+    const struct journal_options *o = &j->options;
+    bool is_due = false;
+
+    pthread_mutex_lock(&j->lock);
+    if (j->segment_count > 1) {
+        const struct segment *s = j->segments[0];
+
+        is_due = (o->keep_size_max != 0 && j->size_bytes > o->keep_size_max) ||
+                 (o->keep_age_ticks != 0 && s->block_count > 0 &&
+                  s->admitted_max < journal_now(j) - o->keep_age_ticks);
+    }
+    pthread_mutex_unlock(&j->lock);
+    return is_due;
+}
+
+unsigned
+journal_retain(struct journal *j)
+{
+    unsigned count = 0;
+
+    pthread_mutex_lock(&j->names);
+    while (first_is_due(j) && recycle_first(j, false, NULL) == ST_OK)
+        count++;
+    while (j->options.keep_size_max != 0 && j->spare_count > 0 &&
+           j->size_bytes > j->options.keep_size_max)
+        spare_drop(j);
+    pthread_mutex_unlock(&j->names);
+    return count;
+}
