@@ -4,6 +4,10 @@
  * line has been read (on_uri: the only moment at which the target is still raw) and released when
  * libmicrohttpd is done with it (on_completed), which it promises exactly once for every on_uri.
  *
+ * We accept connections ourselves and hand them over one by one: told of a limit, libmicrohttpd
+ * 0.9.75 accepts and resets what is beyond it (where waiting in the listen queue is what a client
+ * needs), and for connections handed to it forgets to release a lock, so it must never meet its own.
+ *
  * An answer that is known from the head alone leaves before the body and ends the connection.
  * Closing a socket with unread bytes makes the kernel send a reset, which can overtake and destroy
  * the answer on its way, so on_completed first reads and drops what the peer is still sending, for
@@ -15,6 +19,7 @@
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <openssl/err.h>
@@ -31,6 +36,7 @@
 
 enum {
     LINGER_MS_MAX = 2000,
+    HAND_OVER_MS_MAX = 2000,
     PARAMETERS_MAX = 32,
     BACKLOG = 512,
     CERTIFICATE_DAYS = 825,
@@ -51,9 +57,13 @@ struct http_server {
     struct http_server_options options; /* complete; its pointers are not used after start */
     bool is_tls;
     uint16_t port;
-    pthread_mutex_t lock; /* guards what follows */
-    pthread_cond_t quiet;
-    unsigned active_count; /* exchanges */
+    int listener;
+    pthread_t acceptor;
+    pthread_mutex_t lock;      /* guards what follows */
+    pthread_cond_t changed;    /* one of these changed */
+    bool is_handing_over;      /* a connection was accepted and has not started yet */
+    unsigned connection_count; /* open, or not cleaned up yet */
+    unsigned active_count;     /* exchanges */
     bool is_stopping;
 };
 
@@ -567,7 +577,26 @@ on_completed(void *app, struct MHD_Connection *connection, void **context,
     free(x);
     pthread_mutex_lock(&server->lock);
     if (--server->active_count == 0)
-        pthread_cond_broadcast(&server->quiet);
+        pthread_cond_broadcast(&server->changed);
+    pthread_mutex_unlock(&server->lock);
+}
+
+static void
+on_connection(void *app, struct MHD_Connection *connection, void **context,
+              enum MHD_ConnectionNotificationCode code)
+{
+    struct http_server *server = app;
+
+    (void)connection;
+    (void)context;
+    pthread_mutex_lock(&server->lock);
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        server->connection_count++;
+        server->is_handing_over = false;
+    } else {
+        server->connection_count--;
+    }
+    pthread_cond_broadcast(&server->changed);
     pthread_mutex_unlock(&server->lock);
 }
 
@@ -586,7 +615,7 @@ listen_at(const char *address, uint16_t port, int *listener, struct err *err)
     if (!is_v4 && inet_pton(AF_INET6, address, &v6.sin6_addr) != 1)
         return err_set(err, ST_INVALID,
                        "'%s' is not an address to listen at, such as 127.0.0.1 or ::1", address);
-    fd = socket(at->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    fd = socket(at->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         goto fail;
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0)
@@ -680,10 +709,83 @@ connection_memory(const struct http_server_options *o)
     return (2 * size + 4095) & ~(size_t)4095;
 }
 
+static struct timespec
+monotonic_after(unsigned ms)
+{
+    int64_t at = clock_monotonic_ms() + ms;
+
+    return (struct timespec){.tv_sec = (time_t)(at / 1000), .tv_nsec = (long)(at % 1000) * 1000000};
+}
+
+/* Waits until one more connection may be. False: the server stops. */
+static bool
+slot_wait(struct http_server *s)
+{
+    bool goes_on;
+
+    pthread_mutex_lock(&s->lock);
+    while (s->connection_count >= s->options.connections_max && !s->is_stopping)
+        pthread_cond_wait(&s->changed, &s->lock);
+    goes_on = !s->is_stopping;
+    pthread_mutex_unlock(&s->lock);
+    return goes_on;
+}
+
+/* Out of file descriptors, say: waits until a connection ends, or a little. */
+static void
+accept_failed(struct http_server *s)
+{
+    struct timespec until = monotonic_after(100);
+
+    pthread_mutex_lock(&s->lock);
+    if (!s->is_stopping)
+        (void)pthread_cond_timedwait(&s->changed, &s->lock, &until);
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* libmicrohttpd's own thread takes it up, or closes it and says nothing: then it is not waited for. */
+static void
+hand_over(struct http_server *s, int fd, const struct sockaddr *peer, socklen_t peer_size)
+{
+    struct timespec until = monotonic_after(HAND_OVER_MS_MAX);
+
+    pthread_mutex_lock(&s->lock);
+    s->is_handing_over = true;
+    pthread_mutex_unlock(&s->lock);
+    if (MHD_add_connection(s->daemon, fd, peer, peer_size) != MHD_YES)
+        until = (struct timespec){0};
+    pthread_mutex_lock(&s->lock);
+    while (s->is_handing_over)
+        if (pthread_cond_timedwait(&s->changed, &s->lock, &until) == ETIMEDOUT)
+            s->is_handing_over = false;
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void *
+accept_run(void *app)
+{
+    struct http_server *s = app;
+
+    while (slot_wait(s)) {
+        struct sockaddr_storage peer;
+        socklen_t size = sizeof peer;
+        int fd =
+            accept4(s->listener, (struct sockaddr *)&peer, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+        if (fd >= 0)
+            hand_over(s, fd, (const struct sockaddr *)&peer, size);
+        else if (errno != EINTR && errno != ECONNABORTED)
+            accept_failed(s);
+    }
+    return NULL;
+}
+
 static void
 server_free(struct http_server *s)
 {
-    pthread_cond_destroy(&s->quiet);
+    if (s->listener >= 0)
+        close(s->listener);
+    pthread_cond_destroy(&s->changed);
     pthread_mutex_destroy(&s->lock);
     free(s);
 }
@@ -700,16 +802,17 @@ server_make(const struct http_server_options *o, http_route_fn route, void *app)
     s->app = app;
     s->options = options_complete(o);
     s->is_tls = o->certificate_pem != NULL;
+    s->listener = -1;
     pthread_mutex_init(&s->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->quiet, &monotonic);
+    pthread_cond_init(&s->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
     return s;
 }
 
 static struct MHD_Daemon *
-daemon_start(struct http_server *s, int fd)
+daemon_start(struct http_server *s)
 {
     const struct http_server_options *o = &s->options;
     struct MHD_OptionItem tls[] = {
@@ -718,54 +821,62 @@ daemon_start(struct http_server *s, int fd)
         {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES    },
         {MHD_OPTION_END,              0, NULL                                 },
     };
-    unsigned flags = MHD_USE_AUTO_INTERNAL_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_ITC;
+    unsigned flags = MHD_USE_AUTO_INTERNAL_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_ITC |
+                     MHD_USE_NO_LISTEN_SOCKET;
 
     if (!s->is_tls)
         tls[0].option = MHD_OPTION_END;
     return MHD_start_daemon(
         flags | (s->is_tls ? MHD_USE_TLS : 0U), 0, NULL, NULL, on_access, s,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, on_uri, s,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_CONNECTION_LIMIT,
-        o->connections_max, MHD_OPTION_CONNECTION_TIMEOUT, o->idle_s_max,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, connection_memory(o), MHD_OPTION_THREAD_STACK_SIZE,
-        (size_t)STACK_SIZE, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+        MHD_OPTION_URI_LOG_CALLBACK, on_uri, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_CONNECTION_LIMIT, UINT_MAX / 2,
+        MHD_OPTION_CONNECTION_TIMEOUT, o->idle_s_max, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        connection_memory(o), MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_SIZE,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+}
+
+static enum status
+tls_check(const struct http_server_options *o, struct err *err)
+{
+    if (o->certificate_pem == NULL && o->key_pem == NULL)
+        return ST_OK;
+    if (o->certificate_pem == NULL || o->key_pem == NULL)
+        return err_set(err, ST_INVALID, "TLS needs both a certificate and its key");
+    if (MHD_is_feature_supported(MHD_FEATURE_SSL) != MHD_YES)
+        return err_set(err, ST_INVALID, "this libmicrohttpd was built without TLS");
+    return pair_check(o->certificate_pem, o->key_pem, err);
 }
 
 enum status
 http_server_start(const struct http_server_options *o, http_route_fn route, void *app,
                   struct http_server **server, struct err *err)
 {
+    enum status st = tls_check(o, err);
     struct http_server *s;
-    enum status st;
-    int fd = -1;
 
-    if ((o->certificate_pem == NULL) != (o->key_pem == NULL))
-        return err_set(err, ST_INVALID, "TLS needs both a certificate and its key");
-    if (o->certificate_pem != NULL && MHD_is_feature_supported(MHD_FEATURE_SSL) != MHD_YES)
-        return err_set(err, ST_INVALID, "this libmicrohttpd was built without TLS");
-    if (o->certificate_pem != NULL) {
-        st = pair_check(o->certificate_pem, o->key_pem, err);
-        if (st != ST_OK)
-            return st;
-    }
-    st = listen_at(o->address, o->port, &fd, err);
     if (st != ST_OK)
         return st;
     s = server_make(o, route, app);
-    if (s == NULL) {
-        close(fd);
+    if (s == NULL)
         return err_set(err, ST_FULL, "no memory for an HTTP server");
-    }
-    s->port = port_of(fd);
-    s->daemon = daemon_start(s, fd); /* closes 'fd' if it fails */
-    if (s->daemon == NULL) {
-        (void)err_set(err, ST_IO, "cannot start the HTTP server at %s port %u", o->address,
-                      (unsigned)s->port);
-        server_free(s);
-        return ST_IO;
+    st = listen_at(o->address, o->port, &s->listener, err);
+    if (st != ST_OK)
+        goto fail;
+    s->port = port_of(s->listener);
+    s->daemon = daemon_start(s);
+    if (s->daemon == NULL || pthread_create(&s->acceptor, NULL, accept_run, s) != 0) {
+        st = err_set(err, ST_IO, "cannot start the HTTP server at %s port %u", o->address,
+                     (unsigned)s->port);
+        goto fail;
     }
     *server = s;
     return ST_OK;
+
+fail:
+    if (s->daemon != NULL)
+        MHD_stop_daemon(s->daemon);
+    server_free(s);
+    return st;
 }
 
 uint16_t
@@ -777,23 +888,24 @@ http_server_port(const struct http_server *server)
 void
 http_server_stop(struct http_server *server, unsigned grace_ms)
 {
-    int64_t deadline = clock_monotonic_ms() + grace_ms;
-    struct timespec until = {.tv_sec = (time_t)(deadline / 1000),
-                             .tv_nsec = (long)(deadline % 1000) * 1000000};
-    MHD_socket fd;
+    struct timespec until = monotonic_after(grace_ms);
 
     if (server == NULL)
         return;
-    fd = MHD_quiesce_daemon(server->daemon);
     pthread_mutex_lock(&server->lock);
     server->is_stopping = true;
+    pthread_cond_broadcast(&server->changed);
+    pthread_mutex_unlock(&server->lock);
+    shutdown(server->listener, SHUT_RDWR); /* wakes accept */
+    pthread_join(server->acceptor, NULL);
+    close(server->listener); /* who waits in the queue learns of it at once */
+    server->listener = -1;
+    pthread_mutex_lock(&server->lock);
     while (server->active_count > 0)
-        if (pthread_cond_timedwait(&server->quiet, &server->lock, &until) == ETIMEDOUT)
+        if (pthread_cond_timedwait(&server->changed, &server->lock, &until) == ETIMEDOUT)
             break;
     pthread_mutex_unlock(&server->lock);
     MHD_stop_daemon(server->daemon);
-    if (fd != MHD_INVALID_SOCKET)
-        close(fd);
     assert(server->active_count == 0);
     server_free(server);
 }

@@ -72,7 +72,7 @@ struct http_server_options {
     const char *address;                   /* "127.0.0.1", "::1", "0.0.0.0" */
     uint16_t port;                         /* 0: a free one, see http_server_port */
     const char *certificate_pem, *key_pem; /* PEM text, both or neither; borrowed for the call */
-    unsigned connections_max;              /* further ones wait in the listen queue or are closed */
+    unsigned connections_max;              /* further ones wait in the listen queue */
     unsigned idle_s_max;  /* a connection that moves no byte for so long is closed */
     size_t head_size_max; /* request line and headers; 431 beyond */
     size_t read_size;     /* bytes that 'data' gets at once, about */
@@ -85,7 +85,8 @@ typedef const struct http_handler *(*http_route_fn)(void *app, const struct http
 MUST_CHECK enum status http_server_start(const struct http_server_options *o, http_route_fn route,
                                          void *app, struct http_server **server, struct err *err);
 uint16_t http_server_port(const struct http_server *server);
-/* Stops listening, lets requests that are being handled end (at most 'grace_ms'), then closes all. */
+/* Stops listening, lets requests that are being handled end (at most 'grace_ms'), then closes all. A handler that
+ * still blocks after that is waited for: wake it first. */
 void http_server_stop(struct http_server *server, unsigned grace_ms);
 
 /* Makes a self-signed certificate (EC P-256, SAN localhost, 127.0.0.1, ::1 and 'host_name', valid 825 days) and its key, both PEM, malloc'd. */
