@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "wire/http_client.h"
+#include "wire/retry.h"
 #include <ctype.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -11,9 +12,6 @@
 
 enum {
     TOKEN_MAX = 8192,
-    PAUSE_FIRST_MS = 500,
-    PAUSE_MAX_MS = 30000,
-    RETRY_AFTER_MAX_MS = 300000,
     REMIND_MS = 300000, /* the same trouble is logged again after so long */
 };
 
@@ -34,35 +32,6 @@ struct sender {
     unsigned failures;
     int64_t reminded_ms;
 };
-
-enum sender_outcome
-sender_judge(unsigned http_status)
-{
-    if (http_status >= 200 && http_status < 300)
-        return SENDER_DONE;
-    if (http_status == 401 || http_status == 403 || http_status == 404 ||
-        (http_status >= 300 && http_status < 400))
-        return SENDER_SETTINGS;
-    if (http_status == 408 || http_status == 425 || http_status == 429 || http_status >= 500 ||
-        http_status < 200)
-        return SENDER_LATER;
-    return SENDER_REFUSED;
-}
-
-unsigned
-sender_pause(unsigned failures, int64_t retry_after_ms, uint64_t random)
-{
-    unsigned doublings = failures > 7 ? 6 : failures - (failures > 0);
-    uint64_t pause = (uint64_t)PAUSE_FIRST_MS << doublings;
-
-    if (pause > PAUSE_MAX_MS)
-        pause = PAUSE_MAX_MS;
-    pause =
-        pause / 2 + random % (pause / 2 + 1); /* so that a thousand sensors do not come at once */
-    if (retry_after_ms > RETRY_AFTER_MAX_MS)
-        retry_after_ms = RETRY_AFTER_MAX_MS;
-    return retry_after_ms > (int64_t)pause ? (unsigned)retry_after_ms : (unsigned)pause;
-}
 
 static enum status
 read_token(struct sender *s, struct err *err)
@@ -157,25 +126,25 @@ deliver(struct sender *s, struct batch *b)
         headers[2] = s->authorization;
 
     enum status st = http_client_send(s->client, &x, &err);
-    enum sender_outcome outcome = st == ST_OK ? sender_judge(x.status) : SENDER_LATER;
+    enum retry_outcome outcome = st == ST_OK ? retry_judge(x.status) : RETRY_LATER;
 
-    if (outcome == SENDER_DONE || outcome == SENDER_REFUSED) {
+    if (outcome == RETRY_DONE || outcome == RETRY_REFUSED) {
         shorten(x.response, answer, sizeof answer);
-        if (outcome == SENDER_REFUSED)
+        if (outcome == RETRY_REFUSED)
             log_line(LOG_ERROR, "sensor", "%s refused %llu rows of %s for good (HTTP %u): %s",
                      s->o.url, (unsigned long long)b->row_count, b->table, x.status, answer);
         pthread_mutex_lock(&s->lock);
-        s->counts.sent_rows += outcome == SENDER_DONE ? b->row_count : 0;
-        s->counts.sent_bytes += outcome == SENDER_DONE ? b->size : 0;
-        s->counts.sent_batches += outcome == SENDER_DONE;
-        s->counts.refused_rows += outcome == SENDER_REFUSED ? b->row_count : 0;
-        s->counts.refused_batches += outcome == SENDER_REFUSED;
+        s->counts.sent_rows += outcome == RETRY_DONE ? b->row_count : 0;
+        s->counts.sent_bytes += outcome == RETRY_DONE ? b->size : 0;
+        s->counts.sent_batches += outcome == RETRY_DONE;
+        s->counts.refused_rows += outcome == RETRY_REFUSED ? b->row_count : 0;
+        s->counts.refused_batches += outcome == RETRY_REFUSED;
         pthread_mutex_unlock(&s->lock);
         queue_done(s->o.queue, b);
         report_back(s);
         return 0;
     }
-    if (outcome == SENDER_SETTINGS) {
+    if (outcome == RETRY_SETTINGS) {
         shorten(x.response, answer, sizeof answer);
         snprintf(reason, sizeof reason, "%s answers %u to rows of tenant %s (%s): %s", s->o.url,
                  x.status, s->o.tenant,
@@ -199,7 +168,7 @@ deliver(struct sender *s, struct batch *b)
     if (!is_stopping)
         remind(s, reason);
     s->random = s->random * 6364136223846793005u + 1442695040888963407u;
-    return sender_pause(s->failures, st == ST_OK ? x.retry_after_ms : -1, s->random >> 33);
+    return retry_pause(s->failures, st == ST_OK ? x.retry_after_ms : -1, s->random >> 33);
 }
 
 /* ---- the thread */

@@ -1,10 +1,10 @@
 /* sender.h - takes batches from the queue and hands them to the daemon, one at a time, oldest first, until
  * it says that they are safe. Runs a thread of its own.
  *
- *   2xx                     done
- *   400, 405 .. 422         the daemon will never take it: dropped, counted, logged
- *   401, 403, 404           the settings are wrong, not the rows: they wait; the token file is read anew
- *   408, 429, 5xx, no answer   later, with growing pauses (0.5 to 30 s, jitter), or as Retry-After says
+ *   done       2xx
+ *   refused    the daemon will never take it: dropped, counted, logged
+ *   settings   address, token or tenant are wrong, not the rows: they wait; the token file is read anew
+ *   later      429, 5xx, no answer: after a growing pause, or as Retry-After says (wire/retry.h)
  *
  * A batch always carries the same Idempotency-Key, so that one whose answer was lost counts once. */
 #pragma once
@@ -25,12 +25,6 @@ struct sender_counts {
     uint64_t refused_rows, refused_batches;
     bool is_connected; /* the last request was answered with 2xx */
 };
-
-enum sender_outcome { SENDER_DONE, SENDER_REFUSED, SENDER_LATER, SENDER_SETTINGS };
-/* What an HTTP status means for a batch. */
-enum sender_outcome sender_judge(unsigned http_status);
-/* Milliseconds until the next try: 'failures' in a row (from 1), Retry-After or -1, 'random' any bits. */
-unsigned sender_pause(unsigned failures, int64_t retry_after_ms, uint64_t random);
 
 struct sender;
 /* ST_INVALID: the URL or the token file is wrong. */
