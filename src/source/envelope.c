@@ -274,8 +274,13 @@ read_wire(struct envelope_reader *r, const char *p, const struct scan_record *s,
 /* ==== the slow way */
 
 enum key { KEY_TIME, KEY_TENANT_ID, KEY_CATEGORY, KEY_RECEIVED, KEY_PROPERTIES, KEYS };
-static const char *const key_names[KEYS] = {"time", "tenantId", "category", "_TimeReceivedBySvc",
-                                            "properties"};
+static const struct span key_names[KEYS] = {
+    [KEY_TIME] = {"time",               4 },
+    [KEY_TENANT_ID] = {"tenantId",           8 },
+    [KEY_CATEGORY] = {"category",           8 },
+    [KEY_RECEIVED] = {"_TimeReceivedBySvc", 18},
+    [KEY_PROPERTIES] = {"properties",         10},
+};
 struct keys {
     const struct scan_value *value[KEYS];
 };
@@ -309,7 +314,7 @@ find_keys(const char *p, const struct scan_record *s, struct keys *keys)
         if (v->key_escaped)
             key = (struct span){decoded, unescape(key, decoded, sizeof decoded, NULL)};
         for (size_t k = 0; k < KEYS; k++) {
-            if (span_is(key, key_names[k]))
+            if (key.n == key_names[k].n && memcmp(key.p, key_names[k].p, key.n) == 0)
                 keys->value[k] = v;
         }
     }
@@ -341,7 +346,9 @@ read_tenant(const struct envelope_reader *r, const char *p, const struct keys *k
 
     if (v == NULL && r->tenant == NULL)
         return wrong(fault, "tenantId", v, "tenantId is missing: expected a GUID");
-    if (v == NULL) {
+    if (v == NULL ||
+        (r->tenant != NULL && v->kind == SCAN_STRING && v->value_size == TENANT_SIZE + 2 &&
+         memcmp(p + v->value_at + 1, r->tenant, TENANT_SIZE) == 0)) {
         memcpy(tenant, r->tenant, TENANT_SIZE + 1);
         return true;
     }
@@ -375,29 +382,42 @@ read_stream(struct envelope_reader *r, const char *p, const struct keys *keys, c
     return e->stream != NULL;
 }
 
+/* A datetime value. *is_exact: it has the form that leaves as it came. */
+static bool
+read_time(struct hour_cached *cache, const char *p, const struct scan_value *v, int64_t *ticks,
+          bool *is_exact)
+{
+    char decoded[64];
+    struct span text;
+
+    *is_exact = false;
+    if (v->kind != SCAN_STRING)
+        return false;
+    text = value_text(p, v, decoded, sizeof decoded);
+    *is_exact = !v->value_escaped && text.n == TIME_SIZE && text.p[TIME_SIZE - 1] == 'Z' &&
+                read_seven(cache, text.p, ticks);
+    return *is_exact || datetime_read(text, ticks);
+}
+
 static bool
 read_times(struct envelope_reader *r, const char *p, const struct keys *keys, struct envelope *e,
            struct envelope_fault *fault)
 {
     const struct scan_value *time = keys->value[KEY_TIME], *received = keys->value[KEY_RECEIVED];
-    char decoded[64];
     int64_t ticks;
+    bool is_exact;
 
     if (time != NULL) {
-        struct span text;
-
-        if (time->kind != SCAN_STRING ||
-            (text = value_text(p, time, decoded, sizeof decoded), !datetime_read(text, &e->time)))
+        if (!read_time(&r->time, p, time, &e->time, &is_exact))
             return wrong(fault, "time", time,
                          "time is not a datetime: expected one such as "
                          "\"2026-09-14T08:07:45.2820995Z\"");
-        if (!time->value_escaped && text.n == TIME_SIZE && text.p[TIME_SIZE - 1] == 'Z' &&
-            read_seven(&r->time, text.p, &ticks))
+        if (is_exact)
             e->time_at = time->value_at + 1;
     }
     if (received != NULL) {
-        if (received->kind != SCAN_STRING || received->value_size - 2 > UINT8_MAX ||
-            !datetime_read(value_text(p, received, decoded, sizeof decoded), &ticks))
+        if (!read_time(&r->received, p, received, &ticks, &is_exact) ||
+            received->value_size - 2 > UINT8_MAX)
             return wrong(fault, "_TimeReceivedBySvc", received,
                          "_TimeReceivedBySvc is not a datetime: expected one such as "
                          "\"2026-09-14T08:06:13.0590254Z\"");
