@@ -142,6 +142,7 @@ open_http(struct client *c, struct err *err)
         .ca_file = c->ca_file[0] != '\0' ? c->ca_file : NULL,
         .insecure = c->insecure,
         .response_size_max = CLIENT_RESPONSE_MAX,
+        .stop = c->stop,
     };
 
     return http_client_open(&o, &c->http, err);
@@ -157,6 +158,7 @@ client_open(struct client *c, const char *command, const struct client_settings 
     c->command = command;
     c->insecure = s->insecure;
     c->json = s->json;
+    c->stop = s->stop;
     if (url == NULL)
         url = "http://127.0.0.1:7780";
     if ((strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) ||

@@ -10,6 +10,7 @@
 #include "wire/http_client.h"
 #include "wire/json.h"
 #include <getopt.h>
+#include <stdatomic.h>
 
 /* Exit codes, as documented in penstock(1). */
 enum { CLIENT_DONE = 0, CLIENT_REFUSED = 1, CLIENT_USAGE = 2, CLIENT_UNREACHABLE = 3 };
@@ -54,6 +55,7 @@ enum { CLIENT_TOKEN_MAX = 8192, CLIENT_PATH_MAX = 4096, CLIENT_RESPONSE_MAX = 64
 struct client_settings { /* zeroed; borrows what is given to client_option */
     const char *url, *token, *token_file, *tenant, *data, *ca_file;
     bool insecure, json;
+    const atomic_bool *stop; /* NULL or a flag: requests end early once it is true */
 };
 /* True: it was one of CLIENT_OPTIONS and is noted. */
 bool client_option(struct client_settings *s, int option, const char *value);
@@ -65,6 +67,7 @@ struct client {
     char authorization[CLIENT_TOKEN_MAX + 32]; /* header; "" if there is no token */
     char ca_file[CLIENT_PATH_MAX];             /* "": the system's authorities */
     bool insecure, json;
+    const atomic_bool *stop;
     struct http_client *http;
 };
 
