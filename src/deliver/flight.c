@@ -168,6 +168,9 @@ lane_skip(struct flight *f, uint32_t lane, uint64_t bytes)
         item->body.p += n;
         item->body.n -= n;
         item->is_done = item->body.n == 0;
+        item->row_count = 0; /* one line end a row: positioned sinks take lines */
+        for (size_t k = 0; k < item->body.n; k++)
+            item->row_count += item->body.p[k] == '\n';
         f->lanes[lane].done += n;
         bytes -= n;
     }
@@ -471,25 +474,29 @@ item_done(struct flight *f, struct flight_item *item)
     f->sent_parcels++;
 }
 
-/* What became of a parcel whose answer was lost, or whose object is not as we left it. */
+/* What became of a parcel whose answer was lost, or whose object is not as we left it. Until a look succeeds,
+ * the object may hold bytes of ours that we do not know of (is_unsure). */
 static enum status
 object_look(struct flight *f, struct flight_item *item, const struct parcel *p)
 {
     struct flight_lane *lane = &f->lanes[item->lane];
     struct lane_object *o = &f->objects[lane->object];
     struct lane_object fresh = *o;
+    bool ours = o->is_unsure || !p->is_foreign;
     enum status st;
 
-    if (p->is_full) {
+    if (p->is_full && !o->is_unsure) {
         st = f->kind->locate(f->sink, &lane->lane, true, fresh.name, &fresh.length, &f->err);
     } else {
+        o->is_unsure = ours;
         st = f->kind->length(f->sink, &lane->lane, o->name, &fresh.length, &f->err);
-        if (st == ST_OK && fresh.length == o->length + item->body.n && !p->is_foreign) {
+        if (st == ST_OK && ours && fresh.length == o->length + item->body.n) {
             item_done(f, item);
+            o->is_unsure = false;
             return ST_OK;
         }
-        if (st == ST_OK && fresh.length > o->length && f->kind->cut != NULL && !p->is_foreign) {
-            /* A torn append of ours: the rest is cut off, so that no reader is left with half a line. */
+        if (st == ST_OK && ours && fresh.length > o->length && f->kind->cut != NULL) {
+            /* A torn append of ours: it is cut off, so that no reader is left with half a line. */
             st = f->kind->cut(f->sink, &lane->lane, o->name, o->length, &f->err);
             fresh.length = o->length;
         } else if (st == ST_OK && fresh.length != o->length) {
@@ -500,11 +507,12 @@ object_look(struct flight *f, struct flight_item *item, const struct parcel *p)
     }
     if (st != ST_OK)
         return st;
+    fresh.is_unsure = false;
     if (strcmp(fresh.name, o->name) != 0 || fresh.length != o->length) {
         fresh.in_checkpoint = false;
-        *o = fresh;
         f->intent_changed = true;
     }
+    *o = fresh;
     return ST_OK;
 }
 
@@ -547,15 +555,13 @@ flight_send(struct flight *f, flight_park_fn park, void *app)
             if (f->kind->is_positioned && object_look(f, item, p) != ST_OK)
                 f->retried++;
         } else if (item->row_count > 1) {
-            st = item_split(f, index);
-            f->intent_changed = true;
-            if (st != ST_OK)
-                return st;
+            if (item_split(f, index) != ST_OK)
+                f->retried++; /* no memory now: it is refused again the next time */
         } else {
             st = park(app, &f->lanes[item->lane].lane, item->body, item->row_count, item->position,
                       item->row, p->err.text, &f->err);
             if (st != ST_OK)
-                return ST_FULL;
+                continue; /* the others still want their look */
             item->is_done = true;
             f->lanes[item->lane].done += item->body.n;
             f->intent_changed = true;

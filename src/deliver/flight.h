@@ -12,6 +12,7 @@ struct lane_object {
     char name[512];
     uint64_t length;    /* bytes in it that are known to be there */
     uint64_t used_last; /* number of the flight that used it last */
+    bool is_unsure;     /* a send failed and its length could not be asked for yet */
     bool in_checkpoint; /* the last checkpoint tells its length */
 };
 

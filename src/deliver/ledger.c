@@ -12,7 +12,8 @@ _Static_assert(LEDGER_LANES_MAX * sizeof(struct ledger_lane) + 256 < SLOT_SIZE, 
 
 static const char magic[8] = "pnstklg";
 
-/* What stands at a slot's start; the lanes follow. The checksum covers all behind itself. */
+/* What stands at a slot's start; the lanes follow. 'crc' covers the head behind itself, in this and every
+ * later version, so that a newer format can be told from a torn write. */
 struct slot_head {
     char magic[8];
     uint32_t crc;
@@ -21,8 +22,10 @@ struct slot_head {
     char boot[40];
     uint32_t is_synced, lane_count;
     uint64_t fingerprint, position, end_position;
-    uint32_t row, end_row, is_pending, reserved;
+    uint32_t row, end_row, is_pending, lanes_crc;
 };
+
+_Static_assert(sizeof(struct slot_head) == 112, "the head has no holes and keeps its size");
 
 struct kept { /* one of the two entries, in memory as on disk */
     struct slot_head head;
@@ -72,12 +75,11 @@ ledger_path(const char *folder, const char *export_id, char out[4096], struct er
 }
 
 static uint32_t
-slot_crc(const struct slot_head *head, const struct ledger_lane *lanes)
+head_crc(const struct slot_head *head)
 {
     size_t from = offsetof(struct slot_head, version);
-    uint32_t crc = crc32c((const char *)head + from, sizeof *head - from);
 
-    return crc32c_extend(crc, lanes, head->lane_count * sizeof *lanes);
+    return crc32c((const char *)head + from, sizeof *head - from);
 }
 
 /* Reads one slot into *kept if it is whole and newer than what is there. */
@@ -92,13 +94,13 @@ slot_read(struct ledger *l, int slot, struct kept *kept, struct err *err)
         return ST_OK;
     if (st != ST_OK)
         return err_set(err, ST_IO, "cannot read %s", l->path);
-    if (memcmp(head.magic, magic, sizeof magic) != 0 || head.lane_count > LEDGER_LANES_MAX)
-        return ST_OK;
+    if (memcmp(head.magic, magic, sizeof magic) != 0 || head.crc != head_crc(&head))
+        return ST_OK; /* never written, or torn: the other slot counts */
     if (head.version > LEDGER_VERSION)
         return err_set(err, ST_INVALID,
                        "%s has format %u, this program knows up to %d: use a newer one", l->path,
                        head.version, LEDGER_VERSION);
-    if (kept->is_there && kept->head.number >= head.number)
+    if ((kept->is_there && kept->head.number >= head.number) || head.lane_count > LEDGER_LANES_MAX)
         return ST_OK;
     if (head.lane_count > 0) {
         lanes = malloc(head.lane_count * sizeof *lanes);
@@ -107,8 +109,8 @@ slot_read(struct ledger *l, int slot, struct kept *kept, struct err *err)
         st = pread_all(l->fd, lanes, head.lane_count * sizeof *lanes,
                        (off_t)slot * SLOT_SIZE + (off_t)sizeof head, l->path, NULL);
     }
-    if (st != ST_OK || slot_crc(&head, lanes) != head.crc) {
-        free(lanes); /* torn: the other slot counts */
+    if (st != ST_OK || crc32c(lanes, head.lane_count * sizeof *lanes) != head.lanes_crc) {
+        free(lanes); /* torn too */
         return ST_OK;
     }
     free(kept->lanes);
@@ -223,7 +225,8 @@ kept_write(struct ledger *l, struct kept *kept, int first_slot, const struct led
                        entry->lane_count, LEDGER_LANES_MAX);
     memcpy(head.magic, magic, sizeof magic);
     memcpy(head.boot, l->boot, sizeof head.boot);
-    head.crc = slot_crc(&head, entry->lanes);
+    head.lanes_crc = crc32c(entry->lanes, lanes_size);
+    head.crc = head_crc(&head);
     if (l->scratch == NULL && (l->scratch = malloc(SLOT_SIZE)) == NULL)
         return err_set(err, ST_FULL, "no memory to write %s", l->path);
     if (lanes_size > 0 && (lanes = malloc(lanes_size)) == NULL)
