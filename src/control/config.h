@@ -94,7 +94,8 @@ struct config {
     size_t addition_count;
     const struct config_source *sources;
     size_t source_count;
-    uint64_t file_hash; /* of the text: has it changed? */
+    uint64_t file_hash;      /* of the text: has it changed? */
+    bool has_inline_secrets; /* the file itself holds secrets: others should not read it */
 };
 
 /* Reads the file at 'path' (NULL: all defaults). 'data': overrides the key of that name unless NULL (the command line's --data).
@@ -108,8 +109,9 @@ MUST_CHECK enum status config_read_text(struct span text, const char *origin, co
                                         struct err *err);
 void config_free(struct config *config);
 
-/* What cannot be changed while running (data, http.*, journal.folder, segment size, ...): NULL, or the first key that differs, for reload to say "takes effect at the next start". */
-const char *config_needs_restart(const struct config *old, const struct config *new_one);
+/* What cannot be changed while running (data, http.port, journal.*, ...): true, and the first key that differs, for reload to say
+ * "takes effect at the next start". */
+bool config_needs_restart(const struct config *old, const struct config *new_one, char key[80]);
 
 /* The catalog with the configuration's additions; *memory is malloc'd, holds what is new, and must outlive the catalog, as must 'config'. */
 MUST_CHECK enum status config_catalog(const struct config *config, const struct catalog *base,

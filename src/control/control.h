@@ -43,6 +43,9 @@ struct control_kinds {
 const struct control_kind *control_sink_find(const struct control_kinds *kinds, const char *name);
 const struct control_kind *control_source_find(const struct control_kinds *kinds, const char *name);
 
+/* The nearest of the names (NULL-terminated) in spelling, for "did you mean"; NULL: none is near. */
+const char *control_near(const char *word, const char *const *names);
+
 struct control {
     struct store *store;
     struct secrets *secrets;

@@ -31,5 +31,9 @@ MUST_CHECK enum status resource_resolve(const struct config *config, const char 
 /* Adds a connection string ("Endpoint=sb://...", "DefaultEndpointsProtocol=...") that a setting brought: its host must be the resource's own (a
  * setting may not make the daemon talk to hosts of its choice). Borrowed as long as 'r'. */
 MUST_CHECK enum status resource_connect(struct resource *r, const struct control_kinds *kinds,
-                                        struct span id, const char *connection_string,
+                                        const char *connection_string, struct err *err);
+/* What an id means that the configuration does not name; 'r' as above. For the configuration itself. */
+MUST_CHECK enum status resource_default(const char *data, struct span id, struct resource *r,
                                         struct err *err);
+/* Value by name, or NULL. */
+const char *resource_value(const struct plan_setting *settings, size_t count, const char *name);

@@ -1,0 +1,415 @@
+/* config_test.c - what each key takes and refuses, and what the errors say. */
+#include "base/file.h"
+#include "base/test.h"
+#include "control/config.h"
+#include "control/kinds_for_tests.h"
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char folder[] = "/tmp/penstock-config-XXXXXX";
+
+static const struct {
+    const char *name, *text;
+    const char *fault; /* pieces that the error has, split by '|'; NULL: taken */
+} cases[] = {
+    {"nothing",                         "",                                                                                 NULL                                          },
+    {"JSON",                            "{\"http\":{\"port\":8080}}",                                                       NULL                                          },
+    {"sections left empty",             "http:\nlimits:\njournal:\n",                                                       NULL                                          },
+    {"lists left empty",                "tenants:\nresources: []\n",                                                        NULL                                          },
+    {"not a mapping",                   "- a\n",                                                                            "keys and their values"                       },
+    {"a syntax error",                  "http: [\n",                                                                        "t.yaml:2:1"                                  },
+    {"an unknown key",                  "colour: red\n",                                                                    "t.yaml:1:9|there is no key 'colour'"         },
+    {"an unknown key, near",            "htpp:\n  port: 1\n",                                                               "did you mean 'http'"                         },
+    {"an unknown key in a section",     "http:\n  prot: 1\n",
+     "t.yaml:2:9: http: there is no key 'prot'; did you mean 'port'?"                                                                                                     },
+    {"swapped letters in a long key",   "journal:\n  kepeSize: 1\n",                                                        "did you mean 'keepSize'"                     },
+    {"a key twice",                     "http:\n  port: 1\n  port: 2\n",                                                    "t.yaml:3:3|twice"                            },
+    {"a section that is a text",        "http: yes\n",                                                                      "http: keys and their values"                 },
+    {"a list that is a mapping",        "tenants: {a: 1}\n",                                                                "tenants: a list is wanted"                   },
+    {"a key without value",             "http:\n  port:\n",                                                                 "http.port|single value"                      },
+    {"a key with a list",               "http:\n  port: [1]\n",                                                             "http.port|single value"                      },
+    {"an empty text",                   "http:\n  address: \"\"\n",                                                         "http.address|single value"                   },
+    {"port as text",                    "http:\n  port: \"8080\"\n",                                                        NULL                                          },
+    {"port 0",                          "http:\n  port: 0\n",                                                               NULL                                          },
+    {"port too large",                  "http:\n  port: 65536\n",                                                           "'65536' is not a number, 0 to 65535"         },
+    {"port negative",                   "http:\n  port: -1\n",                                                              "'-1' is not a number"                        },
+    {"port with a fraction",            "http:\n  port: 1.5\n",                                                             "'1.5' is not a number"                       },
+    {"port with letters",               "http:\n  port: 80a\n",                                                             "'80a' is not a number"                       },
+    {"a number beyond 64 bits",         "http:\n  port: \"99999999999999999999999\"\n",                                     "is not a number"                             },
+    {"an address with a name",          "http:\n  address: localhost\n",                                                    "no IP address"                               },
+    {"IPv6 loopback",                   "http:\n  address: \"::1\"\n",                                                      NULL                                          },
+    {"another loopback address",        "http:\n  address: 127.8.8.8\n",                                                    NULL                                          },
+    {"beyond loopback in the clear",    "http:\n  address: 0.0.0.0\n",
+     "t.yaml:2:12|other machines|self-signed"                                                                                                                             },
+    {"IPv6 beyond loopback",            "http:\n  address: \"::\"\n",                                                       "other machines"                              },
+    {"an IPv4 address in IPv6",         "http:\n  address: \"::ffff:10.0.0.1\"\n",                                          "other machines"                              },
+    {"beyond loopback, allowed",        "http:\n  address: 0.0.0.0\n  allowPlaintext: true\n",                              NULL                                          },
+    {"beyond loopback, self-signed",    "http:\n  address: 0.0.0.0\n  tls: self-signed\n",                                  NULL                                          },
+    {"tls: off is a word",              "http:\n  tls: off\n",                                                              NULL                                          },
+    {"tls: on is unknown",              "http:\n  tls: on\n",                                                               "'on' is not one of off | self-signed | files"},
+    {"files without files",             "http:\n  tls: files\n",                                                            "needs http.certificate"                      },
+    {"certificate without key",         "http:\n  certificate: a.pem\n",                                                    "key is missing"                              },
+    {"key without certificate",         "http:\n  key: a.pem\n",                                                            "certificate is missing"                      },
+    {"certificate and key",             "http:\n  address: 0.0.0.0\n  certificate: a\n  key: b\n",                          NULL                                          },
+    {"certificate, but tls off",        "http:\n  tls: off\n  certificate: a\n  key: b\n",
+     "so this is 'files'"                                                                                                                                                 },
+    {"plain word for true",             "http:\n  allowPlaintext: yes\n",                                                   "'yes' is not true or false"                  },
+    {"a size in bytes",                 "limits:\n  body: 4096\n",                                                          NULL                                          },
+    {"a size with a unit",              "limits:\n  body: 64 MiB\n",                                                        NULL                                          },
+    {"a size with its unit close by",   "limits:\n  body: 64MiB\n",                                                         NULL                                          },
+    {"a size with an unknown unit",     "limits:\n  body: 64 MB\n",
+     "'64 MB' is not a size like 64 MiB, 1 KiB to 1 TiB"                                                                                                                  },
+    {"a size too small",                "limits:\n  body: 1\n",                                                             "is not a size"                               },
+    {"a size that overflows",           "limits:\n  body: 99999999999 TiB\n",                                               "is not a size"                               },
+    {"a negative size",                 "limits:\n  body: -5\n",                                                            "is not a size"                               },
+    {"a duration without unit",         "limits:\n  wait: 10\n",                                                            "'10' is not a duration like 30 s"            },
+    {"a duration of 0",                 "limits:\n  wait: 0\n",                                                             NULL                                          },
+    {"a duration",                      "limits:\n  wait: 1500 ms\n",                                                       NULL                                          },
+    {"a duration too long",             "limits:\n  wait: 2 h\n",                                                           "0 to 10 min"                                 },
+    {"quota below four segments",       "journal:\n  size: 200 MiB\n",
+     "journal.size: less than 4 segments"                                                                                                                                 },
+    {"quota of four segments",          "journal:\n  size: 256 MiB\n",                                                      NULL                                          },
+    {"an unknown log level",            "log:\n  level: chatty\n",                                                          "debug | info | warn | error"                 },
+    {"metrics for everyone",            "metrics:\n  access: open\n",                                                       NULL                                          },
+
+    {"a tenant",                        "tenants:\n  - id: " TENANT_A "\n",                                                 NULL                                          },
+    {"a tenant in capitals",
+     "tenants:\n  - id: AAAAAAAA-1111-4222-8333-444444444444\n    name: x\n",                                               NULL                                          },
+    {"a tenant without id",             "tenants:\n  - name: x\n",                                                          "tenants[0]: 'id' is missing"                 },
+    {"a tenant that is no GUID",        "tenants:\n  - id: contoso\n",
+     "t.yaml:2:9|tenants[0].id: 'contoso' is no GUID"                                                                                                                     },
+    {"a tenant twice",
+     "tenants:\n  - id: " TENANT_A "\n  - id: AAAAAAAA-1111-4222-8333-444444444444\n",
+     "tenants[1].id|twice"                                                                                                                                                },
+    {"a tenant with an unknown key",    "tenants:\n  - id: " TENANT_A "\n    nmae: x\n",
+     "did you mean 'name'"                                                                                                                                                },
+    {"a tenant that is a text",         "tenants:\n  - x\n",                                                                "tenants[0]|keys and their values"            },
+
+    {"a storage account's key",         "resources:\n  - id: " STORAGE_ID "\n    settings: {key: hush}\n",
+     NULL                                                                                                                                                                 },
+    {"no credential",                   "resources:\n  - id: " STORAGE_ID "\n",
+     "resources[0].settings|no credential"                                                                                                                                },
+    {"an unknown setting",              "resources:\n  - id: " STORAGE_ID "\n    settings: {kye: hush}\n",
+     "no setting 'kye'; did you mean 'key'"                                                                                                                               },
+    {"an unknown kind",                 "resources:\n  - id: " STORAGE_ID "\n    kind: blbo\n",
+     "no kind 'blbo'; known: folder, blob, kafka, stdout"                                                                                                                 },
+    {"a folder without path",           "resources:\n  - id: " STORAGE_ID "\n    kind: folder\n",
+     "kind folder needs 'path'"                                                                                                                                           },
+    {"a folder",                        "resources:\n  - id: " STORAGE_ID "\n    kind: folder\n    settings: {path: /x}\n",
+     NULL                                                                                                                                                                 },
+    {"a hub in the journal",            "resources:\n  - id: " HUBS_ID "\n    kind: hub\n",                                 NULL                                          },
+    {"any Kafka",                       "resources:\n  - id: " HUBS_ID "\n    settings: {bootstrap: \"k:9092\"}\n",         NULL                                          },
+    {"a setting that is a number",
+     "resources:\n  - id: " HUBS_ID "\n    settings: {bootstrap: 5}\n",                                                     NULL                                          },
+    {"a setting that is a list",
+     "resources:\n  - id: " HUBS_ID "\n    settings: {bootstrap: [a]}\n",                                                   "single value"                                },
+    {"a hub's id",                      "resources:\n  - id: " HUBS_ID "/eventhubs/xdr\n",
+     "own id is wanted, ending in namespaces/contoso-ns|resources[0].id"                                                                                                  },
+    {"not an ARM id",                   "resources:\n  - id: contoso\n",                                                    "resources[0].id"                             },
+    {"an id of something else",         "resources:\n  - id: " IN_GROUP "Microsoft.Web/sites/x\n",
+     "neither of a storage account"                                                                                                                                       },
+    {"an account's name by the rules",
+     "resources:\n  - id: " IN_GROUP "Microsoft.Storage/storageAccounts/No-Good\n",
+     "small letters and digits"                                                                                                                                           },
+    {"an odd name with its kind",
+     "resources:\n  - id: " IN_GROUP
+     "Microsoft.Storage/storageAccounts/No-Good\n    kind: folder\n    settings: {path: /x}\n",                             NULL                                          },
+    {"a resource twice, case ignored",
+     "resources:\n  - id: " HUBS_ID "\n  - id: " IN_GROUP
+     "microsoft.eventhub/NAMESPACES/contoso-NS\n",                                                                          "twice"                                       },
+    {"a secret from nowhere",
+     "resources:\n  - id: " STORAGE_ID "\n    settings: {key: {file: /no/such}}\n",
+     "key: there is no file /no/such"                                                                                                                                     },
+    {"a secret from no variable",
+     "resources:\n  - id: " STORAGE_ID "\n    settings: {key: {env: PENSTOCK_NO_SUCH}}\n",
+     "the environment has no PENSTOCK_NO_SUCH"                                                                                                                            },
+    {"a secret from a variable",
+     "resources:\n  - id: " STORAGE_ID "\n    settings: {key: {env: PENSTOCK_TEST_KEY}}\n",                                 NULL                                          },
+    {"a secret from both",
+     "resources:\n  - id: " STORAGE_ID "\n    settings: {key: {env: A, file: b}}\n",
+     "{file: PATH} or {env: NAME}"                                                                                                                                        },
+    {"a secret from neither",           "resources:\n  - id: " STORAGE_ID "\n    settings: {key: {}}\n",
+     "{file: PATH} or {env: NAME}"                                                                                                                                        },
+    {"for a tenant not listed",
+     "tenants:\n  - id: " TENANT_A "\nresources:\n  - id: " HUBS_ID "\n    tenants: [" TENANT_B
+     "]\n",                                                                                                                 "not in 'tenants'"                            },
+    {"for one tenant",                  "resources:\n  - id: " HUBS_ID "\n    tenants: [" TENANT_B "]\n",                   NULL                                          },
+    {"for no tenant",                   "resources:\n  - id: " HUBS_ID "\n    tenants: []\n",                               "list of GUIDs"                               },
+
+    {"device groups",
+     "deviceGroups:\n  - tenant: " TENANT_A "\n    groups: [{Name: x, Priority: 1}]\n",                                     NULL                                          },
+    {"device groups, wrong",            "deviceGroups:\n  - tenant: " TENANT_A "\n    groups: [{name: x}]\n",
+     "deviceGroups[0].groups: group 1 has no Name"                                                                                                                        },
+    {"device groups, missing",          "deviceGroups:\n  - tenant: " TENANT_A "\n",                                        "a list of groups"                            },
+    {"device groups twice",
+     "deviceGroups:\n  - {tenant: " TENANT_A ", groups: []}\n  - {tenant: " TENANT_A
+     ", groups: []}\n",                                                                                                     "twice"                                       },
+
+    {"a new table",
+     "catalog:\n  tables:\n    - name: MyEvents\n      columns: {Timestamp: datetime, N: long}\n   "
+     "   timeColumn: Timestamp\n",                                                                                          NULL                                          },
+    {"a column more",
+     "catalog:\n  tables:\n    - name: DeviceInfo\n      columns: {MyColumn: string}\n",                                    NULL                                          },
+    {"a table with a bad name",         "catalog:\n  tables:\n    - name: ../x\n",                                          "catalog.tables|../x"                         },
+    {"a column of no type",             "catalog:\n  tables:\n    - name: X\n      columns: {A: varchar}\n",
+     "A: 'varchar' is no type"                                                                                                                                            },
+    {"a known column of another type",
+     "catalog:\n  tables:\n    - name: DeviceInfo\n      columns: {DeviceId: long}\n",                                      "DeviceId"                                    },
+    {"a time column that is not there", "catalog:\n  tables:\n    - name: X\n      timeColumn: T\n",
+     "time column"                                                                                                                                                        },
+    {"an unknown machine group",        "catalog:\n  tables:\n    - name: X\n      machineGroup: some\n",
+     "none, decorated or column"                                                                                                                                          },
+    {"a category too long",
+     "catalog:\n  tables:\n    - name: X\n      category: "
+     "Abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcd\n",                                                          "container name"                              },
+
+    {"a file as source",                "sources:\n  - name: s\n    kind: file\n    settings: {path: /x}\n",                NULL                                          },
+    {"a file of one table",
+     "sources:\n  - name: s\n    kind: file\n    settings: {path: /x}\n    tenant: " TENANT_A
+     "\n    table: DeviceInfo\n",                                                                                           NULL                                          },
+    {"a table without tenant",
+     "sources:\n  - name: s\n    kind: file\n    settings: {path: /x}\n    table: DeviceInfo\n",                            "sources[0]: 'tenant' is missing"             },
+    {"a table nobody knows",
+     "catalog: {unknownTables: false}\nsources:\n  - name: s\n    kind: file\n    settings: {path: "
+     "/x}\n    tenant: " TENANT_A "\n    table: DeviceInfos\n",
+     "no table 'DeviceInfos'; did you mean 'DeviceInfo'"                                                                                                                  },
+    {"a source without name",           "sources:\n  - kind: file\n",                                                       "'name' is missing"                           },
+    {"a source with a bad name",        "sources:\n  - {name: a/b, kind: file}\n",                                          "letters, digits"                             },
+    {"a source twice",
+     "sources:\n  - {name: a, kind: file, settings: {path: x}}\n  - {name: a, kind: file, "
+     "settings: {path: x}}\n",                                                                                              "'a' is here twice"                           },
+    {"a source of unknown kind",        "sources:\n  - {name: a, kind: syslog}\n",                                          "known: file, kafka"                          },
+    {"a source without its topic",
+     "sources:\n  - {name: a, kind: kafka, settings: {bootstrap: b}}\n",                                                    "needs 'topic'"                               },
+};
+
+static bool
+has_pieces(const char *text, const char *pieces)
+{
+    char copy[300], *rest = copy, *piece;
+
+    snprintf(copy, sizeof copy, "%s", pieces);
+    while ((piece = strsep(&rest, "|")) != NULL)
+        if (strstr(text, piece) == NULL && strstr(pieces, " | ") == NULL)
+            return false;
+    return strstr(pieces, " | ") == NULL || strstr(text, pieces) != NULL;
+}
+
+static void
+check_cases(void)
+{
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct config *c = NULL, *again = NULL;
+        struct err err = {""};
+        enum status st =
+            config_read_text(span_of(cases[i].text), "t.yaml", NULL, &test_kinds, &c, &err);
+
+        if (cases[i].fault != NULL) {
+            CHECK(st == ST_INVALID && has_pieces(err.text, cases[i].fault), "%s: %d '%s'",
+                  cases[i].name, st, err.text);
+            CHECK(strncmp(err.text, "t.yaml", 6) == 0, "%s: no file: '%s'", cases[i].name,
+                  err.text);
+            CHECK(strstr(err.text, "hush") == NULL, "%s: '%s'", cases[i].name, err.text);
+            continue;
+        }
+        CHECK(st == ST_OK, "%s: %d '%s'", cases[i].name, st, err.text);
+        if (st != ST_OK)
+            continue;
+        char *shown = config_show(c, &test_kinds);
+
+        CHECK(shown != NULL && strstr(shown, "hush") == NULL, "%s shows a secret", cases[i].name);
+        st = config_read_text(span_of(shown), "shown", NULL, &test_kinds, &again, &err);
+        CHECK(st == ST_OK, "%s: what is shown cannot be read: %s\n%s", cases[i].name, err.text,
+              shown);
+        if (st == ST_OK) {
+            char key[80] = "", *twice = config_show(again, &test_kinds);
+
+            CHECK(strcmp(shown, twice) == 0, "%s: shown\n%s\nthen\n%s", cases[i].name, shown,
+                  twice);
+            CHECK(!config_needs_restart(c, again, key), "%s: %s differs", cases[i].name, key);
+            free(twice);
+        }
+        config_free(again);
+        free(shown);
+        config_free(c);
+    }
+}
+
+static struct config *
+taken(const char *text)
+{
+    struct config *c = NULL;
+    struct err err = {""};
+    enum status st = config_read_text(span_of(text), "t.yaml", "/data", &test_kinds, &c, &err);
+
+    CHECK(st == ST_OK, "%s", err.text);
+    if (st != ST_OK)
+        exit(1);
+    return c;
+}
+
+static void
+check_values(void)
+{
+    struct config *c = taken("");
+
+    CHECK(strcmp(c->data, "/data") == 0 && strcmp(c->journal.folder, "/data/journal") == 0, "%s %s",
+          c->data, c->journal.folder);
+    CHECK(strcmp(c->http.address, "127.0.0.1") == 0 && c->http.port == 7780 &&
+              c->http.tls == CONFIG_TLS_OFF && c->http.connections_max == 256,
+          "http");
+    CHECK(c->limits.body_size_max == UINT64_C(1) << 30 && c->limits.wait_ms_max == 10000 &&
+              c->limits.depth_max == 128 && c->limits.parked_size_max == UINT64_C(1) << 30,
+          "limits");
+    CHECK(c->journal.segment_size == 64 << 20 && c->journal.sync && c->journal.zstd_level == 0 &&
+              c->journal.keep_age_ms == UINT64_C(7) * 86400000,
+          "journal");
+    CHECK(c->unknown_tables && c->default_exports && c->log_level == LOG_INFO &&
+              c->metrics == CONFIG_METRICS_LOOPBACK && c->tenant_count == 0,
+          "the rest");
+    config_free(c);
+
+    c = taken("http: {port: 1, idle: 5 min}\nlog: {level: error}\njournal: {sync: false, zstd: 3}\n"
+              "resources:\n  - id: " STORAGE_ID "\n    settings: {key: hush}\n"
+              "  - id: " HUBS_ID "\n    settings: {password: {env: PENSTOCK_TEST_KEY}}\n"
+              "  - id: " CONTROL_LOCAL_STORAGE "\n"
+              "tenants:\n  - id: AAAAAAAA-1111-4222-8333-444444444444\n");
+    CHECK(c->http.port == 1 && c->http.idle_ms == 300000 && c->log_level == LOG_ERROR &&
+              !c->journal.sync && c->journal.zstd_level == 3,
+          "values");
+    CHECK(c->tenant_count == 1 && strcmp(c->tenants[0].id, TENANT_A) == 0 &&
+              strcmp(c->tenants[0].name, TENANT_A) == 0,
+          "tenant %s", c->tenants[0].id);
+    CHECK(c->resource_count == 3 && c->has_inline_secrets, "%zu resources", c->resource_count);
+    for (size_t i = 0; i < c->resource_count; i++) {
+        const struct config_resource *r = &c->resources[i];
+        const char *endpoint = resource_value(r->settings, r->setting_count, "endpoint");
+        const char *bootstrap = resource_value(r->settings, r->setting_count, "bootstrap");
+        const char *password = resource_value(r->settings, r->setting_count, "password");
+        const char *path = resource_value(r->settings, r->setting_count, "path");
+
+        if (strcmp(r->kind, "blob") == 0)
+            CHECK(strcmp(endpoint, "https://contosoarchive.blob.core.windows.net") == 0, "%s",
+                  endpoint);
+        else if (strcmp(r->kind, "kafka") == 0)
+            CHECK(strcmp(bootstrap, "contoso-ns.servicebus.windows.net:9093") == 0 &&
+                      strcmp(password, "from the environment") == 0,
+                  "%s %s", bootstrap, password);
+        else
+            CHECK(strcmp(r->kind, "folder") == 0 && strcmp(path, "/data/storage/local") == 0,
+                  "%s %s", r->kind, path);
+    }
+    config_free(c);
+
+    c = taken("catalog:\n  tables:\n    - name: MyEvents\n      columns: {N: long}\n"
+              "    - name: DeviceInfo\n      columns: {MyColumn: string}\n");
+    struct catalog catalog;
+    char *memory = NULL;
+    struct err err = {""};
+
+    CHECK(config_catalog(c, &catalog_builtin, &catalog, &memory, &err) == ST_OK, "%s", err.text);
+    const struct catalog_table *t = catalog_find(&catalog, span_of("MyEvents"));
+
+    CHECK(t != NULL && strcmp(t->category, "AdvancedHunting-MyEvents") == 0 && t->is_streamable,
+          "the new table");
+    t = catalog_find(&catalog, span_of("DeviceInfo"));
+    CHECK(t != NULL && strcmp(t->columns[t->column_count - 1].name, "MyColumn") == 0,
+          "the new column");
+    free(memory);
+    config_free(c);
+}
+
+static void
+check_restart(void)
+{
+    struct config *a = taken(""), *b = taken("log: {level: warn}\n"), *c = taken("http: {port: 9}");
+    char key[80] = "";
+
+    CHECK(!config_needs_restart(a, b, key), "the log's level: %s", key);
+    CHECK(config_needs_restart(a, c, key) && strcmp(key, "http.port") == 0, "the port: %s", key);
+    CHECK(a->file_hash != b->file_hash, "hashes");
+    config_free(a);
+    config_free(b);
+    config_free(c);
+}
+
+static const char *
+path(const char *name)
+{
+    static char text[3][200];
+    static int turn;
+
+    turn = (turn + 1) % 3;
+    snprintf(text[turn], sizeof text[turn], "%s/%s", folder, name);
+    return text[turn];
+}
+
+static void
+check_files(void)
+{
+    struct config *c = NULL;
+    struct err err = {""};
+
+    CHECK(file_replace(path("key"), span_of("from a file\n"), 0600, &err) == ST_OK &&
+              file_replace(path("p.yaml"),
+                           span_of("data: sub/folder\nhttp: {certificate: c.pem, key: /k.pem}\n"
+                                   "resources:\n  - id: " STORAGE_ID
+                                   "\n    settings: {key: {file: key}}\n"),
+                           0600, &err) == ST_OK,
+          "%s", err.text);
+    CHECK(config_read(path("p.yaml"), NULL, &test_kinds, &c, &err) == ST_OK, "%s", err.text);
+    CHECK(strcmp(c->data, path("sub/folder")) == 0, "%s", c->data);
+    CHECK(strcmp(c->http.certificate, path("c.pem")) == 0 && strcmp(c->http.key, "/k.pem") == 0 &&
+              c->http.tls == CONFIG_TLS_FILES,
+          "%s %s", c->http.certificate, c->http.key);
+    CHECK(strcmp(resource_value(c->resources[0].settings, c->resources[0].setting_count, "key"),
+                 "from a file") == 0 &&
+              !c->has_inline_secrets,
+          "the secret");
+    config_free(c);
+    CHECK(config_read(path("p.yaml"), "/other", &test_kinds, &c, &err) == ST_OK &&
+              strcmp(c->data, "/other") == 0 && strcmp(c->journal.folder, "/other/journal") == 0,
+          "%s", err.text);
+    config_free(c);
+    CHECK(config_read(path("none.yaml"), NULL, &test_kinds, &c, &err) == ST_INVALID &&
+              strstr(err.text, "no configuration file"),
+          "%s", err.text);
+    CHECK(config_read(NULL, NULL, NULL, &c, &err) == ST_OK && c->data[0] == '/', "%s", err.text);
+    config_free(c);
+    config_free(NULL);
+    unlink(path("key"));
+    unlink(path("p.yaml"));
+}
+
+static bool
+see_key(void *app, const struct config_key *key)
+{
+    CHECK(key->key[0] != '\0' && key->help[0] != '\0' && key->type[0] != '\0', "%s", key->key);
+    return ++*(int *)app < 1000;
+}
+
+static void
+check_describe(void)
+{
+    int count = 0;
+
+    config_describe(see_key, &count);
+    CHECK(count > 40, "%d keys", count);
+    count = 999;
+    config_describe(see_key, &count);
+    CHECK(count == 1000, "it did not stop: %d", count);
+}
+
+int
+main(void)
+{
+    CHECK(mkdtemp(folder) != NULL, "no folder");
+    setenv("PENSTOCK_TEST_KEY", "from the environment", 1);
+    check_cases();
+    check_values();
+    check_restart();
+    check_files();
+    check_describe();
+    rmdir(folder);
+    return test_end();
+}
