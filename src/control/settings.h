@@ -53,6 +53,9 @@ MUST_CHECK enum status setting_read(const struct control *c, const char *tenant,
 char *setting_write(const struct control *c, const struct setting *x, bool has_secret,
                     size_t *size);
 void setting_free(struct setting *x);
+/* The connection string that was sealed for this setting; 'out' has room for SECRETS_SIZE_MAX + 1 bytes. */
+MUST_CHECK enum status setting_secret(const struct control *c, const struct setting *x,
+                                      struct span sealed, char *out, struct err *err);
 
 /* What a route answers. On failure (status 400 and more) code and err go into the error body. */
 struct settings_reply {
