@@ -1,0 +1,338 @@
+/* plan_build.c - every stored setting becomes a route; all text of the plan lives in one pool that dies with it. */
+#include "control/plan_build.h"
+#include "control/config.h"
+#include "control/pool.h"
+#include "control/resource.h"
+#include "control/secrets.h"
+#include "control/settings.h"
+#include "control/store.h"
+#include <openssl/evp.h>
+#include <stdlib.h>
+
+struct plan_whole {
+    struct plan plan; /* first: destroy gets its address */
+    struct pool pool;
+};
+
+/* What the store holds, copied, so that nothing is worked out under its lock. */
+struct stored {
+    const char *tenant, *id;
+    struct span json, secret;
+    int64_t created;
+};
+struct gathering {
+    struct pool pool;
+    struct stored *rows;
+    size_t row_count, row_room;
+    const char **tenants; /* the active ones */
+    size_t tenant_count, tenant_room;
+    bool has_no_memory;
+};
+
+static void *
+grown(struct gathering *g, void *items, size_t count, size_t *room, size_t size)
+{
+    if (count < *room)
+        return items;
+    size_t wanted = *room == 0 ? 32 : *room * 2;
+    void *larger = realloc(items, wanted * size);
+
+    if (larger == NULL) {
+        g->has_no_memory = true;
+        return NULL;
+    }
+    *room = wanted;
+    return larger;
+}
+
+static bool
+gather_tenant(void *app, const struct store_tenant *t)
+{
+    struct gathering *g = app;
+    const char **tenants;
+
+    if (!t->is_active)
+        return true;
+    tenants = grown(g, g->tenants, g->tenant_count, &g->tenant_room, sizeof *tenants);
+    if (tenants == NULL)
+        return false;
+    g->tenants = tenants;
+    tenants[g->tenant_count] = pool_text(&g->pool, span_of(t->id));
+    g->has_no_memory |= tenants[g->tenant_count++] == NULL;
+    return !g->has_no_memory;
+}
+
+static bool
+gather_setting(void *app, const struct store_setting *x)
+{
+    struct gathering *g = app;
+    struct stored *rows, *row;
+    bool is_active = false;
+
+    for (size_t i = 0; i < g->tenant_count && !is_active; i++)
+        is_active = strcmp(g->tenants[i], x->tenant) == 0;
+    if (!is_active)
+        return true;
+    rows = grown(g, g->rows, g->row_count, &g->row_room, sizeof *rows);
+    if (rows == NULL)
+        return false;
+    g->rows = rows;
+    row = &rows[g->row_count++];
+    *row = (struct stored){
+        .tenant = pool_text(&g->pool, span_of(x->tenant)),
+        .id = pool_text(&g->pool, span_of(x->id)),
+        .json = {pool_text(&g->pool, x->json),   x->json.n  },
+        .secret = {pool_text(&g->pool, x->secret), x->secret.n},
+        .created = x->created
+    };
+    g->has_no_memory |=
+        row->tenant == NULL || row->id == NULL || row->json.p == NULL || row->secret.p == NULL;
+    return !g->has_no_memory;
+}
+
+static enum status
+gather(const struct control *c, struct gathering *g, struct err *err)
+{
+    enum status st = store_tenants(c->store, gather_tenant, g, err);
+
+    if (st == ST_OK)
+        st = store_settings(c->store, NULL, gather_setting, g, err);
+    if (st == ST_OK && g->has_no_memory)
+        st = err_set(err, ST_FULL, "no memory for the plan");
+    return st;
+}
+
+struct building {
+    const struct control *c;
+    struct pool *pool;
+    bool has_no_memory;
+};
+
+static const char *
+keep(struct building *b, const char *text)
+{
+    const char *copy = text == NULL ? NULL : pool_text(b->pool, span_of(text));
+
+    b->has_no_memory |= text != NULL && copy == NULL;
+    return copy;
+}
+
+static void
+destination_keep(struct building *b, const struct resource *r, const char *hub,
+                 struct plan_destination *out)
+{
+    *out = (struct plan_destination){.kind = keep(b, r->kind), .hub = keep(b, hub)};
+    out->settings = pool_take(b->pool, r->setting_count * sizeof *out->settings + 1);
+    b->has_no_memory |= out->settings == NULL;
+    for (size_t i = 0; i < r->setting_count && !b->has_no_memory; i++)
+        out->settings[i] =
+            (struct plan_setting){keep(b, r->settings[i].name), keep(b, r->settings[i].value)};
+    out->setting_count = r->setting_count;
+}
+
+/* ST_INVALID with its reason: the route exists, and its sink will not open. */
+static enum status
+destination_make(struct building *b, const struct setting *x, const struct stored *row,
+                 struct plan_destination *out, struct err *why)
+{
+    enum resource_type type =
+        x->destination == SETTING_EVENT_HUB ? RESOURCE_HUBS : RESOURCE_STORAGE;
+    char connection[SECRETS_SIZE_MAX + 1] = "";
+    struct resource r;
+    enum status st =
+        resource_resolve(b->c->config, x->tenant, type, span_of(x->resource_id), &r, why);
+
+    if (st != ST_OK) {
+        r = (struct resource){.kind = type == RESOURCE_HUBS ? "kafka" : "blob"};
+    } else if (row->secret.n > 0) {
+        st = setting_secret(b->c, x, row->secret, connection, why);
+        if (st == ST_OK)
+            st = resource_connect(&r, b->c->kinds, connection, why);
+    } else if (r.is_azure && !r.is_configured) {
+        st = err_set(why, ST_INVALID,
+                     "nothing says how to sign in to %.120s: name it under "
+                     "'resources' of the configuration",
+                     x->resource_id);
+    }
+    destination_keep(b, &r, x->hub_name, out);
+    secrets_wipe(connection, sizeof connection);
+    return st;
+}
+
+static void
+hash_text(EVP_MD_CTX *x, const char *text)
+{
+    static const char absent = 1; /* not the same as "" */
+
+    if (text == NULL)
+        (void)EVP_DigestUpdate(x, &absent, 1);
+    else
+        (void)EVP_DigestUpdate(x, text, strlen(text));
+    (void)EVP_DigestUpdate(x, "", 1);
+}
+
+static void
+hash_number(EVP_MD_CTX *x, uint64_t n)
+{
+    (void)EVP_DigestUpdate(x, &n, sizeof n);
+}
+
+/* SHA-256, of which 8 bytes are kept: two routes that differ have different ones. 0 if there is no digest: then each swap starts the export anew. */
+static uint64_t
+fingerprint(const struct plan_route *r, uint64_t version)
+{
+    unsigned char hash[EVP_MAX_MD_SIZE] = {0};
+    EVP_MD_CTX *x = EVP_MD_CTX_new();
+    uint64_t n;
+
+    if (x == NULL || EVP_DigestInit_ex(x, EVP_sha256(), NULL) != 1) {
+        EVP_MD_CTX_free(x);
+        return version;
+    }
+    hash_text(x, r->id);
+    hash_text(x, r->tenant);
+    hash_number(x, r->category_count);
+    for (size_t i = 0; i < r->category_count; i++)
+        hash_text(x, r->categories[i]);
+    hash_number(x, r->all_categories);
+    hash_number(x, r->profile);
+    hash_number(x, r->group_mode);
+    hash_text(x, r->destination.kind);
+    hash_text(x, r->destination.hub);
+    hash_number(x, r->destination.setting_count);
+    for (size_t i = 0; i < r->destination.setting_count; i++) {
+        hash_text(x, r->destination.settings[i].name);
+        hash_text(x, r->destination.settings[i].value);
+    }
+    hash_number(x, r->batch_bytes);
+    hash_number(x, r->batch_rows);
+    hash_number(x, r->linger_ms);
+    hash_number(x, r->bytes_per_s_max);
+    hash_number(x, r->rows_per_s_max);
+    hash_number(x, r->drops_when_full);
+    hash_number(x, r->is_enabled);
+    hash_number(x, (uint64_t)r->start_ticks);
+    (void)EVP_DigestFinal_ex(x, hash, NULL);
+    EVP_MD_CTX_free(x);
+    memcpy(&n, hash, sizeof n);
+    return n;
+}
+
+static void
+categories_keep(struct building *b, const struct setting *x, struct plan_route *route)
+{
+    const char **categories = pool_take(b->pool, x->category_count * sizeof *categories + 1);
+
+    b->has_no_memory |= categories == NULL;
+    for (size_t i = 0; i < x->category_count && !b->has_no_memory; i++)
+        categories[i] = keep(b, x->categories[i]);
+    route->categories = x->all_categories ? NULL : categories;
+    route->category_count = x->category_count;
+    route->all_categories = x->all_categories;
+}
+
+/* ST_OK: the route is whole. ST_INVALID: it is there but will not open, or (id NULL) cannot be made. */
+static enum status
+route_make(struct building *b, const struct stored *row, uint64_t version, struct plan_route *route,
+           struct err *why)
+{
+    struct setting x;
+    char code[48];
+    enum status st = setting_read(b->c, row->tenant, row->id, row->json, true, &x, code, why);
+
+    if (st != ST_OK)
+        return st;
+    *route = (struct plan_route){.id = pool_format(b->pool, "%s/%s", row->tenant, row->id),
+                                 .tenant = keep(b, row->tenant),
+                                 .profile = x.profile,
+                                 .group_mode = x.group_mode,
+                                 .batch_bytes = x.batch_bytes,
+                                 .batch_rows = x.batch_rows,
+                                 .linger_ms = x.linger_ms,
+                                 .bytes_per_s_max = x.bytes_per_s_max,
+                                 .rows_per_s_max = x.rows_per_s_max,
+                                 .drops_when_full = x.drops_when_full,
+                                 .is_enabled = x.is_enabled,
+                                 .start_ticks = row->created};
+    b->has_no_memory |= route->id == NULL;
+    categories_keep(b, &x, route);
+    st = destination_make(b, &x, row, &route->destination, why);
+    setting_free(&x);
+    if (b->has_no_memory)
+        return err_set(why, ST_FULL, "no memory for the plan");
+    route->fingerprint = fingerprint(route, version);
+    return st;
+}
+
+static int
+by_id(const void *a, const void *b)
+{
+    return strcmp(((const struct plan_route *)a)->id, ((const struct plan_route *)b)->id);
+}
+
+static void
+plan_destroy(struct plan *plan)
+{
+    struct plan_whole *whole = (struct plan_whole *)(void *)plan;
+
+    pool_free(&whole->pool);
+    free(whole);
+}
+
+static enum status
+routes_make(const struct control *c, const struct gathering *g, uint64_t version,
+            plan_fault_fn fault, void *app, struct plan_whole *whole, struct err *err)
+{
+    struct building b = {.c = c, .pool = &whole->pool};
+    struct plan_route *routes = pool_take(&whole->pool, g->row_count * sizeof *routes + 1);
+    char id[240];
+    size_t count = 0;
+
+    if (routes == NULL)
+        return err_set(err, ST_FULL, "no memory for the plan");
+    for (size_t i = 0; i < g->row_count; i++) {
+        struct err why = {""};
+        enum status st = route_make(&b, &g->rows[i], version, &routes[count], &why);
+
+        if (st == ST_FULL) {
+            *err = why;
+            return st;
+        }
+        snprintf(id, sizeof id, "%s/%s", g->rows[i].tenant, g->rows[i].id);
+        if (st != ST_OK && fault != NULL)
+            fault(app, id, &why);
+        count += routes[count].id != NULL;
+    }
+    if (count > 0)
+        qsort(routes, count, sizeof *routes, by_id);
+    whole->plan.routes = routes;
+    whole->plan.route_count = count;
+    return ST_OK;
+}
+
+enum status
+plan_build(const struct control *c, uint64_t version, plan_fault_fn fault, void *app,
+           struct plan **plan, struct err *err)
+{
+    struct plan_whole *whole = calloc(1, sizeof *whole);
+    struct gathering g = {0};
+    enum status st;
+
+    if (whole == NULL)
+        return err_set(err, ST_FULL, "no memory for the plan");
+    st = gather(c, &g, err);
+    if (st == ST_OK)
+        st = routes_make(c, &g, version, fault, app, whole, err);
+    pool_free(&g.pool);
+    free(g.rows);
+    free(g.tenants);
+    if (st != ST_OK) {
+        plan_destroy(&whole->plan);
+        return st;
+    }
+    atomic_init(&whole->plan.references, 1);
+    whole->plan.version = version;
+    whole->plan.destroy = plan_destroy;
+    *plan = &whole->plan;
+    return ST_OK;
+}
