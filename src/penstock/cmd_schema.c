@@ -1,5 +1,6 @@
 #include "penstock/cmd_schema.h"
 #include "api/schema_json.h"
+#include "control/config.h"
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -8,20 +9,22 @@
 enum { DONE = 0, REFUSED = 1, USAGE = 2, FAILED = 3 };
 
 static const char usage_text[] =
-    "Usage: penstock schema [--streamable] [--json]\n"
-    "       penstock schema TABLE [--workspace] [--json]\n\n"
+    "Usage: penstock schema [--streamable] [OPTIONS]\n"
+    "       penstock schema TABLE [--workspace] [OPTIONS]\n\n"
     "Lists the tables that are known, or the columns of one, as the query\n"
     "TABLE | getschema | project ColumnName, ColumnType\n"
     "would.\n\n"
     "  --streamable  only tables that can be exported\n"
     "  --workspace   the shape that the table has in a Log Analytics workspace\n"
-    "  --json        an array of objects, the same as over HTTP\n\n"
+    "  --json        an array of objects, the same as over HTTP\n"
+    "  --config FILE with the tables and columns that the daemon's configuration adds\n\n"
     "Status: ga (documented as streamed), captured (seen in a real stream), category (offered by\n"
     "the product, not seen), planned, no.\n";
 
 struct options {
     bool json, streamable, workspace;
-    const char *table; /* NULL: list them */
+    const char *config; /* NULL: the built-in tables alone */
+    const char *table;  /* NULL: list them */
 };
 
 /* False: 'code' is what to end with. */
@@ -29,11 +32,12 @@ static bool
 read_options(int argc, char **argv, struct options *o, int *code)
 {
     static const struct option longs[] = {
-        {"json",       no_argument, NULL, 'j'},
-        {"streamable", no_argument, NULL, 's'},
-        {"workspace",  no_argument, NULL, 'w'},
-        {"help",       no_argument, NULL, 'h'},
-        {NULL,         0,           NULL, 0  },
+        {"config",     required_argument, NULL, 'c'},
+        {"json",       no_argument,       NULL, 'j'},
+        {"streamable", no_argument,       NULL, 's'},
+        {"workspace",  no_argument,       NULL, 'w'},
+        {"help",       no_argument,       NULL, 'h'},
+        {NULL,         0,                 NULL, 0  },
     };
     int option;
 
@@ -41,6 +45,9 @@ read_options(int argc, char **argv, struct options *o, int *code)
     *code = USAGE;
     while ((option = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
         switch (option) {
+        case 'c':
+            o->config = optarg;
+            break;
         case 'j':
             o->json = true;
             break;
@@ -114,41 +121,72 @@ print_json(char *text, size_t size)
     return true;
 }
 
-int
-cmd_schema(int argc, char **argv)
+static int
+show(const struct catalog *c, const struct options *o)
 {
-    const struct catalog *c = &catalog_builtin;
     const struct catalog_table *t = NULL;
-    struct options o = {.table = NULL};
     size_t size = 0;
-    int code;
 
-    if (!read_options(argc, argv, &o, &code))
-        return code;
-    if (o.table != NULL) {
+    if (o->table != NULL) {
         struct err err;
 
-        t = catalog_find(c, span_of(o.table));
+        t = catalog_find(c, span_of(o->table));
         if (t == NULL) {
-            schema_unknown(c, span_of(o.table), &err);
+            schema_unknown(c, span_of(o->table), &err);
             fprintf(stderr, "schema: %s\n", err.text);
             return REFUSED;
         }
     }
-    if (o.json) {
-        char *text = t == NULL ? schema_list_json(c, o.streamable, &size)
-                               : schema_table_json(c, t, o.workspace, &size);
+    if (o->json) {
+        char *text = t == NULL ? schema_list_json(c, o->streamable, &size)
+                               : schema_table_json(c, t, o->workspace, &size);
 
         if (!print_json(text, size))
             return FAILED;
     } else if (t == NULL) {
-        print_list(c, o.streamable);
+        print_list(c, o->streamable);
     } else {
-        print_table(t, o.workspace);
+        print_table(t, o->workspace);
     }
     if (fflush(stdout) != 0 || ferror(stdout)) {
         fprintf(stderr, "schema: cannot write: %s\n", strerror(errno));
         return FAILED;
     }
     return DONE;
+}
+
+/* With what the configuration adds. */
+static int
+show_configured(const struct options *o)
+{
+    struct config *config;
+    struct catalog c;
+    char *memory = NULL;
+    struct err err;
+    int code;
+
+    if (config_read(o->config, NULL, NULL, &config, &err) != ST_OK) {
+        fprintf(stderr, "schema: %s\n", err.text);
+        return REFUSED;
+    }
+    if (config_catalog(config, &catalog_builtin, &c, &memory, &err) == ST_OK) {
+        code = show(&c, o);
+        free(memory);
+    } else {
+        fprintf(stderr, "schema: %s: %s\n", o->config, err.text);
+        code = REFUSED;
+    }
+    config_free(config);
+    return code;
+}
+
+int
+cmd_schema(int argc, char **argv)
+{
+    struct options o = {.table = NULL};
+    int code;
+
+    if (!read_options(argc, argv, &o, &code))
+        return code;
+    return o.config != NULL ? show_configured(&o) : show(&catalog_builtin, &o);
 }

@@ -94,8 +94,35 @@ static const struct {
     {"an unknown option",             {"--nothing"},                  2, 0,   NULL,                     "--help"                                         },
     {"streamable of a table",         {"DeviceInfo", "--streamable"}, 2, 0,   NULL,                     "for the list"                                   },
     {"workspace without a table",     {"--workspace"},                2, 0,   NULL,                     "needs a table"                                  },
-    {"help",                          {"--help"},                     0, 13,  "Usage: penstock schema", NULL                                             },
+    {"help",                          {"--help"},                     0, 14,  "Usage: penstock schema", NULL                                             },
 };
+
+/* Tables and columns that a configuration adds. */
+static void
+test_config(void)
+{
+    static const char text[] =
+        "catalog:\n  tables:\n    - name: Invoices_CL\n      columns: {When: "
+        "datetime, Amount: real}\n";
+    char path[] = "/tmp/cmd_schema_test.XXXXXX";
+    int fd = mkstemp(path);
+
+    CHECK(fd >= 0 && write(fd, text, sizeof text - 1) == (ssize_t)sizeof text - 1, "write");
+    close(fd);
+    CHECK(run((const char *const[]){"Invoices_CL", "--config", path, NULL}, NULL) == 0 &&
+              strcmp(out, "ColumnName  ColumnType\nWhen        datetime\nAmount      real\n") == 0,
+          "'%s' '%s'", out, errors);
+    CHECK(run((const char *const[]){"--config", path, "--streamable", NULL}, NULL) == 0 &&
+              lines(out) == 44,
+          "%d lines, '%s'", lines(out), errors);
+    CHECK(run((const char *const[]){"Invoices_C", "--config", path, NULL}, NULL) == 1 &&
+              strstr(errors, "did you mean Invoices_CL?") != NULL,
+          "'%s'", errors);
+    unlink(path);
+    CHECK(run((const char *const[]){"--config", path, NULL}, NULL) == 1 &&
+              strstr(errors, path) != NULL,
+          "no such file: '%s'", errors);
+}
 
 int
 main(void)
@@ -113,5 +140,6 @@ main(void)
     CHECK(run((const char *const[]){"--json", NULL}, "/dev/full") == 3 &&
               strstr(errors, "No space left") != NULL,
           "a full disk: '%s'", errors);
+    test_config();
     return test_end();
 }
