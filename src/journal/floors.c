@@ -94,7 +94,23 @@ yielded_find(const struct journal *j, uint64_t position, uint64_t *rows)
             *rows = j->yielded[i].rows;
             return true;
         }
+    for (size_t i = 0; i < j->passed_count; i++)
+        if (j->passed[i].position == position) {
+            *rows = j->passed[i].rows;
+            return true;
+        }
     return false;
+}
+
+void
+passed_add(struct journal *j, uint64_t position, uint64_t rows)
+{
+    if (j->passed == NULL && (j->passed = malloc(PASSED_MAX * sizeof *j->passed)) == NULL)
+        return;
+    j->passed[j->passed_next] = (struct yielded){position, rows};
+    j->passed_next = (j->passed_next + 1) % PASSED_MAX;
+    if (j->passed_count < PASSED_MAX)
+        j->passed_count++;
 }
 
 static bool

@@ -102,6 +102,7 @@ journal_free(struct journal *j)
     free(j->segments);
     free(j->floors);
     free(j->yielded);
+    free(j->passed);
     requests_free(j->requests);
     compressors_free(j);
     if (j->lock_fd >= 0)

@@ -243,7 +243,8 @@ place_find(struct journal *j, const struct journal_buffer *b, uint64_t position,
         hole = segment_hole(s, position);
         if (hole != NULL) {
             if (hole->kind == HOLE_BAD)
-                gap_add(gap, position, hole->to, hole->rows, position == hole->from,
+                gap_add(gap, position, hole->to, hole->rows,
+                        position == hole->from && (hole->flags & HOLE_INEXACT) == 0,
                         "damaged, see the journal's quarantine folder");
             position = hole->to;
             continue;
@@ -310,9 +311,9 @@ is_boundary(const struct journal_buffer *b, const struct place *p, const char *p
     while (at < target) {
         uint64_t from = at;
 
-        if (walk_next(b->fd, path, p->epoch, &at, target, &h, NULL) != ST_OK)
-            return from % FRAME_ALIGN == 0 &&
-                   target % FRAME_ALIGN == 0; /* all before is damaged too */
+        if (walk_next(b->fd, path, p->epoch, &at, p->end - p->base, &h, NULL) != ST_OK ||
+            at > target) /* from before it to behind it all is damaged */
+            return from <= target && target % FRAME_ALIGN == 0;
         *rows = p->rows_bias + h.rows_before + frame_rows(&h);
         at += h.size;
     }
@@ -328,7 +329,7 @@ damage_find(const struct journal_buffer *b, const struct place *p, const char *p
     struct frame_head good;
     enum status st;
 
-    *hole = (struct hole){.from = p->position, .kind = HOLE_BAD, .is_copied = 1};
+    *hole = (struct hole){.from = p->position, .kind = HOLE_BAD, .flags = HOLE_COPIED};
     if (h != NULL) {
         hole->to = p->position + h->size;
         hole->rows = frame_rows(h);

@@ -76,14 +76,14 @@ holes_quarantine(struct journal *j, struct segment *s, struct journal_recovery *
     for (size_t i = 0; i < s->hole_count; i++) {
         struct hole *hole = &s->holes[i];
 
-        if (hole->kind != HOLE_BAD || hole->is_copied)
+        if (hole->kind != HOLE_BAD || (hole->flags & HOLE_COPIED) != 0)
             continue;
         if (fd >= 0)
             quarantine_copy(j->folder, fd, s->base, hole->from - s->base, hole->to - s->base,
                             s->is_whole_bad ? "no head of the segment and no frame can be read"
                                             : "no good frame here, found at start",
                             &j->quarantine_files);
-        hole->is_copied = 1;
+        hole->flags |= HOLE_COPIED;
         found->quarantined_count++;
         found->quarantined_bytes += hole->to - hole->from;
     }
@@ -202,6 +202,7 @@ adopt(struct journal *j, struct scanned *scan, struct journal_recovery *found, s
         holes_quarantine(j, s, found);
     }
     scan->count = 0; /* they are the journal's now */
+    requests_load(j);
     for (size_t i = 0; i < j->segment_count; i++) {
         struct segment *s = j->segments[i];
 
@@ -214,7 +215,6 @@ adopt(struct journal *j, struct scanned *scan, struct journal_recovery *found, s
         j->reserved_end = j->durable_end = last->end;
         j->reserved_rows = j->durable_rows = last->rows_end;
         j->next_base = last->base + last->span;
-        requests_load(j);
         /* A last eighth is not worth to go on with. */
         if (last->may_go_on && last->file_size == last->span &&
             last->span - last->reserved > last->span / 8) {

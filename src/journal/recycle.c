@@ -2,7 +2,9 @@
  * must outlive it is durable; then it leaves the list, and its file last. */
 #include "base/file.h"
 #include "journal/floors.h"
+#include "journal/read.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -79,6 +81,34 @@ losses_write(struct journal *j, uint64_t from, uint64_t end, struct err *err)
     return count == 0 ? ST_OK : yielded_add(j, losses, count, err);
 }
 
+/* Remembers where each block of a segment stood that readers will miss. The segment stays: names are held. */
+static void
+passed_write(struct journal *j, uint64_t base, uint64_t previous_end)
+{
+    uint64_t position = previous_end, at = SEGMENT_HEAD_SIZE;
+    struct frame_head h;
+    char path[PATH_SIZE];
+    int fd;
+
+    pthread_mutex_lock(&j->lock);
+    struct segment s = *j->segments[0];
+
+    passed_add(j, position, s.rows_first);
+    passed_add(j, s.end, s.rows_end);
+    pthread_mutex_unlock(&j->lock);
+    segment_path(path, j->folder, base, ".seg");
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    while (walk_next(fd, path, s.epoch, &at, s.end - s.base, &h, NULL) == ST_OK) {
+        pthread_mutex_lock(&j->lock);
+        passed_add(j, base + at, s.rows_bias + h.rows_before);
+        pthread_mutex_unlock(&j->lock);
+        at += h.size;
+    }
+    close(fd);
+}
+
 /* The file of a segment that is in no list any more. */
 static void
 file_release(struct journal *j, uint64_t base, uint64_t file_size, bool is_pinned)
@@ -131,6 +161,8 @@ recycle_first(struct journal *j, bool may_yield, struct err *err)
         return st;
     if (yields && (st = losses_write(j, from, end, err)) != ST_OK)
         return st;
+    if (yields)
+        passed_write(j, base, from);
     pthread_mutex_lock(&j->lock);
     /* A floor may have been set lower meanwhile. Only holders of 'names' shorten the list, so the segment is still the first. */
     st = first_may_go(j, may_yield, &yields, err);

@@ -71,7 +71,8 @@ epoch_from_first_frame(int fd, const char *path, struct segment *s)
 static void
 add_hole(struct segment *s, uint64_t from, uint64_t to, uint64_t rows)
 {
-    struct hole hole = {s->base + from, s->base + to, rows, HOLE_BAD, 0};
+    struct hole hole = {s->base + from, s->base + to, rows, HOLE_BAD,
+                        s->rows_first == UINT64_MAX ? HOLE_INEXACT : 0};
 
     if (segment_add_hole(s, hole) || s->hole_count == 0)
         return;
@@ -220,8 +221,10 @@ segment_fit(struct segment *s, const struct segment *next)
     if (s->is_whole_bad && s->state != SEGMENT_SEALED) {
         if (s->rows_first == UINT64_MAX)
             s->rows_first = next->rows_first;
-        if (next->rows_first > s->rows_first)
+        if (next->rows_first > s->rows_first) {
             s->holes[0].rows = next->rows_first - s->rows_first;
+            s->holes[0].flags = 0;
+        }
         s->rows_end = next->rows_first;
         if (known != UINT64_MAX && known > segment_start(s) && known < s->end)
             s->end = s->holes[0].to = known;
@@ -315,7 +318,8 @@ segments_scan(const char *folder, uint64_t span_default, enum scan_depth depth,
         }
         if (i + 1 < count && bases[i + 1] - bases[i] < span_default) /* if the head does not say */
             s->span = bases[i + 1] - bases[i];
-        s->rows_first = rows;
+        s->rows_first =
+            bases[i] == 0 ? 0 : rows; /* the journal's first row is in its first segment */
         st = segment_scan(folder, s, depth == SCAN_PAYLOADS && i + 3 >= count, found, err);
         if (st == ST_END) {
             segment_free(s);

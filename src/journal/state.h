@@ -13,13 +13,17 @@ enum hole_kind {
     HOLE_TORN = 1, /* torn by a crash, never acknowledged: passed over in silence */
     HOLE_BAD = 2   /* was acknowledged: a reader's gap */
 };
+enum hole_flag {
+    HOLE_COPIED = 1 /* is in quarantine */,
+    HOLE_INEXACT = 2 /* rows are not known */
+};
 enum { HOLES_MAX = 4096 }; /* of one segment; more are read as one */
 
 struct hole {
     uint64_t from, to; /* positions */
     uint64_t rows;     /* rows of the journal in it */
     uint32_t kind;
-    uint32_t is_copied; /* is in quarantine */
+    uint32_t flags; /* enum hole_flag */
 };
 
 struct request_entry { /* as it lies in a summary */
@@ -129,6 +133,8 @@ struct journal {
     bool floors_overflow; /* a floor could not be kept: then nothing is recycled */
     struct yielded *yielded;
     size_t yielded_count;
+    struct yielded *passed; /* a ring */
+    size_t passed_count, passed_next;
 
     struct request_window *requests;
     struct compressor *compressors; /* free ones */
