@@ -133,7 +133,8 @@ azure_key_read(const char *base64, struct azure_key *key, struct err *err)
 
     while (padding < 2 && padding < text.n && text.p[text.n - 1 - padding] == '=')
         padding++;
-    if (text.n == 0 || text.n % 4 != 0 || text.n / 4 * 3 > sizeof decoded)
+    if (text.n == 0 || text.n % 4 != 0 || text.n / 4 * 3 > sizeof decoded ||
+        memchr(text.p, '=', text.n - padding) != NULL)
         return err_set(err, ST_INVALID,
                        "the account key is not base64 of at most %d bytes: copy key1 whole",
                        AZURE_KEY_SIZE_MAX);
