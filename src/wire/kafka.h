@@ -63,15 +63,15 @@ MUST_CHECK enum status kafka_consumer_commit(struct kafka_consumer *c,
 /* Goes back: the next polls give the partition's messages from 'offset' on again (they were not taken). */
 MUST_CHECK enum status kafka_consumer_seek(struct kafka_consumer *c, const char *topic,
                                            int32_t partition, int64_t offset, struct err *err);
-/* Leaves the group. Commits nothing by itself. */
+/* Leaves the group, for which it waits at most 5 s. Commits nothing by itself. */
 void kafka_consumer_close(struct kafka_consumer *c);
 
 /* ---- writing ---- */
 
 enum kafka_result {
-    KAFKA_DONE,      /* acknowledged by all in-sync replicas */
-    KAFKA_LATER,     /* not known to be there; broker away, busy, refusing us, no such topic */
-    KAFKA_NO_TOPIC,  /* as KAFKA_LATER: the topic is not there */
+    KAFKA_DONE,     /* acknowledged by all in-sync replicas */
+    KAFKA_LATER,    /* not known to be there; broker away, busy, refusing us, no such topic */
+    KAFKA_NO_TOPIC, /* as KAFKA_LATER: the topic is not there, or not for us: kafka_topic_ensure it before sending again */
     KAFKA_TOO_LARGE, /* the broker will never take it */
 };
 struct kafka_record {
