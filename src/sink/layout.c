@@ -16,8 +16,8 @@ is_guid(const char *text)
     return text[36] == '\0';
 }
 
-static enum status
-container_name(const char *category, enum layout_rules rules, char out[128], struct err *err)
+enum status
+layout_container(const char *category, enum layout_rules rules, char out[128], struct err *err)
 {
     static const char prefix[] = "insights-logs-";
     size_t n = sizeof prefix - 1;
@@ -55,7 +55,7 @@ layout_name(const struct lane *lane, enum layout_rules rules, unsigned index,
 {
     char container[128], suffix[16] = "";
     struct datetime_parts t;
-    enum status st = container_name(lane->category, rules, container, err);
+    enum status st = layout_container(lane->category, rules, container, err);
 
     if (st != ST_OK)
         return st;

@@ -17,6 +17,10 @@ enum {
  * An '_' of a category becomes '-' in Azure. */
 enum layout_rules { LAYOUT_FOLDER, LAYOUT_AZURE };
 
+/* What a category's container or hub is called: "insights-logs-" and the category in lower case. ST_INVALID: it cannot be one. */
+MUST_CHECK enum status layout_container(const char *category, enum layout_rules rules,
+                                        char out[128], struct err *err);
+
 /* The name of the lane's object number 'index' (0: PT1H.json). ST_INVALID: the tenant, category or
  * hour is not one that can become a name. */
 MUST_CHECK enum status layout_name(const struct lane *lane, enum layout_rules rules, unsigned index,

@@ -74,7 +74,10 @@ struct sink_kind {
     /* Does not need the destination to be there. On error holds nothing. 'stop' turns true when the daemon wants to end: calls then return early with SENT_RETRY. */
     enum status (*open)(const struct sink_value *values, size_t count, const atomic_bool *stop,
                         void **state, struct err *err);
-    /* Sends all parcels and sets sent, retry_after_ms and err of each. Parcels of one lane stand in order and must arrive in order: after one that is not done, later ones of its lane are SENT_RETRY. */
+    /* Bytes that a parcel of several rows should have at most, as the settings say; NULL: body_max. One larger row goes alone. */
+    size_t (*parcel_max)(void *state);
+    /* Sends all parcels and sets sent, retry_after_ms and err of each. Parcels of one lane stand in order and must arrive in order: after one that is not done, later ones of its lane are SENT_RETRY
+     * (but kafka, whose partitions have no common order, says SENT_DONE of what is done). */
     void (*send)(void *state, struct parcel *parcels, size_t count);
     /* Positioned: the current object of a lane (the newest roll-over, see streaming-api.md section 3: PT1H.json, PT1H_1.json, …) and its length; length 0 and ST_OK if it is not there yet.
      * Called when a lane is first met and after the object was full (parcel refused to fit: 'full' true asks for the next name). */

@@ -1,7 +1,10 @@
 /* sink_peers.h - the other side of each kind for sink_test.c: where it writes to, and what came there. Tests only. */
 #pragma once
+#include "sink/fake_blob.h"
 #include "sink/layout.h"
 #include "sink/peer.h"
+#include "wire/kafka.h"
+#include "wire/kafka_mock.h"
 
 struct peer {
     const char *name;
@@ -110,6 +113,137 @@ stdout_peer_end(struct peer *peer)
     peer_remove(peer->folder);
 }
 
+/* A port that nothing listens on, until the service comes up there. */
+static struct fake_blob blob_peer;
+
+static inline void
+blob_peer_start(struct peer *peer)
+{
+    fake_start(&blob_peer, 0);
+    fake_down(&blob_peer);
+    snprintf(peer->path, sizeof peer->path, "http://127.0.0.1:%u/contoso", blob_peer.port);
+    peer->values[0] = (struct sink_value){"endpoint", peer->path};
+    peer->values[1] = (struct sink_value){"key", "c2VjcmV0"};
+    peer->value_count = 2;
+}
+
+static inline void
+blob_peer_up(struct peer *peer)
+{
+    (void)peer;
+    fake_start(&blob_peer, blob_peer.port);
+}
+
+static inline char *
+blob_peer_read(struct peer *peer, const struct lane *lane, size_t *size)
+{
+    char *all = calloc(1, 65536);
+
+    (void)peer;
+    *size = 0;
+    pthread_mutex_lock(&blob_peer.lock);
+    for (unsigned i = 0; i < 100; i++) {
+        char name[LAYOUT_NAME_MAX], path[LAYOUT_NAME_MAX + 16];
+        struct err err;
+
+        if (layout_name(lane, LAYOUT_AZURE, i, name, &err) != ST_OK)
+            break;
+        snprintf(path, sizeof path, "contoso/%s", name);
+        size_t at = fake_find(&blob_peer, path);
+
+        if (at == FAKE_BLOBS_MAX || *size + blob_peer.blobs[at].size > 65536)
+            break;
+        if (blob_peer.blobs[at].size > 0)
+            memcpy(all + *size, blob_peer.blobs[at].data, blob_peer.blobs[at].size);
+        *size += blob_peer.blobs[at].size;
+    }
+    pthread_mutex_unlock(&blob_peer.lock);
+    return all;
+}
+
+static inline void
+blob_peer_end(struct peer *peer)
+{
+    (void)peer;
+    fake_down(&blob_peer);
+    fake_free(&blob_peer);
+}
+
+static struct kafka_mock kafka_peer;
+
+static inline void
+kafka_peer_start(struct peer *peer)
+{
+    char topic[128];
+    struct err err;
+
+    if (!kafka_mock_start(&kafka_peer)) {
+        printf("no mock cluster\n");
+        exit(2);
+    }
+    for (int i = 0; i < 2; i++)
+        if (layout_container(i == 0 ? peer_device.category : peer_alert.category, LAYOUT_FOLDER,
+                             topic, &err) == ST_OK)
+            kafka_mock_topic(&kafka_peer, topic, 1); /* one partition keeps the order */
+    kafka_mock_down(&kafka_peer, true);
+    snprintf(peer->path, sizeof peer->path, "%s", kafka_peer.bootstrap);
+    peer->values[0] = (struct sink_value){"brokers", peer->path};
+    peer->values[1] = (struct sink_value){"timeout_ms", "1000"};
+    peer->value_count = 2;
+}
+
+static inline void
+kafka_peer_up(struct peer *peer)
+{
+    peer->values[1].value = "20000"; /* for those that are opened from now on */
+    kafka_mock_down(&kafka_peer, false);
+}
+
+static inline char *
+kafka_peer_read(struct peer *peer, const struct lane *lane, size_t *size)
+{
+    static struct kafka_message messages[KAFKA_POLL_MAX];
+    static int groups;
+    struct kafka_options o = {.bootstrap = kafka_peer.bootstrap};
+    int64_t until_ms = clock_monotonic_ms() + 15000;
+    char *all = calloc(1, 65536), topic[128], group[16];
+    const char *topics[] = {topic};
+    struct kafka_consumer *c;
+    struct err err;
+    bool is_all = false;
+
+    (void)peer;
+    *size = 0;
+    snprintf(group, sizeof group, "g%d", groups++);
+    if (layout_container(lane->category, LAYOUT_FOLDER, topic, &err) != ST_OK ||
+        kafka_consumer_open(&o, group, topics, 1, true, 0, &c, &err) != ST_OK)
+        return all;
+    while (!is_all && clock_monotonic_ms() < until_ms) {
+        size_t count;
+        enum status st = kafka_consumer_poll(c, messages, KAFKA_POLL_MAX, 500, &count, &err);
+
+        is_all = st == ST_END && *size > 0; /* half a second without a further one */
+        for (size_t i = 0; i < count && *size + messages[i].payload.n < 65536; i++) {
+            memcpy(all + *size, messages[i].payload.p, messages[i].payload.n);
+            *size += messages[i].payload.n;
+        }
+    }
+    kafka_consumer_close(c);
+    return all;
+}
+
+static inline void
+kafka_peer_end(struct peer *peer)
+{
+    (void)peer;
+    kafka_mock_end(&kafka_peer);
+}
+
+#define PEER_MESSAGES                                                                              \
+    {                                                                                              \
+        "{\"records\":[{\"n\":1}]}", "{\"records\":[{\"n\":2}]}",                                  \
+            "{\"records\":[{\"n\":3},{\"n\":33}]}", "{\"records\":[{\"n\":4}]}"                    \
+    }
 #define PEER_LINES                                                                                 \
     {                                                                                              \
         "{\"n\":1}\r\n", "{\"n\":2}\r\n", "{\"n\":3}\r\n{\"n\":33}\r\n", "{\"n\":4}\r\n"           \
@@ -123,6 +257,22 @@ static struct peer peers[] = {
      .start = folder_peer_start,
      .read = folder_peer_read,
      .end = folder_peer_end},
+    {.name = "blob",
+     .kind = &sink_blob,
+     .reads_by_lane = true,
+     .bodies = PEER_LINES,
+     .start = blob_peer_start,
+     .starts_down = blob_peer_up,
+     .read = blob_peer_read,
+     .end = blob_peer_end},
+    {.name = "kafka",
+     .kind = &sink_kafka,
+     .reads_by_lane = true,
+     .bodies = PEER_MESSAGES,
+     .start = kafka_peer_start,
+     .starts_down = kafka_peer_up,
+     .read = kafka_peer_read,
+     .end = kafka_peer_end},
     {.name = "file",
      .kind = &sink_file,
      .bodies = PEER_LINES,
@@ -135,5 +285,5 @@ static struct peer peers[] = {
      .bodies = PEER_LINES,
      .start = stdout_peer_start,
      .read = file_peer_read,
-     .end = stdout_peer_end },
+     .end = stdout_peer_end              },
 };
