@@ -780,6 +780,8 @@ export_run(void *app)
             back_off(e, &err, -1);
             continue;
         }
+        if (e->kind->parcel_max != NULL)
+            e->limits.parcel_max = e->kind->parcel_max(e->sink);
         flight_init(&e->flight, e->kind, e->sink);
         if (recover(e, &err) == ST_OK) {
             is_open = true;

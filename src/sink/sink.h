@@ -74,7 +74,7 @@ struct sink_kind {
     /* Does not need the destination to be there. On error holds nothing. 'stop' turns true when the daemon wants to end: calls then return early with SENT_RETRY. */
     enum status (*open)(const struct sink_value *values, size_t count, const atomic_bool *stop,
                         void **state, struct err *err);
-    /* Bytes that a parcel of several rows should have at most, as the settings say; NULL: body_max. One larger row goes alone. */
+    /* Bytes that a parcel may have at most by the settings, never more than body_max; NULL: body_max. */
     size_t (*parcel_max)(void *state);
     /* Sends all parcels and sets sent, retry_after_ms and err of each. Parcels of one lane stand in order and must arrive in order: after one that is not done, later ones of its lane are SENT_RETRY
      * (but kafka, whose partitions have no common order, says SENT_DONE of what is done). */
