@@ -38,3 +38,10 @@ struct api {
 
 /* For http_server_start: app is the struct api. */
 const struct http_handler *api_route(void *app, const struct http_request *r);
+
+/* One route, for the manual: role "" if no token is needed. */
+struct api_row {
+    const char *method, *pattern, *role, *help;
+};
+/* Calls 'visit' for each route in the order of the manual; stops when it returns false. */
+void api_describe(bool (*visit)(void *app, const struct api_row *row), void *app);

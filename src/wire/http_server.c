@@ -75,6 +75,7 @@ struct exchange {
     struct http_request request;
     struct http_server *server;
     const struct http_handler *handler;
+    void *app; /* of the handler */
     void *state;
     struct http_reply reply;
     bool is_routed;        /* begin and route were gone through */
@@ -300,29 +301,49 @@ http_reply_text(struct http_reply *reply, unsigned status, const char *format, .
     reply->status = status;
 }
 
-/* Appends 'text' as the inside of a JSON string; what is not printable ASCII or well-formed enough
- * to pass is escaped. Stops when fewer than 6 bytes are left. */
+/* Bytes of the UTF-8 sequence at 'text' (RFC 3629); 0: it is none. */
+static size_t
+utf8_size(const unsigned char *text)
+{
+    size_t size = text[0] < 0x80 ? 1 : text[0] < 0xe0 ? 2 : text[0] < 0xf0 ? 3 : 4;
+
+    if (size == 1)
+        return 1;
+    if (text[0] < 0xc2 || text[0] > 0xf4)
+        return 0;
+    for (size_t i = 1; i < size; i++)
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+    if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f) ||
+        (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] > 0x8f))
+        return 0;
+    return size;
+}
+
+/* Appends 'text' as the inside of a JSON string: valid UTF-8 whatever it holds. Stops when fewer
+ * than 6 bytes are left. */
 static size_t
 json_escape(char *out, size_t room, const char *text)
 {
-    static const char hex[] = "0123456789abcdef";
     size_t size = 0;
 
-    for (; *text != '\0' && size + 6 <= room; text++) {
+    while (*text != '\0' && size + 6 <= room) {
         unsigned char c = (unsigned char)*text;
+        size_t sequence = utf8_size((const unsigned char *)text);
 
         if (c == '"' || c == '\\') {
             out[size++] = '\\';
             out[size++] = (char)c;
-        } else if (c < 0x20 || c >= 0x7f) {
-            /* Bytes of UTF-8 turn into Latin-1 escapes: ugly, but valid whatever was sent. */
-            memcpy(out + size, "\\u00", 4);
-            out[size + 4] = hex[c >> 4];
-            out[size + 5] = hex[c & 15];
+        } else if (c < 0x20 || c == 0x7f) {
+            size += (size_t)snprintf(out + size, room - size, "\\u%04x", c);
+        } else if (sequence == 0) {
+            memcpy(out + size, "\\ufffd", 6);
             size += 6;
         } else {
-            out[size++] = (char)c;
+            memcpy(out + size, text, sequence);
+            size += sequence;
         }
+        text += sequence == 0 ? 1 : sequence;
     }
     return size;
 }
@@ -377,6 +398,7 @@ reply_queue(struct exchange *x, struct MHD_Connection *connection)
                         reply->content_type == NULL ? "application/json" : reply->content_type);
     }
     response_header(response, MHD_HTTP_HEADER_SERVER, "penstock");
+    response_header(response, "X-Content-Type-Options", "nosniff");
     for (size_t i = 0; i < COUNT_OF(reply->headers) && reply->headers[i].name[0] != '\0'; i++)
         response_header(response, reply->headers[i].name, reply->headers[i].value);
     if (reply->retry_after_s > 0) {
@@ -476,7 +498,8 @@ exchange_begin(struct exchange *x, struct MHD_Connection *connection, const char
         http_reply_error(&x->reply, 400, "BadRequest", "%s takes no body here", method);
     if (x->reply.status == 0) {
         x->is_begun = true;
-        x->handler->begin(x->handler->app, &x->request, &x->state, &x->reply);
+        x->app = x->handler->app == NULL ? server->app : x->handler->app;
+        x->handler->begin(x->app, &x->request, &x->state, &x->reply);
     }
     x->is_replied = x->reply.status != 0;
     x->is_cut = x->is_replied && has_body;
@@ -518,7 +541,7 @@ on_access(void *app, struct MHD_Connection *connection, const char *url, const c
             x->dropped_size += bytes.n;
             return x->dropped_size <= HTTP_DROP_SIZE_MAX ? MHD_YES : MHD_NO;
         }
-        x->handler->data(x->handler->app, &x->request, x->state, bytes, &x->reply);
+        x->handler->data(x->app, &x->request, x->state, bytes, &x->reply);
         x->is_replied = x->reply.status != 0;
         idle_restart(x, connection);
         return MHD_YES;
@@ -527,7 +550,7 @@ on_access(void *app, struct MHD_Connection *connection, const char *url, const c
         return MHD_YES;
     if (!x->is_replied) {
         x->is_replied = true;
-        x->handler->end(x->handler->app, &x->request, x->state, &x->reply);
+        x->handler->end(x->app, &x->request, x->state, &x->reply);
         idle_restart(x, connection);
     }
     return reply_queue(x, connection);
@@ -570,7 +593,7 @@ on_completed(void *app, struct MHD_Connection *connection, void **context,
         return;
     *context = NULL;
     if (x->is_begun && x->handler->gone != NULL)
-        x->handler->gone(x->handler->app, x->state);
+        x->handler->gone(x->app, x->state);
     if (x->is_cut && code == MHD_REQUEST_TERMINATED_COMPLETED_OK)
         linger(server, connection);
     free(x->reply.body);

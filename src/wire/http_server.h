@@ -44,7 +44,7 @@ void http_reply_error(struct http_reply *reply, unsigned status, const char *cod
                       const char *format, ...);
 
 struct http_handler {
-    void *app; /* first argument of begin */
+    void *app; /* first argument of what follows; NULL: that of the route function */
     /* The head has been read. May set reply->status to answer at once (the body, if any, is then not read and the connection closed after the answer).
      * May store its own state for the request in *state. */
     void (*begin)(void *app, const struct http_request *r, void **state, struct http_reply *reply);

@@ -1,0 +1,588 @@
+/* api.c - the table of routes, and the way of a request to its row: path, method, token, role, tenant,
+ * body, in this order, so that nothing of a body is taken from anyone who may not send it. */
+#include "api/api.h"
+#include "api/call.h"
+#include "base/clock.h"
+#include "base/counter.h"
+#include "control/settings.h"
+#include "control/store.h"
+#include "model/arm_id.h"
+#include "model/datetime.h"
+#include "source/device_groups_json.h"
+#include <stdlib.h>
+#include <strings.h>
+
+#define READER ROLE_SECURITY_READER
+#define ADMINISTRATOR ROLE_SECURITY_ADMINISTRATOR
+#define SETTINGS "/api/dataexportsettings"
+
+const struct route api_routes[] = {
+    {"POST",                                                                                       "/ingest/v1/{tenantId}/{table}", SCOPE_PATH, ROLE_INGEST, 0, ingest_answer,
+     ingest_begin, ingest_data, ingest_gone,
+     "Takes bare rows of a table: JSON objects one behind the other, or an array of them."},
+    {"POST",                                                                                  "/ingest/v1/records", SCOPE_ANY, ROLE_INGEST, 0, ingest_answer, ingest_begin,
+     ingest_data, ingest_gone,
+     "Takes envelopes of another export: one behind the other, an array, or {\"records\":[...]}."},
+    {"GET",                                                                                           "/api/schema", SCOPE_SERVER, READER, .answer = schema_answer_list,
+     .help = "Lists the tables; ?streamable=true only those that can be exported."},
+    {"GET",                                                                                 "/api/schema/{table}", SCOPE_SERVER, READER, .answer = schema_answer_table,
+     .help =
+         "Columns of a table, as getschema has them; ?workspace=true in their workspace shape."},
+    {"GET",                                                                                 SETTINGS, SCOPE_TENANT, READER, .answer = settings_answer_list,
+     .help = "All data export settings."},
+    {"GET",                                                                                            SETTINGS "/{id}", SCOPE_TENANT, READER, .answer = settings_answer_get,
+     .help = "One data export setting."},
+    {"PUT",SETTINGS "/{id}", SCOPE_TENANT, ADMINISTRATOR, SETTING_BODY_SIZE_MAX,
+     .answer = settings_answer_put, .help = "Makes or replaces a setting; in force when answered."},
+    {"DELETE",                                                                                 SETTINGS "/{id}", SCOPE_TENANT, ADMINISTRATOR, CALL_SMALL_BODY,
+     .answer = settings_answer_delete, .help = "Deletes a setting and its cursor."},
+    {"POST",                                                                               SETTINGS "/{id}/enable", SCOPE_TENANT, ADMINISTRATOR, CALL_SMALL_BODY,
+     .answer = settings_answer_enable, .help = "Lets an export run (again), from where it stood."},
+    {"POST",                                                                                  SETTINGS "/{id}/disable", SCOPE_TENANT, ADMINISTRATOR, CALL_SMALL_BODY,
+     .answer = settings_answer_disable, .help = "Stops an export; its cursor is kept."},
+    {"GET", SETTINGS "/{id}/status", SCOPE_TENANT, READER, .answer = settings_answer_status,
+     .help = "How an export is doing."},
+    {"POST",                                                                                        SETTINGS "/{id}/replay", SCOPE_TENANT, ADMINISTRATOR, CALL_SMALL_BODY,
+     .answer = settings_answer_replay,
+     .help = "Sends again what was admitted from ?from= (ISO 8601) on."},
+    {"GET",                                                                                SETTINGS "/{id}/parked", SCOPE_TENANT, READER, .answer = parked_answer_list,
+     .help = "Lists what the destination refused; ?after= and ?limit= page through it."},
+    {"GET",                                                                SETTINGS "/{id}/parked/{n}", SCOPE_TENANT, READER, .answer = parked_answer_show,
+     .help = "One parked entry with its bytes."},
+    {"POST",                                                                                            SETTINGS "/{id}/parked/{n}/resend", SCOPE_TENANT, ADMINISTRATOR, CALL_SMALL_BODY,
+     .answer = parked_answer_resend, .help = "Sends a parked entry once more."},
+    {"DELETE",SETTINGS "/{id}/parked/{n}", SCOPE_TENANT, ADMINISTRATOR, CALL_SMALL_BODY,
+     .answer = parked_answer_drop, .help = "Drops a parked entry for good."},
+    {"GET",                                                                                      "/api/ingest/parked", SCOPE_TENANT, READER, .answer = parked_answer_list,
+     .help = "Lists records that ingestion parked (onError=park)."},
+    {"GET",   "/api/ingest/parked/{n}", SCOPE_TENANT, READER, .answer = parked_answer_show,
+     .help = "One of them with its bytes."},
+    {"DELETE",                                                                                        "/api/ingest/parked/{n}", SCOPE_TENANT, ADMINISTRATOR, CALL_SMALL_BODY,
+     .answer = parked_answer_drop, .help = "Drops one of them for good."},
+    {"GET",                                                                                "/api/devicegroups", SCOPE_TENANT, READER, .answer = groups_answer_get,
+     .help = "Device groups with the number of devices in each."},
+    {"PUT",                                                              "/api/devicegroups", SCOPE_TENANT, ADMINISTRATOR, DEVICE_GROUPS_JSON_SIZE_MAX,
+     .answer = groups_answer_put, .help = "Replaces all device groups."},
+    {"POST",                                                                                            "/api/devicegroups/preview", SCOPE_TENANT, READER, CALL_SMALL_BODY,
+     .answer = groups_answer_preview, .help = "Which devices one group alone would have."},
+    {"GET","/api/devices", SCOPE_TENANT, READER, .answer = devices_answer_list,
+     .help = "Known devices; ?skip= and ?limit= page through them, ?group= picks a group."},
+    {"GET",                                                                                      "/hubs", SCOPE_TENANT, ROLE_HUB_READER, .answer = hub_answer_cursors,
+     .help = "Cursors of all consumer groups."},
+    {"GET",                                                           "/hubs/{hub}/messages", SCOPE_TENANT, ROLE_HUB_READER, .answer = hub_answer_messages,
+     .help = "Long poll of a local event hub: ?consumerGroup= ?from= ?maxWait= (s) ?maxBytes=."},
+    {"GET",                                                                                        "/hubs/{hub}/cursor", SCOPE_TENANT, ROLE_HUB_READER, .answer = hub_answer_cursor_get,
+     .help = "Where a consumer group goes on."},
+    {"POST",                                                                                "/hubs/{hub}/cursor", SCOPE_TENANT, ROLE_HUB_READER, CALL_SMALL_BODY,
+     .answer = hub_answer_cursor_set, .help = "Commits a cursor: {\"cursor\":\"...\"}."},
+    {"DELETE",                                                                       "/hubs/{hub}/cursor", SCOPE_TENANT, ROLE_HUB_READER, CALL_SMALL_BODY,
+     .answer = hub_answer_cursor_delete, .help = "Forgets a consumer group's cursor."},
+    {"GET",                              "/api/status", SCOPE_ANY, READER, .answer = status_answer,
+     .help = "Everything about ingestion, journal and exports; a tenant's token sees its own."},
+    {"GET",                                                                                     "/metrics", SCOPE_OPEN, .answer = metrics_answer, .help = "The same for Prometheus."},
+    {"GET",                                                                                "/healthz", SCOPE_OPEN, .answer = health_answer,
+     .help = "200 while everything makes progress, else 503."},
+    {"GET",                                                                             "/readyz", SCOPE_OPEN, .answer = ready_answer, .help = "200 while requests are taken."},
+    {0                                                },
+};
+
+/* The same under other prefixes: where the product's own portal reads. */
+static const struct {
+    const char *prefix, *stands_for;
+} aliases[] = {
+    {"/apiproxy/mtp/wdatpApi/dataexportsettings", SETTINGS},
+};
+
+static struct counter requests = {
+    .name = "penstock_http_requests_total",
+    .help = "Answered HTTP requests by route and status.",
+    .kind = COUNTER_TOTAL,
+    .labels = {"method", "route", "status"}
+};
+static const int64_t duration_bounds[] = {500,   1000,   2500,   5000,    10000,   25000,
+                                          50000, 100000, 250000, 1000000, 2500000, 10000000};
+static struct counter durations = {
+    .name = "penstock_http_request_duration_seconds",
+    .help = "From a request's head to its end, by route.",
+    .kind = COUNTER_HISTOGRAM,
+    .labels = {"method", "route"},
+    .unit = 1e-6,
+    .bounds = duration_bounds,
+    .bound_count = COUNT_OF(duration_bounds)
+};
+
+/* ---- finding the row ---- */
+
+/* Cuts the first segment off *path (which begins with '/'); false at the end. A last, empty one does not count. */
+static bool
+segment_next(const char **path, struct span *segment)
+{
+    if ((*path)[0] != '/' || (*path)[1] == '\0')
+        return false;
+    *segment = (struct span){*path + 1, strcspn(*path + 1, "/")};
+    *path = segment->p + segment->n;
+    return true;
+}
+
+/* Whether the path has the pattern's shape; literal segments ignore case, as the services we stand in for do. */
+static bool
+path_matches(const char *pattern, const char *path)
+{
+    struct span want, have;
+
+    while (segment_next(&pattern, &want)) {
+        if (!segment_next(&path, &have) || have.n == 0)
+            return false;
+        if (want.p[0] != '{' && (want.n != have.n || strncasecmp(want.p, have.p, want.n) != 0))
+            return false;
+    }
+    return !segment_next(&path, &have);
+}
+
+/* The path with an alias replaced, in 'room' where it had to be. */
+static const char *
+path_plain(const char *path, char *room, size_t room_size)
+{
+    for (size_t i = 0; i < COUNT_OF(aliases); i++) {
+        size_t size = strlen(aliases[i].prefix);
+
+        if (strncasecmp(path, aliases[i].prefix, size) == 0 &&
+            (path[size] == '/' || path[size] == '\0') &&
+            (size_t)snprintf(room, room_size, "%s%s", aliases[i].stands_for, path + size) <
+                room_size)
+            return room;
+    }
+    return path;
+}
+
+/* The row, or NULL. 'allow' lists the methods that the path knows; "" if there is no such path. */
+static const struct route *
+route_find(const char *method, const char *path, char allow[64])
+{
+    allow[0] = '\0';
+    for (const struct route *row = api_routes; row->method != NULL; row++) {
+        if (!path_matches(row->pattern, path))
+            continue;
+        if (strcmp(row->method, method) == 0)
+            return row;
+        snprintf(allow + strlen(allow), 64 - strlen(allow), "%s%s", allow[0] == '\0' ? "" : ", ",
+                 row->method);
+    }
+    return NULL;
+}
+
+static bool
+arguments_decode(struct call *c, const char *path, struct http_reply *reply)
+{
+    const char *pattern = c->route->pattern;
+    struct span want, have;
+    size_t count = 0;
+    struct err err;
+
+    while (segment_next(&pattern, &want) && segment_next(&path, &have)) {
+        if (want.p[0] != '{')
+            continue;
+        if (http_decode_segment(have, c->arguments[count++], CALL_ARGUMENT_SIZE, &err) != ST_OK) {
+            http_reply_error(reply, 400, "InvalidPath", "%.*s: %s", (int)want.n, want.p, err.text);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- who may ---- */
+
+static void
+refuse_token(struct http_reply *reply, enum token_answer answer)
+{
+    /* Which of the bad ones it was is not told: a guess that is known and expired is still a guess. */
+    http_reply_error(reply, 401, "InvalidAuthenticationToken",
+                     answer == TOKEN_MISSING
+                         ? "a token is needed: Authorization: Bearer TOKEN"
+                         : "the token is not valid; 'penstock token create' makes one");
+    call_header(reply, "WWW-Authenticate",
+                answer == TOKEN_MISSING ? "Bearer realm=\"penstock\""
+                                        : "Bearer realm=\"penstock\", error=\"invalid_token\"");
+}
+
+static void
+refuse_role(const struct call *c, struct http_reply *reply)
+{
+    char roles[120];
+
+    roles_write(c->route->role, roles);
+    http_reply_error(reply, 403, "AuthorizationFailed",
+                     "the token does not allow this here; it takes the role %s for the tenant",
+                     roles);
+}
+
+struct only_tenant {
+    char id[40];
+    unsigned count;
+};
+
+static bool
+only_tenant_visit(void *app, const struct store_tenant *t)
+{
+    struct only_tenant *only = app;
+
+    if (t->is_active && only->count++ == 0)
+        snprintf(only->id, sizeof only->id, "%s", t->id);
+    return only->count < 2;
+}
+
+/* A token for every tenant leaves open which one is meant. False: answered. */
+static bool
+tenant_choose(struct call *c, const char *named, struct http_reply *reply)
+{
+    struct only_tenant only = {.count = 0};
+    bool is_active = false;
+    struct err err;
+    enum status st;
+
+    if (named == NULL && c->route->scope == SCOPE_ANY)
+        return true;
+    if (named == NULL) {
+        st = store_tenants(c->control->store, only_tenant_visit, &only, &err);
+        if (st == ST_OK && only.count != 1) {
+            http_reply_error(reply, 400, "TenantRequired",
+                             "the token is for every tenant: say which with ?tenantId=");
+            return false;
+        }
+        named = only.id;
+        is_active = true;
+    } else {
+        st = store_tenant_find(c->control->store, named, &is_active, &err);
+    }
+    if (st != ST_OK && st != ST_END) {
+        call_reply_status(reply, st, "StoreFailed", &err);
+        return false;
+    }
+    if (!is_active) {
+        http_reply_error(reply, 404, "TenantNotFound", "there is no active tenant %s", named);
+        return false;
+    }
+    snprintf(c->tenant_text, sizeof c->tenant_text, "%s", named);
+    c->tenant = c->tenant_text;
+    return true;
+}
+
+/* Token, role and tenant. False: answered. */
+static bool
+authorize(struct call *c, struct http_reply *reply)
+{
+    const char *header = http_header(c->request, "Authorization");
+    const char *named =
+        c->route->scope == SCOPE_PATH ? c->arguments[0] : http_query(c->request, "tenantId");
+    bool is_for_all;
+    char tenant[37];
+    enum token_answer answer;
+
+    if (c->route->scope == SCOPE_OPEN)
+        return true;
+    answer =
+        token_verify(c->control->tokens, header == NULL ? (struct span){"", 0} : span_of(header),
+                     call_now(c), &c->who);
+    if (answer != TOKEN_GOOD) {
+        refuse_token(reply, header == NULL ? TOKEN_MISSING : answer);
+        return false;
+    }
+    is_for_all = strcmp(c->who.tenant, CONTROL_EVERY_TENANT) == 0;
+    if (!principal_may(&c->who, is_for_all ? NULL : c->who.tenant, c->route->role)) {
+        refuse_role(c, reply);
+        return false;
+    }
+    if (c->route->scope == SCOPE_SERVER)
+        return true;
+    if (named != NULL && !guid_copy(span_of(named), tenant)) {
+        if (!is_for_all) /* the same word as for a tenant that is not the token's */
+            refuse_role(c, reply);
+        else
+            http_reply_error(reply, 400, "InvalidTenant", "the tenant is not a GUID");
+        return false;
+    }
+    if (is_for_all)
+        return tenant_choose(c, named == NULL ? NULL : tenant, reply);
+    if (named != NULL && strcmp(tenant, c->who.tenant) != 0) {
+        refuse_role(c, reply);
+        return false;
+    }
+    c->tenant = c->who.tenant;
+    return true;
+}
+
+/* ---- what the server calls ---- */
+
+int64_t
+call_now(const struct call *c)
+{
+    return c->api->now(c->api->clock);
+}
+
+/* Every answer, whoever gave it, carries the client's own id back. */
+static void
+answered(struct call *c, struct http_reply *reply)
+{
+    const char *id = http_header(c->request, "x-ms-client-request-id");
+
+    if (reply->status == 0 || c->status != 0)
+        return;
+    c->status = reply->status;
+    if (id != NULL)
+        call_header(reply, "x-ms-client-request-id", id);
+}
+
+static void
+begin(struct call *c, struct http_reply *reply)
+{
+    char room[1024], allow[64];
+    const char *path = path_plain(c->request->path, room, sizeof room);
+    const char *length = http_header(c->request, "Content-Length");
+    const char *encoding = http_header(c->request, "Content-Encoding");
+
+    c->route = route_find(c->request->method, path, allow);
+    if (c->route == NULL && allow[0] == '\0') {
+        http_reply_error(reply, 404, "NotFound", "there is nothing at this path");
+        return;
+    }
+    if (c->route == NULL) {
+        bool asks = strcmp(c->request->method, "OPTIONS") == 0;
+
+        if (asks)
+            reply->status = 204;
+        else
+            http_reply_error(reply, 405, "MethodNotAllowed", "this path knows %s", allow);
+        call_header(reply, "Allow", allow);
+        return;
+    }
+    if (!arguments_decode(c, path, reply) || !authorize(c, reply))
+        return;
+    if (c->route->begin != NULL) {
+        c->route->begin(c, reply);
+        return;
+    }
+    if (encoding != NULL && encoding[0] != '\0' && strcasecmp(encoding, "identity") != 0 &&
+        c->route->body_max > 0)
+        http_reply_error(reply, 415, "UnsupportedMediaType",
+                         "the body must not be compressed here");
+    else if (length != NULL && strtoull(length, NULL, 10) > c->route->body_max)
+        http_reply_error(reply, 413, "ContentLengthLimitExceeded",
+                         "the body may have at most %zu bytes here", c->route->body_max);
+}
+
+static void
+on_begin(void *app, const struct http_request *r, void **state, struct http_reply *reply)
+{
+    struct api *api = app;
+    struct call *c = calloc(1, sizeof *c);
+
+    if (c == NULL) {
+        http_reply_error(reply, 503, "ServerBusy", "no memory for the request");
+        return;
+    }
+    *state = c;
+    c->api = api;
+    c->control = atomic_load(&api->control);
+    c->request = r;
+    c->begun_ms = clock_monotonic_ms();
+    begin(c, reply);
+    answered(c, reply);
+}
+
+static void
+collect(struct call *c, struct span bytes, struct http_reply *reply)
+{
+    if (bytes.n > c->route->body_max - c->body_size) {
+        http_reply_error(reply, 413, "ContentLengthLimitExceeded",
+                         "the body may have at most %zu bytes here", c->route->body_max);
+        return;
+    }
+    if (c->body_size + bytes.n + 1 > c->body_room) {
+        size_t room = 2 * (c->body_size + bytes.n + 1);
+        char *body = realloc(c->body, room);
+
+        if (body == NULL) {
+            http_reply_error(reply, 503, "ServerBusy", "no memory for the body");
+            return;
+        }
+        c->body = body;
+        c->body_room = room;
+    }
+    memcpy(c->body + c->body_size, bytes.p, bytes.n);
+    c->body_size += bytes.n;
+    c->body[c->body_size] = '\0';
+}
+
+static void
+on_data(void *app, const struct http_request *r, void *state, struct span bytes,
+        struct http_reply *reply)
+{
+    struct call *c = state;
+
+    (void)app;
+    (void)r;
+    if (c->route->data != NULL)
+        c->route->data(c, bytes, reply);
+    else
+        collect(c, bytes, reply);
+    answered(c, reply);
+}
+
+static void
+on_end(void *app, const struct http_request *r, void *state, struct http_reply *reply)
+{
+    struct call *c = state;
+
+    (void)app;
+    (void)r;
+    if (c->route->data == NULL && c->route->body_max > 0)
+        collect(c, (struct span){"", 0}, reply);
+    if (reply->status == 0)
+        c->route->answer(c, reply);
+    answered(c, reply);
+}
+
+static void
+on_gone(void *app, void *state)
+{
+    struct call *c = state;
+    const char *method, *pattern;
+    char status[16];
+
+    (void)app;
+    if (c == NULL)
+        return;
+    if (c->route != NULL && c->route->gone != NULL)
+        c->route->gone(c);
+    method = c->route == NULL ? "" : c->route->method;
+    pattern = c->route == NULL ? "" : c->route->pattern;
+    snprintf(status, sizeof status, "%u", c->status); /* 0: the peer left */
+    counter_add(counter_at(&requests, method, pattern, status), 1);
+    counter_observe(counter_at(&durations, method, pattern),
+                    (clock_monotonic_ms() - c->begun_ms) * 1000);
+    free(c->body);
+    free(c);
+}
+
+const struct http_handler *
+api_route(void *app, const struct http_request *r)
+{
+    static const struct http_handler with_body = {NULL, on_begin, on_data, on_end, on_gone};
+    static const struct http_handler without = {NULL, on_begin, NULL, on_end, on_gone};
+
+    (void)app;
+    return strcmp(r->method, "GET") == 0 ? &without : &with_body;
+}
+
+void
+api_describe(bool (*visit)(void *app, const struct api_row *row), void *app)
+{
+    for (const struct route *row = api_routes; row->method != NULL; row++) {
+        char roles[120] = "";
+        struct api_row shown = {row->method, row->pattern, roles, row->help};
+
+        if (row->role != 0)
+            roles_write(row->role, roles);
+        if (!visit(app, &shown))
+            return;
+    }
+}
+
+/* ---- what handlers answer with ---- */
+
+void
+call_header(struct http_reply *reply, const char *name, const char *value)
+{
+    for (size_t i = 0; i < COUNT_OF(reply->headers); i++) {
+        if (reply->headers[i].name[0] != '\0')
+            continue;
+        if (strlen(value) >= sizeof reply->headers[i].value)
+            return;
+        snprintf(reply->headers[i].name, sizeof reply->headers[i].name, "%s", name);
+        snprintf(reply->headers[i].value, sizeof reply->headers[i].value, "%s", value);
+        return;
+    }
+}
+
+void
+call_reply_taken(struct http_reply *reply, unsigned status, char *text, size_t size)
+{
+    if (text == NULL) {
+        http_reply_error(reply, 500, "InternalError", "no memory for the answer");
+        return;
+    }
+    free(reply->body);
+    reply->status = status;
+    reply->body = text;
+    reply->body_size = size;
+}
+
+void
+call_reply_json(struct http_reply *reply, unsigned status, json_t *tree)
+{
+    char *text = tree == NULL ? NULL : json_dumps(tree, JSON_COMPACT | JSON_ENCODE_ANY);
+
+    json_decref(tree);
+    call_reply_taken(reply, status, text, text == NULL ? 0 : strlen(text));
+}
+
+void
+call_reply_status(struct http_reply *reply, enum status st, const char *code, const struct err *err)
+{
+    static const unsigned by_status[] = {
+        [ST_OK] = 500, [ST_END] = 404, [ST_FULL] = 503, [ST_INVALID] = 400, [ST_IO] = 500};
+
+    http_reply_error(reply, by_status[st], code, "%s", err->text);
+}
+
+bool
+call_number(const struct call *c, const char *name, uint64_t absent, uint64_t max, uint64_t *value,
+            struct http_reply *reply)
+{
+    const char *text = http_query(c->request, name);
+    size_t digits = text == NULL ? 0 : strspn(text, "0123456789");
+
+    *value = absent;
+    if (text == NULL)
+        return true;
+    if (digits == 0 || digits > 19 || text[digits] != '\0' ||
+        (*value = strtoull(text, NULL, 10)) > max) {
+        http_reply_error(reply, 400, "InvalidParameter", "%s must be a number up to %llu", name,
+                         (unsigned long long)max);
+        return false;
+    }
+    return true;
+}
+
+json_t *
+call_text(const char *text)
+{
+    json_t *string;
+    char *copy;
+
+    if (text == NULL)
+        return json_null();
+    string = json_string(text);
+    if (string != NULL)
+        return string;
+    copy = strdup(text);
+    if (copy == NULL)
+        return NULL;
+    for (char *p = copy; *p != '\0'; p++)
+        if ((unsigned char)*p >= 0x80)
+            *p = '?';
+    string = json_string(copy);
+    free(copy);
+    return string;
+}
+
+json_t *
+call_time(int64_t ticks)
+{
+    char text[DATETIME_TEXT_SIZE];
+
+    if (ticks == 0)
+        return json_null();
+    datetime_write(text, ticks);
+    return json_stringn(text, sizeof text);
+}

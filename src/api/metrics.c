@@ -1,0 +1,319 @@
+/* metrics.c - GET /metrics: what was counted with base/counter.h, and behind it the numbers that the parts keep themselves,
+ * read at this moment. Each of those is one row of a table. Names follow the product's own metrics where there are any
+ * (streaming-api.md section 7: records and bytes exported, export failures). */
+#include "api/call.h"
+#include "base/clock.h"
+#include "base/counter.h"
+#include "control/store.h"
+#include "deliver/deliver.h"
+#include "journal/journal.h"
+#include "source/admit.h"
+#include "source/devices.h"
+#include <stdlib.h>
+
+enum kind { U64, I64, SIZE, UINT, BOOL };
+
+struct metric { /* ends at a NULL name */
+    const char *name, *type, *help;
+    size_t offset;
+    enum kind kind;
+    double unit; /* 0: 1 */
+};
+
+#define EXPORT(field) offsetof(struct deliver_status, field)
+static const struct metric export_metrics[] = {
+    {"penstock_export_records_total",       "counter", "Records that the destination took.",
+     EXPORT(sent_rows), U64, 0},
+    {"penstock_export_bytes_total", "counter", "Bytes that the destination took.",
+     EXPORT(sent_bytes), U64, 0},
+    {"penstock_export_batches_total",                                  "counter", "Batches that the destination took.",
+     EXPORT(sent_batches), U64, 0},
+    {"penstock_export_failures_total",                                     "counter", "Sends that had to be repeated.", EXPORT(retried),
+     U64, 0},
+    {"penstock_export_read_records_total",                            "counter", "Records read from the journal.",
+     EXPORT(read_rows), U64, 0},
+    {"penstock_export_refused_records_total",                    "counter", "Records refused for good, parked.",
+     EXPORT(refused_rows), U64, 0},
+    {"penstock_export_lost_records_total",                                    "counter",
+     "Records passed over: journal quota with onLag drop, or unreadable.", EXPORT(lost_rows), U64,
+     0},
+    {"penstock_export_resent_records_total",       "counter", "Parked records sent again.",
+     EXPORT(resent_rows), U64, 0},
+    {"penstock_export_lag_records", "gauge", "Records of the journal still to be read.",
+     EXPORT(lag_rows), U64, 0},
+    {"penstock_export_lag_seconds",                                  "gauge", "Age of the oldest record not exported yet.",
+     EXPORT(lag_ms), I64, 1e-3},
+    {"penstock_export_attempt",                                     "gauge", "Failed attempts in a row; 0: all is well.",
+     EXPORT(attempt), UINT, 0},
+    {0},
+};
+
+#define JOURNAL(field) offsetof(struct journal_stats, field)
+static const struct metric journal_metrics[] = {
+    {"penstock_journal_bytes",         "gauge", "Bytes that the segments take.", JOURNAL(size_bytes), U64,
+     0},
+    {"penstock_journal_quota_bytes", "gauge", "Bytes that they may take.", JOURNAL(quota_bytes),
+     U64, 0},
+    {"penstock_journal_segments",                             "gauge", "Segment files.", JOURNAL(segment_count), U64, 0},
+    {"penstock_journal_records",                                "gauge", "Records in the journal.", JOURNAL(row_count), U64, 0},
+    {"penstock_journal_end",                         "gauge", "Position of the journal's end.", JOURNAL(extent.end), U64,
+     0},
+    {"penstock_journal_syncs_total",            "counter", "Times that the disk was waited for.",
+     JOURNAL(sync_count), U64, 0},
+    {"penstock_journal_refusals_total",                               "counter", "Appends refused at the quota.",
+     JOURNAL(fulls_count), U64, 0},
+    {"penstock_journal_quarantined_bytes",      "gauge", "Bytes that could not be read.",
+     JOURNAL(quarantined_bytes), U64, 0},
+    {"penstock_journal_failed",                "gauge", "1 after the disk failed.", JOURNAL(is_failed), BOOL, 0},
+    {0                            },
+};
+
+#define INGEST(field) offsetof(struct admit_counts, field)
+static const struct metric ingest_metrics[] = {
+    {"penstock_ingest_requests_total",    "counter", "Bodies that were begun.", INGEST(requests), U64,
+     0},
+    {"penstock_ingest_records_total",          "counter", "Records made durable.", INGEST(records), U64, 0},
+    {"penstock_ingest_bytes_total",                                "counter", "Bytes of bodies after inflation.", INGEST(bytes),
+     U64, 0},
+    {"penstock_ingest_parked_records_total",                                   "counter", "Faulty records parked.", INGEST(parked),
+     U64, 0},
+    {"penstock_ingest_refused_requests_total",                 "counter", "Bodies refused for their faults.",
+     INGEST(refused_requests), U64, 0},
+    {"penstock_ingest_refused_records_total",                    "counter", "Faulty records in them.",
+     INGEST(refused_records), U64, 0},
+    {"penstock_ingest_duplicates_total",                                  "counter", "Bodies whose batch id was known.",
+     INGEST(duplicates), U64, 0},
+    {"penstock_ingest_waits_total",       "counter", "Times that a body waited for memory.",
+     INGEST(waits), U64, 0},
+    {"penstock_ingest_memory_bytes", "gauge", "Memory that bodies hold.", INGEST(memory_used), SIZE,
+     0},
+    {0                                },
+};
+
+static const struct metric parked_metrics[] = {
+    {"penstock_parked_entries", "gauge", "Parked entries.",
+     offsetof(struct store_parked_totals, entries), U64, 0},
+    {"penstock_parked_records",        "gauge", "Records in them.",
+     offsetof(struct store_parked_totals, rows), U64, 0},
+    {"penstock_parked_bytes",                 "gauge", "Bytes that they take.",
+     offsetof(struct store_parked_totals, size_bytes), U64, 0},
+    {0                       },
+};
+
+static void
+value_write(FILE *out, const struct metric *m, const void *from)
+{
+    const char *at = (const char *)from + m->offset;
+    uint64_t u64 = 0;
+    int64_t i64 = 0;
+    size_t size;
+    unsigned number;
+    bool flag;
+
+    switch (m->kind) {
+    case U64:
+        memcpy(&u64, at, sizeof u64);
+        break;
+    case I64:
+        memcpy(&i64, at, sizeof i64);
+        u64 = i64 < 0 ? 0 : (uint64_t)i64;
+        break;
+    case SIZE:
+        memcpy(&size, at, sizeof size);
+        u64 = size;
+        break;
+    case UINT:
+        memcpy(&number, at, sizeof number);
+        u64 = number;
+        break;
+    case BOOL:
+        memcpy(&flag, at, sizeof flag);
+        u64 = flag;
+        break;
+    }
+    if (m->unit == 0)
+        fprintf(out, " %llu\n", (unsigned long long)u64);
+    else
+        fprintf(out, " %.9g\n", (double)u64 * m->unit);
+}
+
+static void
+head_write(FILE *out, const char *name, const char *type, const char *help)
+{
+    fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void
+table_write(FILE *out, const struct metric *table, const void *from)
+{
+    for (const struct metric *m = table; m->name != NULL; m++) {
+        head_write(out, m->name, m->type, m->help);
+        fputs(m->name, out);
+        value_write(out, m, from);
+    }
+}
+
+static void
+label_write(FILE *out, const char *name, const char *value, size_t size)
+{
+    fprintf(out, "%s=\"", name);
+    for (size_t i = 0; i < size; i++) {
+        if (value[i] == '\\' || value[i] == '"')
+            fputc('\\', out);
+        if (value[i] == '\n')
+            fputs("\\n", out);
+        else
+            fputc(value[i], out);
+    }
+    fputc('"', out);
+}
+
+/* {tenant="...",export="..." without the closing brace. */
+static void
+export_labels(FILE *out, const struct deliver_status *s)
+{
+    size_t tenant = strcspn(s->id, "/");
+    const char *id = s->id + tenant + (s->id[tenant] == '/');
+
+    fputc('{', out);
+    label_write(out, "tenant", s->id, tenant);
+    fputc(',', out);
+    label_write(out, "export", id, strlen(id));
+}
+
+struct all {
+    struct deliver_status *statuses;
+    size_t count, room;
+};
+
+static void
+all_visit(void *app, const struct deliver_status *s)
+{
+    struct all *all = app;
+
+    if (all->count == all->room) {
+        size_t room = all->room * 2 + 8;
+        void *statuses = realloc(all->statuses, room * sizeof *all->statuses);
+
+        if (statuses == NULL)
+            return;
+        all->statuses = statuses;
+        all->room = room;
+    }
+    all->statuses[all->count++] = *s;
+}
+
+static void
+exports_write(FILE *out, const struct all *all)
+{
+    for (const struct metric *m = export_metrics; m->name != NULL; m++) {
+        head_write(out, m->name, m->type, m->help);
+        for (size_t i = 0; i < all->count; i++) {
+            fputs(m->name, out);
+            export_labels(out, &all->statuses[i]);
+            fputc('}', out);
+            value_write(out, m, &all->statuses[i]);
+        }
+    }
+    head_write(out, "penstock_export_state", "gauge", "1 for the state that the export is in.");
+    for (size_t i = 0; i < all->count; i++) {
+        const char *state = export_state_name(all->statuses[i].state);
+
+        fputs("penstock_export_state", out);
+        export_labels(out, &all->statuses[i]);
+        fputc(',', out);
+        label_write(out, "state", state, strlen(state));
+        fputs("} 1\n", out);
+    }
+    head_write(out, "penstock_export_category_records_total", "counter",
+               "Records that the destination took, by category.");
+    for (size_t i = 0; i < all->count; i++)
+        for (uint32_t k = 0; k < all->statuses[i].category_count; k++) {
+            const struct deliver_category *category = &all->statuses[i].categories[k];
+
+            fputs("penstock_export_category_records_total", out);
+            export_labels(out, &all->statuses[i]);
+            fputc(',', out);
+            label_write(out, "category", category->category, strlen(category->category));
+            fprintf(out, "} %llu\n", (unsigned long long)category->rows);
+        }
+}
+
+static void
+everything_write(FILE *out, const struct call *c)
+{
+    struct all all = {NULL, 0, 0};
+    struct journal_stats journal;
+    struct admit_counts ingest;
+    struct store_parked_totals parked;
+    struct err err;
+
+    deliver_visit(c->api->deliverer, all_visit, &all);
+    exports_write(out, &all);
+    free(all.statuses);
+    journal_stats_get(c->api->journal, &journal);
+    table_write(out, journal_metrics, &journal);
+    admit_counts_get(c->api->admitter, &ingest);
+    table_write(out, ingest_metrics, &ingest);
+    if (store_parked_count(c->control->store, NULL, NULL, &parked, &err) == ST_OK)
+        table_write(out, parked_metrics, &parked);
+    head_write(out, "penstock_devices", "gauge", "Devices that are known.");
+    fprintf(out, "penstock_devices %zu\n", devices_count(c->api->devices, NULL));
+    head_write(out, "penstock_start_time_seconds", "gauge", "When the program started.");
+    fprintf(out, "penstock_start_time_seconds %.3f\n",
+            (double)(c->api->started - TICKS_AT_UNIX_EPOCH) / (double)TICKS_PER_SECOND);
+}
+
+/* From this machine, or for whoever may read every tenant: the labels name them all. */
+static bool
+is_allowed(struct call *c, struct http_reply *reply)
+{
+    const char *header = http_header(c->request, "Authorization");
+    bool is_local =
+        strncmp(c->request->peer, "127.", 4) == 0 || strcmp(c->request->peer, "::1") == 0;
+    enum config_metrics mode = c->control->config->metrics;
+
+    if (mode == CONFIG_METRICS_OPEN || (mode == CONFIG_METRICS_LOOPBACK && is_local))
+        return true;
+    if (header != NULL &&
+        token_verify(c->control->tokens, span_of(header), call_now(c), &c->who) == TOKEN_GOOD) {
+        if (principal_may(&c->who, NULL, ROLE_SECURITY_READER))
+            return true;
+        http_reply_error(reply, 403, "AuthorizationFailed",
+                         "metrics are of every tenant: they take an operator's token");
+        return false;
+    }
+    http_reply_error(reply, 401, "InvalidAuthenticationToken", "a valid token is needed");
+    call_header(reply, "WWW-Authenticate", "Bearer realm=\"penstock\"");
+    return false;
+}
+
+void
+metrics_answer(struct call *c, struct http_reply *reply)
+{
+    char *counted = NULL, *text = NULL;
+    size_t counted_size = 0, size = 0;
+    FILE *out;
+    struct err err;
+
+    if (!is_allowed(c, reply))
+        return;
+    out = open_memstream(&text, &size);
+    if (out == NULL || counters_render(&counted, &counted_size, &err) != ST_OK) {
+        if (out != NULL)
+            fclose(out);
+        free(text);
+        http_reply_error(reply, 503, "ServerBusy", "no memory for the metrics");
+        return;
+    }
+    fwrite(counted, 1, counted_size, out);
+    free(counted);
+    everything_write(out, c);
+    if (fclose(out) != 0) {
+        free(text);
+        text = NULL;
+    }
+    call_reply_taken(reply, 200, text, size);
+    if (reply->status == 200)
+        reply->content_type = "text/plain; version=0.0.4; charset=utf-8";
+}
