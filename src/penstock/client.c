@@ -394,6 +394,111 @@ client_print_table(const char *const *cells, size_t row_count, size_t column_cou
     }
 }
 
+enum { TREE_CELL_MAX = 160, TREE_COLUMNS_MAX = 12, TREE_ROWS_MAX = 10000, TREE_DEPTH_MAX = 8 };
+
+/* A plain value as text; false for objects and arrays that hold something. */
+static bool
+plain_text(const json_t *value, char out[TREE_CELL_MAX])
+{
+    if (json_is_string(value))
+        snprintf(out, TREE_CELL_MAX, "%s", json_string_value(value));
+    else if (json_is_integer(value))
+        snprintf(out, TREE_CELL_MAX, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    else if (json_is_real(value))
+        snprintf(out, TREE_CELL_MAX, "%.6g", json_real_value(value));
+    else if (json_is_boolean(value))
+        snprintf(out, TREE_CELL_MAX, "%s", json_is_true(value) ? "yes" : "no");
+    else if (value == NULL || json_is_null(value) ||
+             json_object_size(value) + json_array_size(value) == 0)
+        snprintf(out, TREE_CELL_MAX, "-");
+    else
+        return false;
+    return true;
+}
+
+/* Columns: the plain members of the first object. */
+static void
+print_rows(const json_t *array)
+{
+    size_t rows = json_array_size(array), columns = 0;
+    const char *names[TREE_COLUMNS_MAX], *key;
+    json_t *value;
+
+    rows = rows < TREE_ROWS_MAX ? rows : TREE_ROWS_MAX;
+    json_object_foreach(json_array_get(array, 0), key, value)
+    {
+        char text[TREE_CELL_MAX];
+
+        if (columns < TREE_COLUMNS_MAX && plain_text(value, text))
+            names[columns++] = key;
+    }
+    const char **cells = calloc((rows + 1) * columns + 1, sizeof *cells);
+    char(*texts)[TREE_CELL_MAX] = calloc(rows * columns + 1, sizeof *texts);
+
+    for (size_t i = 0; cells != NULL && texts != NULL && i <= rows; i++)
+        for (size_t k = 0; k < columns; k++) {
+            if (i == 0) {
+                cells[k] = names[k];
+                continue;
+            }
+            const json_t *row = json_array_get(array, i - 1);
+            char *text = texts[(i - 1) * columns + k];
+
+            if (!plain_text(json_object_get(row, names[k]), text))
+                snprintf(text, TREE_CELL_MAX, "...");
+            cells[i * columns + k] = text;
+        }
+    if (cells != NULL && texts != NULL && columns > 0)
+        client_print_table(cells, rows + 1, columns);
+    free(cells);
+    free(texts);
+}
+
+static void
+print_level(const json_t *tree, int depth)
+{
+    const char *key;
+    json_t *value;
+    size_t widest = 0;
+    char text[TREE_CELL_MAX];
+
+    json_object_foreach((json_t *)(uintptr_t)tree, key,
+                        value) if (plain_text(value, text) && strlen(key) > widest) widest =
+        strlen(key);
+    json_object_foreach((json_t *)(uintptr_t)tree, key, value)
+    {
+        if (!plain_text(value, text))
+            continue;
+        printf("%*s%-*s  ", depth * 2, "", (int)widest, key);
+        for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++)
+            putchar(*p < 0x20 || *p == 0x7f ? '?' : *p);
+        putchar('\n');
+    }
+    json_object_foreach((json_t *)(uintptr_t)tree, key, value)
+    {
+        if (plain_text(value, text) || depth >= TREE_DEPTH_MAX)
+            continue;
+        printf("\n%*s%s:\n", depth * 2, "", key);
+        if (json_is_object(value))
+            print_level(value, depth + 1);
+        else if (json_is_object(json_array_get(value, 0)))
+            print_rows(value);
+        else
+            for (size_t i = 0; i < json_array_size(value); i++)
+                printf("%*s%s\n", depth * 2 + 2, "",
+                       plain_text(json_array_get(value, i), text) ? text : "...");
+    }
+}
+
+void
+client_print_tree(const json_t *tree)
+{
+    if (json_is_array(tree))
+        print_rows(tree);
+    else
+        print_level(tree, 0);
+}
+
 void
 client_print_json(const json_t *tree)
 {

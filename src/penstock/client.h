@@ -101,6 +101,8 @@ PRINTF_LIKE(2, 3) int client_usage_error(const char *command, const char *format
 /* Prints a table: the first row are the titles; columns are as wide as needed. 'cells' has row_count *
  * column_count texts; NULL is shown as "-". */
 void client_print_table(const char *const *cells, size_t row_count, size_t column_count);
+/* Any JSON for people: plain members as lines, arrays of objects as tables, deeper ones indented. */
+void client_print_tree(const json_t *tree);
 /* Indented JSON and a line end on standard output. */
 void client_print_json(const json_t *tree);
 /* "12.3 MB", "4.5 GB". */

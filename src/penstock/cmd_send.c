@@ -334,8 +334,12 @@ send_chunk(struct worker *w, struct chunk *c)
     if (w->client.authorization[0] != '\0')
         headers[header_count++] = w->client.authorization;
     if (s->envelopes)
-        snprintf(url, sizeof url, "%s/ingest/v1/records%s", w->client.url,
-                 s->park ? "?onError=park" : "");
+        snprintf(url, sizeof url, "%s/ingest/v1/records%s%s%s%s", w->client.url,
+                 w->client.tenant[0] != '\0' ? "?tenantId=" : "", w->client.tenant,
+                 !s->park                      ? ""
+                 : w->client.tenant[0] != '\0' ? "&"
+                                               : "?",
+                 s->park ? "onError=park" : "");
     else
         snprintf(url, sizeof url, "%s/ingest/v1/%s/%s%s", w->client.url, w->client.tenant, s->table,
                  s->park ? "?onError=park" : "");
