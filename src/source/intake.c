@@ -347,7 +347,8 @@ intake_make_room(struct admission *x)
     if (room < limit) {
         size_t larger = room * 2 < limit ? room * 2 : limit;
 
-        if (grow(x, larger, can_turn ? wait_ms / 4 : wait_ms))
+        /* Waiting for memory while holding some is for those only who cannot do without. */
+        if (grow(x, larger, can_turn ? 0 : wait_ms))
             return x->stop;
         if (!can_turn)
             return admission_stop(x, ADMIT_LATER, ST_FULL,

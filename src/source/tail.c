@@ -18,7 +18,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
-#include <libgen.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -182,13 +181,17 @@ open_same(struct tracked *f, const char *path)
 static bool
 open_beside(struct tracked *f)
 {
-    char folder[PATH_MAX_KEPT], path[PATH_MAX_KEPT + 300];
+    char folder[PATH_MAX_KEPT], path[PATH_MAX_KEPT + 300], *slash;
     struct dirent *entry;
     bool found = false;
     DIR *d;
 
     snprintf(folder, sizeof folder, "%s", f->path);
-    d = opendir(dirname(folder));
+    slash = strrchr(folder, '/');
+    if (slash == NULL)
+        return false;
+    *slash = '\0';
+    d = opendir(folder[0] != '\0' ? folder : "/");
     if (d == NULL)
         return false;
     while (!found && (entry = readdir(d)) != NULL) {
