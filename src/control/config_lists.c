@@ -332,7 +332,7 @@ static enum status
 defaults_add(const struct entry *e, const struct resource *found,
              struct plan_setting values[VALUES_MAX], size_t *count)
 {
-    static const char *const places[] = {"endpoint", "bootstrap", "connection_string", "path"};
+    static const char *const places[] = {"endpoint", "brokers", "connection_string", "path"};
 
     for (size_t i = 0; i < COUNT_OF(places); i++)
         if (resource_value(values, *count, places[i]) != NULL)

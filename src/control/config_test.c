@@ -98,11 +98,11 @@ static const struct {
     {"a folder",                        "resources:\n  - id: " STORAGE_ID "\n    kind: folder\n    settings: {path: /x}\n",
      NULL                                                                                                                                                                 },
     {"a hub in the journal",            "resources:\n  - id: " HUBS_ID "\n    kind: hub\n",                                 NULL                                          },
-    {"any Kafka",                       "resources:\n  - id: " HUBS_ID "\n    settings: {bootstrap: \"k:9092\"}\n",         NULL                                          },
-    {"a setting that is a number",
-     "resources:\n  - id: " HUBS_ID "\n    settings: {bootstrap: 5}\n",                                                     NULL                                          },
-    {"a setting that is a list",
-     "resources:\n  - id: " HUBS_ID "\n    settings: {bootstrap: [a]}\n",                                                   "single value"                                },
+    {"any Kafka",                       "resources:\n  - id: " HUBS_ID "\n    settings: {brokers: \"k:9092\"}\n",           NULL                                          },
+    {"a setting that is a number",      "resources:\n  - id: " HUBS_ID "\n    settings: {brokers: 5}\n",
+     NULL                                                                                                                                                                 },
+    {"a setting that is a list",        "resources:\n  - id: " HUBS_ID "\n    settings: {brokers: [a]}\n",
+     "single value"                                                                                                                                                       },
     {"a hub's id",                      "resources:\n  - id: " HUBS_ID "/eventhubs/xdr\n",
      "own id is wanted, ending in namespaces/contoso-ns|resources[0].id"                                                                                                  },
     {"not an ARM id",                   "resources:\n  - id: contoso\n",                                                    "resources[0].id"                             },
@@ -179,8 +179,8 @@ static const struct {
      "sources:\n  - {name: a, kind: file, settings: {path: x}}\n  - {name: a, kind: file, "
      "settings: {path: x}}\n",                                                                                              "'a' is here twice"                           },
     {"a source of unknown kind",        "sources:\n  - {name: a, kind: syslog}\n",                                          "known: file, kafka"                          },
-    {"a source without its topic",
-     "sources:\n  - {name: a, kind: kafka, settings: {bootstrap: b}}\n",                                                    "needs 'topic'"                               },
+    {"a source without its topic",      "sources:\n  - {name: a, kind: kafka, settings: {brokers: b}}\n",
+     "needs 'topic'"                                                                                                                                                      },
 };
 
 static bool
@@ -284,7 +284,7 @@ check_values(void)
     for (size_t i = 0; i < c->resource_count; i++) {
         const struct config_resource *r = &c->resources[i];
         const char *endpoint = resource_value(r->settings, r->setting_count, "endpoint");
-        const char *bootstrap = resource_value(r->settings, r->setting_count, "bootstrap");
+        const char *brokers = resource_value(r->settings, r->setting_count, "brokers");
         const char *password = resource_value(r->settings, r->setting_count, "password");
         const char *path = resource_value(r->settings, r->setting_count, "path");
 
@@ -292,9 +292,9 @@ check_values(void)
             CHECK(strcmp(endpoint, "https://contosoarchive.blob.core.windows.net") == 0, "%s",
                   endpoint);
         else if (strcmp(r->kind, "kafka") == 0)
-            CHECK(strcmp(bootstrap, "contoso-ns.servicebus.windows.net:9093") == 0 &&
+            CHECK(strcmp(brokers, "contoso-ns.servicebus.windows.net:9093") == 0 &&
                       strcmp(password, "from the environment") == 0,
-                  "%s %s", bootstrap, password);
+                  "%s %s", brokers, password);
         else
             CHECK(strcmp(r->kind, "folder") == 0 && strcmp(path, "/data/storage/local") == 0,
                   "%s %s", r->kind, path);

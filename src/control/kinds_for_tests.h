@@ -16,17 +16,19 @@ static const struct control_setting test_blob[] = {
     {0    }
 };
 static const struct control_setting test_kafka[] = {
-    {"bootstrap",         "Brokers.", NULL, true, false},
+    {"brokers",           "Brokers.", NULL, true, false},
     {"connection_string",               "Connection string.", NULL, true, true},
     {"password",              "Password.", NULL, true, true},
     {"user", "User.", NULL, true, false},
-    {0              }
+    {"hub",               "Hub.", NULL, true, false},
+    {"security",               "Security.", NULL, true, false},
+    {0         }
 };
 static const struct control_setting test_source_kafka[] = {
-    {"bootstrap", "Brokers.", NULL, false, false},
-    {"topic",       "Topic.", NULL, false, false},
-    {"password",      "Password.", NULL, true, true},
-    {0    }
+    {"brokers", "Brokers.", NULL, false, false},
+    {"topic",     "Topic.", NULL, false, false},
+    {"password",    "Password.", NULL, true, true},
+    {0  }
 };
 static const struct control_kind test_sinks[] = {
     {"folder", "A folder.", test_path },

@@ -139,6 +139,7 @@ destination_make(struct building *b, const struct setting *x, const struct store
         x->destination == SETTING_EVENT_HUB ? RESOURCE_HUBS : RESOURCE_STORAGE;
     char connection[SECRETS_SIZE_MAX + 1] = "";
     struct resource r;
+    struct err ignored;
     enum status st =
         resource_resolve(b->c->config, x->tenant, type, span_of(x->resource_id), &r, why);
 
@@ -154,6 +155,8 @@ destination_make(struct building *b, const struct setting *x, const struct store
                      "'resources' of the configuration",
                      x->resource_id);
     }
+    if (resource_name_hub(&r, b->c->kinds, x->hub_name, st == ST_OK ? why : &ignored) != ST_OK)
+        st = ST_INVALID;
     destination_keep(b, &r, x->hub_name, out);
     secrets_wipe(connection, sizeof connection);
     return st;

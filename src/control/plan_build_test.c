@@ -263,14 +263,19 @@ check_route(void)
               r->bytes_per_s_max == 5000 && r->rows_per_s_max == 6 && r->drops_when_full &&
               !r->is_enabled && r->start_ticks == 50,
           "numbers");
-    CHECK(strcmp(r->destination.kind, "kafka") == 0 && strcmp(r->destination.hub, "xdr") == 0 &&
-              strcmp(
-                  resource_value(r->destination.settings, r->destination.setting_count, "password"),
-                  "one") == 0 &&
-              strcmp(resource_value(r->destination.settings, r->destination.setting_count,
-                                    "bootstrap"),
-                     "contoso-ns.servicebus.windows.net:9093") == 0,
-          "destination");
+    CHECK(
+        strcmp(r->destination.kind, "kafka") == 0 && strcmp(r->destination.hub, "xdr") == 0 &&
+            strcmp(
+                resource_value(r->destination.settings, r->destination.setting_count, "password"),
+                "one") == 0 &&
+            strcmp(resource_value(r->destination.settings, r->destination.setting_count, "brokers"),
+                   "contoso-ns.servicebus.windows.net:9093") == 0 &&
+            strcmp(resource_value(r->destination.settings, r->destination.setting_count, "hub"),
+                   "xdr") == 0 &&
+            strcmp(
+                resource_value(r->destination.settings, r->destination.setting_count, "security"),
+                "sasl_tls") == 0,
+        "destination");
     plan_release(plan);
 
     uint64_t first = fingerprint_now();
@@ -348,7 +353,7 @@ check_secret(void)
               "    tenants: [" TENANT_B "]\n");
     plan = built();
     r = route_of(plan, TENANT_A, "one");
-    CHECK(faults == 1 && r != NULL && r->destination.setting_count == 0,
+    CHECK(faults == 1 && r != NULL && r->destination.setting_count == 1 /* the hub */,
           "a resource that became another's: %d: %s", faults, fault_text);
     plan_release(plan);
     configure("defaultExports: false\ntenants: [{id: " TENANT_A "}]\n");

@@ -168,8 +168,11 @@ resource_default(const char *data, struct span text, struct resource *r, struct 
         r->kind = types[type].kind;
         r->is_azure = true;
         if (type == RESOURCE_HUBS)
-            st = add(r, "bootstrap", &used, "%.*s.servicebus.windows.net:9093", (int)id.name.n,
+            st = add(r, "brokers", &used, "%.*s.servicebus.windows.net:9093", (int)id.name.n,
                      id.name.p);
+        /* Else nothing but a missing credential would keep rows from leaving in the clear. */
+        if (type == RESOURCE_HUBS && st == ST_OK)
+            st = add(r, "security", &used, "sasl_tls");
         if (type == RESOURCE_STORAGE)
             st = add(r, "endpoint", &used, "https://%.*s.blob.core.windows.net", (int)id.name.n,
                      id.name.p);
@@ -231,12 +234,12 @@ ends_with(struct span text, const char *end)
 static struct span
 hub_host(const struct plan_setting *settings, size_t count)
 {
-    const char *bootstrap = resource_value(settings, count, "bootstrap");
+    const char *brokers = resource_value(settings, count, "brokers");
     const char *connection = resource_value(settings, count, "connection_string");
     struct span endpoint = {0};
 
-    if (bootstrap != NULL)
-        return host_of(bootstrap);
+    if (brokers != NULL)
+        return host_of(brokers);
     if (connection != NULL)
         endpoint = azure_connection_value(connection, "Endpoint");
     return endpoint.p != NULL ? host_of(endpoint.p) : (struct span){"", 0};
@@ -277,6 +280,20 @@ kind_has(const struct control_kinds *kinds, const char *kind, const char *settin
         if (strcmp(s->name, setting) == 0)
             return !is_secret || s->is_secret;
     return false;
+}
+
+static enum status
+value_put(struct resource *r, const char *name, const char *value, struct err *err)
+{
+    size_t i = 0;
+
+    while (i < r->setting_count && strcmp(r->settings[i].name, name) != 0)
+        i++;
+    if (i == COUNT_OF(r->settings))
+        return err_set(err, ST_INVALID, "the resource has too many settings");
+    r->settings[i] = (struct plan_setting){name, value};
+    r->setting_count += i == r->setting_count;
+    return ST_OK;
 }
 
 /* The blob host of a storage connection string: BlobEndpoint, or ACCOUNT.blob.SUFFIX. */
@@ -338,9 +355,15 @@ resource_connect(struct resource *r, const struct control_kinds *kinds, const ch
     for (size_t i = 0; i < r->setting_count; i++) /* it replaces the credentials that were there */
         if (!kind_has(kinds, r->kind, r->settings[i].name, true))
             r->settings[kept++] = r->settings[i];
-    if (kept == COUNT_OF(r->settings))
-        return err_set(err, ST_FULL, "the resource has too many settings");
-    r->settings[kept] = (struct plan_setting){"connection_string", connection};
-    r->setting_count = kept + 1;
-    return ST_OK;
+    r->setting_count = kept;
+    return value_put(r, "connection_string", connection, err);
+}
+
+enum status
+resource_name_hub(struct resource *r, const struct control_kinds *kinds, const char *hub,
+                  struct err *err)
+{
+    if (hub == NULL || !kind_has(kinds, r->kind, "hub", false))
+        return ST_OK;
+    return value_put(r, "hub", hub, err);
 }

@@ -5,7 +5,7 @@
  *       Microsoft.Storage/storageAccounts/X     kind folder, path DATA/storage/X
  *       Microsoft.EventHub/namespaces/X         kind hub (the journal, read by long poll and "penstock tail")
  *   any other Microsoft.Storage/storageAccounts/X     kind blob,  endpoint https://X.blob.core.windows.net
- *   any other Microsoft.EventHub/namespaces/N         kind kafka, brokers N.servicebus.windows.net:9093
+ *   any other Microsoft.EventHub/namespaces/N         kind kafka, brokers N.servicebus.windows.net:9093, security sasl_tls
  * The last two have no credential unless the setting brings a connection string: they are for 'resources' to give. */
 #pragma once
 #include "control/config.h"
@@ -32,6 +32,9 @@ MUST_CHECK enum status resource_resolve(const struct config *config, const char 
  * setting may not make the daemon talk to hosts of its choice). Borrowed as long as 'r'. */
 MUST_CHECK enum status resource_connect(struct resource *r, const struct control_kinds *kinds,
                                         const char *connection_string, struct err *err);
+/* Adds the hub's name where the kind has a setting for it ("hub"); in place of one that the configuration gave. Borrowed as long as 'r'. */
+MUST_CHECK enum status resource_name_hub(struct resource *r, const struct control_kinds *kinds,
+                                         const char *hub, struct err *err);
 /* What an id means that the configuration does not name; 'r' as above. For the configuration itself. */
 MUST_CHECK enum status resource_default(const char *data, struct span id, struct resource *r,
                                         struct err *err);

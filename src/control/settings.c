@@ -408,6 +408,8 @@ destination_holds(struct putting *p)
              "configuration, or send penstock.connectionString");
         return false;
     }
+    if (st == ST_OK)
+        st = resource_name_hub(&r, kinds, p->x.hub_name, &why);
     if (st == ST_OK && strcmp(r.kind, "hub") != 0 && kinds->check_sink != NULL)
         st = kinds->check_sink(kinds->app, r.kind, r.settings, r.setting_count, &why);
     if (st != ST_OK)
