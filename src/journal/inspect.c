@@ -19,7 +19,7 @@ struct inspection {
 static void
 report_gap(struct inspection *x, uint64_t from, uint64_t to, uint64_t rows, const char *reason)
 {
-    struct journal_gap gap = {.from = from, .to = to, .rows = rows, .is_exact = true};
+    struct journal_gap gap = {.from = from, .to = to, .rows = rows, .is_exact = rows > 0};
 
     snprintf(gap.reason, sizeof gap.reason, "%.150s", reason);
     x->result->bad_blocks++;
@@ -35,6 +35,15 @@ is_same_life(int fd, const char *path, const struct segment *s)
     struct segment_head h;
 
     return segment_head_read(fd, path, &h, NULL) != ST_OK || h.epoch == s->epoch;
+}
+
+static void
+count_times(struct journal_check *c, int64_t oldest, int64_t newest)
+{
+    if (c->blocks == 0 || oldest < c->oldest_admitted)
+        c->oldest_admitted = oldest;
+    if (c->blocks == 0 || newest > c->newest_admitted)
+        c->newest_admitted = newest;
 }
 
 static enum status
@@ -57,12 +66,57 @@ inspect_frame(struct inspection *x, int fd, const char *path, const struct segme
         report_gap(x, position, position + h->size, frame_rows(h), why.text);
         return ST_OK;
     }
+    count_times(x->result, h->admitted, h->admitted);
     x->result->blocks++;
     x->result->rows += frame_rows(h);
     x->result->bytes += h->body_size;
     if (x->visit != NULL)
         x->visit(x->app, position, &block, NULL);
     return ST_OK;
+}
+
+/* All of a segment, by what its summary says. */
+static void
+summary_count(struct inspection *x, const struct segment *s)
+{
+    x->result->segments++;
+    for (size_t i = 0; i < s->hole_count; i++)
+        if (s->holes[i].kind == HOLE_BAD) {
+            x->result->bad_blocks++;
+            x->result->bad_bytes += s->holes[i].to - s->holes[i].from;
+        }
+    if (s->block_count == 0)
+        return;
+    count_times(x->result, s->admitted_min, s->admitted_max);
+    x->result->blocks += s->block_count;
+    x->result->rows += s->row_count;
+    x->result->bytes += s->body_bytes;
+}
+
+/* A piece of the journal that is in no file. */
+static void
+inspect_between(struct inspection *x, const struct segment *s, const struct segment *next)
+{
+    if (next->previous_end == UINT64_MAX || next->previous_end <= s->end ||
+        segment_start(next) <= x->from || s->end >= x->to)
+        return;
+    report_gap(x, s->end, segment_start(next),
+               next->rows_first > s->rows_end ? next->rows_first - s->rows_end : 0,
+               "a segment of the journal is missing");
+}
+
+static void
+extent_of(const struct scanned *found, struct journal_check *result)
+{
+    if (found->count > 0)
+        result->extent.first = result->extent.end = segment_start(found->segments[0]);
+    for (size_t i = 0; i < found->count; i++) {
+        const struct segment *s = found->segments[i];
+
+        result->disk_bytes += s->file_size;
+        if (s->block_count > 0 || s->hole_count > 0)
+            result->extent.end = s->end;
+    }
 }
 
 static enum status
@@ -76,6 +130,10 @@ inspect_segment(struct inspection *x, const char *folder, struct segment *s, str
 
     if (s->end <= x->from || s->base >= x->to)
         return ST_OK;
+    if (x->visit == NULL && !x->verify && x->from == 0 && x->to == UINT64_MAX) {
+        summary_count(x, s);
+        return ST_OK;
+    }
     segment_path(path, folder, s->base, ".seg");
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
@@ -128,9 +186,14 @@ journal_inspect(const char *folder, uint64_t from, uint64_t to, bool verify, jou
     if (st != ST_OK)
         return st;
     result->torn_bytes = found.torn_bytes;
+    result->quarantined_files = quarantine_count(folder);
+    extent_of(&found, result);
     st = journal_buffer_make(&x.buffer, err);
-    for (size_t i = 0; i < found.count && st == ST_OK; i++)
+    for (size_t i = 0; i < found.count && st == ST_OK; i++) {
+        if (i > 0)
+            inspect_between(&x, found.segments[i - 1], found.segments[i]);
         st = inspect_segment(&x, folder, found.segments[i], err);
+    }
     journal_buffer_free(x.buffer);
     scanned_free(&found);
     return st;

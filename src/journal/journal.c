@@ -6,7 +6,6 @@
 #include "journal/recover.h"
 #include "journal/requests.h"
 #include "journal/state.h"
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -130,27 +129,6 @@ locks_make(struct journal *j)
     pthread_cond_init(&j->keeper_wake, &monotonic);
     pthread_cond_init(&j->next_made, NULL);
     pthread_condattr_destroy(&monotonic);
-}
-
-static uint64_t
-quarantine_count(const char *folder)
-{
-    char path[PATH_SIZE];
-    uint64_t count = 0;
-    struct dirent *entry;
-    DIR *d;
-
-    snprintf(path, sizeof path, "%s/quarantine", folder);
-    d = opendir(path);
-    if (d == NULL)
-        return 0;
-    while ((entry = readdir(d)) != NULL) {
-        size_t n = strlen(entry->d_name);
-
-        count += n > 4 && strcmp(entry->d_name + n - 4, ".bad") == 0;
-    }
-    closedir(d);
-    return count;
 }
 
 enum status

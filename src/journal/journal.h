@@ -122,12 +122,17 @@ void journal_stats_get(struct journal *j, struct journal_stats *stats);
 
 /* Read-only inspection, whether or not a daemon runs. */
 struct journal_check {
-    uint64_t segments, blocks, rows, bytes, bad_blocks, bad_bytes, torn_bytes;
+    uint64_t segments, blocks, rows, bytes /* of bodies */, bad_blocks, bad_bytes, torn_bytes;
+    struct journal_extent extent; /* of the whole journal, not only of what was asked for */
+    int64_t oldest_admitted, newest_admitted; /* of the blocks that were visited; 0: none */
+    uint64_t disk_bytes;                      /* of the segments' files */
+    uint64_t quarantined_files;               /* pieces in the quarantine folder */
 };
 typedef void (*journal_visit_fn)(void *app, uint64_t position, const struct block *block,
                                  const struct journal_gap *gap /* NULL or instead of a block */);
 /* Blocks at 'from' and later that start before 'to' (0: no end), in order, without the lock and without writing anything. Costs by the number of
- * segments, and by the blocks visited; payloads are read only if 'verify' is set or 'visit' given (NULL: count only). Beside a daemon at work blocks
+ * segments, and by the blocks visited (none, if all are only to be counted); payloads are read only if 'verify' is set or 'visit' given (NULL: count
+ * only). Beside a daemon at work blocks
  * that are being written count as torn. ST_INVALID: a newer format. ST_IO: no such folder, or the disk failed. */
 MUST_CHECK enum status journal_inspect(const char *folder, uint64_t from, uint64_t to, bool verify,
                                        journal_visit_fn visit, void *app,

@@ -1,6 +1,7 @@
 /* quarantine.c - copies of what could not be read, for a person to look at: FOLDER/quarantine/BASE-OFFSET.bad and .reason. */
 #include "base/file.h"
 #include "journal/state.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -35,6 +36,27 @@ copy_bytes(int from_fd, int to_fd, uint64_t from, uint64_t to)
     }
     free(buffer);
     return is_good;
+}
+
+uint64_t
+quarantine_count(const char *folder)
+{
+    char path[PATH_SIZE];
+    uint64_t count = 0;
+    struct dirent *entry;
+    DIR *d;
+
+    snprintf(path, sizeof path, "%s/quarantine", folder);
+    d = opendir(path);
+    if (d == NULL)
+        return 0;
+    while ((entry = readdir(d)) != NULL) {
+        size_t n = strlen(entry->d_name);
+
+        count += n > 4 && strcmp(entry->d_name + n - 4, ".bad") == 0;
+    }
+    closedir(d);
+    return count;
 }
 
 void

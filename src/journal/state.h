@@ -204,6 +204,8 @@ struct span compress_body(struct journal *j, struct span body, struct compressor
 void compressed_done(struct journal *j, struct compressor *c);
 void compressors_free(struct journal *j);
 
+/* Pieces that are in the quarantine folder. */
+uint64_t quarantine_count(const char *folder);
 /* Copies bytes of a file to the quarantine folder with a reason, once; best effort: the bytes also stay where they are. */
 void quarantine_copy(const char *folder, int fd, uint64_t base, uint64_t from, uint64_t to,
                      const char *reason, uint64_t *file_count);
