@@ -654,6 +654,7 @@ static const struct {
     {"the last of two ids", P("DeviceEvents", "{\"DeviceId\":\"d1\",\"DeviceId\":\"no\"}"), "UnassignedGroup*|"},
     {"the last of two groups", P("DeviceEvents", "{\"MachineGroup\":\"a\",\"DeviceId\":\"d1\",\"MachineGroup\":null}"),
      " web servers*@null|"},
+    {"a digit where a group belongs stays", P("DeviceEvents", "{\"DeviceId\":\"d1\",\"MachineGroup\":7}"), "=*@:7|"},
     {"only top-level columns count", P("DeviceEvents", "{\"a\":{\"DeviceId\":\"d1\",\"MachineGroup\":\"x\"}}"), "null*|"},
     {"by name, the domain left off", P("DeviceInfo", "{\"DeviceName\":\"LAB-7.contoso.example\",\"DeviceId\":\"d2\"}"),
      "lab*|"},

@@ -171,9 +171,13 @@ decorate_note(struct decorator *d, const struct decorate_columns *found, enum de
     *key = (struct row_key){0};
     row->group = ROW_GROUP_NULL;
     if (group != NULL) {
-        row->group_value_at = row->at + group->value_at;
+        /* A block's group value has two bytes at least; a digit takes the byte before it along. That
+         * is never looked at: such a value stays as it is. */
+        uint32_t wider = group->value_size < 2;
+
+        row->group_value_at = row->at + group->value_at - wider;
         row->group_value_size =
-            group->value_size > UINT16_MAX ? UINT16_MAX : (uint16_t)group->value_size;
+            group->value_size > UINT16_MAX ? UINT16_MAX : (uint16_t)(group->value_size + wider);
         if (group->kind != SCAN_NULL) {
             row->group = ROW_GROUP_AS_IS;
             return true;
