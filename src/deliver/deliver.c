@@ -50,7 +50,7 @@ deliver_start(const struct deliver_options *o, struct deliverer **deliverer, str
     pthread_rwlock_init(&d->lock, NULL);
     st = folder_make(d->folder, err);
     if (st == ST_OK)
-        st = pool_make(o->journal, o->block_buffers, &d->context.pool, err);
+        st = block_pool_make(o->journal, o->block_buffers, &d->context.pool, err);
     if (st != ST_OK) {
         free(d->folder);
         free(d);
@@ -191,7 +191,7 @@ deliver_stop(struct deliverer *d, unsigned grace_ms)
         export_end(exports[i], grace_ms);
     free(exports);
     plan_release(d->plan);
-    pool_free(d->context.pool);
+    block_pool_free(d->context.pool);
     pthread_mutex_unlock(&d->change);
     pthread_mutex_destroy(&d->change);
     pthread_rwlock_destroy(&d->lock);

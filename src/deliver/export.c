@@ -360,7 +360,7 @@ fill(struct export *e, struct reach *at, const struct reach *bound, struct err *
 
         if (bound->is_bounded && at->position == bound->position && at->row == bound->row)
             return ST_OK;
-        enum status st = pool_take(e->context->pool, at->position, &held, &next, err);
+        enum status st = block_pool_take(e->context->pool, at->position, &held, &next, err);
 
         if (st == ST_OK) {
             if (at->position != held->position) {
@@ -369,7 +369,7 @@ fill(struct export *e, struct reach *at, const struct reach *bound, struct err *
                 at->row = 0;
             }
             st = fill_from(e, held, at, bound);
-            pool_drop(e->context->pool, held);
+            block_pool_drop(e->context->pool, held);
             if (st == ST_FULL)
                 return ST_OK;
             if (first_ms == 0 && (window_row_count(e->window) > 0 || e->oversized_count > 0))

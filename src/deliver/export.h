@@ -1,13 +1,13 @@
 /* export.h - one export: its thread, cursor and numbers. Private to this folder; deliver.c owns them. */
 #pragma once
+#include "deliver/block_pool.h"
 #include "deliver/deliver.h"
-#include "deliver/pool.h"
 
 struct export;
 
 struct export_context { /* shared by all, outlives them */
     struct deliver_options options;
-    struct pool *pool;
+    struct block_pool *pool;
     char boot[40];
 };
 

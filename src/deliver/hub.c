@@ -94,8 +94,8 @@ join(const struct window *w, char **out, size_t *out_size, struct err *err)
 }
 
 static enum status
-collect(struct journal *j, struct pool *pool, const struct plan_route *route, struct window *w,
-        uint64_t *position, uint32_t *row, int wait_ms, struct err *err)
+collect(struct journal *j, struct block_pool *pool, const struct plan_route *route,
+        struct window *w, uint64_t *position, uint32_t *row, int wait_ms, struct err *err)
 {
     int64_t until_ms = clock_monotonic_ms() + wait_ms;
 
@@ -103,7 +103,7 @@ collect(struct journal *j, struct pool *pool, const struct plan_route *route, st
         const struct pool_block *held;
         uint64_t next;
         uint32_t wanted = 0;
-        enum status st = pool_take(pool, *position, &held, &next, err);
+        enum status st = block_pool_take(pool, *position, &held, &next, err);
 
         if (st == ST_END) {
             int64_t left_ms = until_ms - clock_monotonic_ms();
@@ -135,14 +135,14 @@ collect(struct journal *j, struct pool *pool, const struct plan_route *route, st
             *position = held->next;
             *row = 0;
         }
-        pool_drop(pool, held);
+        block_pool_drop(pool, held);
         if (st == ST_FULL)
             return ST_OK;
     }
 }
 
 enum status
-hub_read(struct journal *j, struct pool *pool, struct plan *plan, const char *tenant,
+hub_read(struct journal *j, struct block_pool *pool, struct plan *plan, const char *tenant,
          const char *hub, uint64_t *position, uint32_t *row, size_t size_max, int wait_ms,
          char **out, size_t *out_size, uint64_t *rows, struct err *err)
 {

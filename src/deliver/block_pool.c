@@ -1,9 +1,9 @@
-#include "deliver/pool.h"
+#include "deliver/block_pool.h"
 #include <pthread.h>
 #include <stdlib.h>
 
 struct slot {
-    struct pool_block b; /* first: pool_drop gets back to the slot from it */
+    struct pool_block b; /* first: block_pool_drop gets back to the slot from it */
     struct journal_buffer *buffer;
     uint64_t asked; /* the position it was read for */
     unsigned users;
@@ -11,7 +11,7 @@ struct slot {
     uint64_t used_last;
 };
 
-struct pool {
+struct block_pool {
     struct journal *journal;
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -21,9 +21,9 @@ struct pool {
 };
 
 enum status
-pool_make(struct journal *j, unsigned buffers, struct pool **pool, struct err *err)
+block_pool_make(struct journal *j, unsigned buffers, struct block_pool **pool, struct err *err)
 {
-    struct pool *p = calloc(1, sizeof *p);
+    struct block_pool *p = calloc(1, sizeof *p);
 
     if (p == NULL || (p->slots = calloc(buffers, sizeof *p->slots)) == NULL) {
         free(p);
@@ -36,7 +36,7 @@ pool_make(struct journal *j, unsigned buffers, struct pool **pool, struct err *e
         enum status st = journal_buffer_make(&p->slots[p->count].buffer, err);
 
         if (st != ST_OK) {
-            pool_free(p);
+            block_pool_free(p);
             return st;
         }
     }
@@ -45,7 +45,7 @@ pool_make(struct journal *j, unsigned buffers, struct pool **pool, struct err *e
 }
 
 void
-pool_free(struct pool *p)
+block_pool_free(struct block_pool *p)
 {
     if (p == NULL)
         return;
@@ -59,7 +59,7 @@ pool_free(struct pool *p)
 
 /* A slot that holds (or is being filled with) the block, else the free one unused for longest. */
 static struct slot *
-slot_for(struct pool *p, uint64_t position, bool *hit)
+slot_for(struct block_pool *p, uint64_t position, bool *hit)
 {
     struct slot *oldest = NULL;
 
@@ -79,8 +79,8 @@ slot_for(struct pool *p, uint64_t position, bool *hit)
 }
 
 enum status
-pool_take(struct pool *p, uint64_t position, const struct pool_block **held, uint64_t *next,
-          struct err *err)
+block_pool_take(struct block_pool *p, uint64_t position, const struct pool_block **held,
+                uint64_t *next, struct err *err)
 {
     struct slot *s;
     bool hit;
@@ -126,7 +126,7 @@ pool_take(struct pool *p, uint64_t position, const struct pool_block **held, uin
 }
 
 void
-pool_drop(struct pool *p, const struct pool_block *held)
+block_pool_drop(struct block_pool *p, const struct pool_block *held)
 {
     pthread_mutex_lock(&p->lock);
     for (unsigned i = 0; i < p->count; i++)
