@@ -309,7 +309,7 @@ open_state(struct daemon *d, struct generation *g, struct err *err)
         return st;
     if (chmod(c->data, 0750) != 0 && errno != EPERM)
         return err_set(err, ST_IO, "cannot protect %s: %s", c->data, strerror(errno));
-    snprintf(path, sizeof path, "%s/state.db", c->data);
+    snprintf(path, sizeof path, "%s/store.db", c->data);
     st = store_open(path, &d->store, err);
     if (st != ST_OK)
         return st;
@@ -662,13 +662,23 @@ daemon_stop(struct daemon *d)
     free(d);
 }
 
+static bool
+tenant_first(void *app, const struct store_tenant *t)
+{
+    if (t->is_active)
+        snprintf(app, 37, "%s", t->id);
+    return !t->is_active;
+}
+
 enum status
 daemon_write_ready(struct daemon *d, const char *path, struct err *err)
 {
-    char text[512];
-    int n = snprintf(text, sizeof text, "{\"url\":\"%s\",\"pid\":%d}\n", d->url, (int)getpid());
+    char text[512], tenant[37] = "";
+    enum status st = store_tenants(d->store, tenant_first, tenant, err);
+    int n = snprintf(text, sizeof text, "{\"url\":\"%s\",\"pid\":%d,\"tenant\":\"%s\"}\n", d->url,
+                     (int)getpid(), tenant);
 
-    return file_replace(path, (struct span){text, (size_t)n}, 0644, err);
+    return st == ST_OK ? file_replace(path, (struct span){text, (size_t)n}, 0644, err) : st;
 }
 
 struct banner {

@@ -21,5 +21,5 @@ MUST_CHECK enum status daemon_reload(struct daemon *d, struct err *err);
 void daemon_stop(struct daemon *d);
 /* For the person at the terminal: where it listens, what it exports and where to look; malloc'd. */
 char *daemon_banner(struct daemon *d);
-/* {"url":"http://127.0.0.1:7780","pid":1234} for scripts that start it. */
+/* {"url":"http://127.0.0.1:7780","pid":1234,"tenant":"..."} for scripts that start it; the tenant is the first active one. */
 MUST_CHECK enum status daemon_write_ready(struct daemon *d, const char *path, struct err *err);
