@@ -21,84 +21,92 @@ struct metric { /* ends at a NULL name */
 };
 
 #define EXPORT(field) offsetof(struct deliver_status, field)
+/* clang-format off */
 static const struct metric export_metrics[] = {
-    {"penstock_export_records_total",       "counter", "Records that the destination took.",
+    {"penstock_export_records_total", "counter", "Records that the destination took.",
      EXPORT(sent_rows), U64, 0},
     {"penstock_export_bytes_total", "counter", "Bytes that the destination took.",
      EXPORT(sent_bytes), U64, 0},
-    {"penstock_export_batches_total",                                  "counter", "Batches that the destination took.",
+    {"penstock_export_batches_total", "counter", "Batches that the destination took.",
      EXPORT(sent_batches), U64, 0},
-    {"penstock_export_failures_total",                                     "counter", "Sends that had to be repeated.", EXPORT(retried),
+    {"penstock_export_failures_total", "counter", "Sends that had to be repeated.", EXPORT(retried),
      U64, 0},
-    {"penstock_export_read_records_total",                            "counter", "Records read from the journal.",
+    {"penstock_export_read_records_total", "counter", "Records read from the journal.",
      EXPORT(read_rows), U64, 0},
-    {"penstock_export_refused_records_total",                    "counter", "Records refused for good, parked.",
+    {"penstock_export_refused_records_total", "counter", "Records refused for good, parked.",
      EXPORT(refused_rows), U64, 0},
-    {"penstock_export_lost_records_total",                                    "counter",
+    {"penstock_export_lost_records_total", "counter",
      "Records passed over: journal quota with onLag drop, or unreadable.", EXPORT(lost_rows), U64,
      0},
-    {"penstock_export_resent_records_total",       "counter", "Parked records sent again.",
+    {"penstock_export_resent_records_total", "counter", "Parked records sent again.",
      EXPORT(resent_rows), U64, 0},
     {"penstock_export_lag_records", "gauge", "Records of the journal still to be read.",
      EXPORT(lag_rows), U64, 0},
-    {"penstock_export_lag_seconds",                                  "gauge", "Age of the oldest record not exported yet.",
+    {"penstock_export_lag_seconds", "gauge", "Age of the oldest record not exported yet.",
      EXPORT(lag_ms), I64, 1e-3},
-    {"penstock_export_attempt",                                     "gauge", "Failed attempts in a row; 0: all is well.",
+    {"penstock_export_attempt", "gauge", "Failed attempts in a row; 0: all is well.",
      EXPORT(attempt), UINT, 0},
     {0},
 };
+/* clang-format on */
 
 #define JOURNAL(field) offsetof(struct journal_stats, field)
+/* clang-format off */
 static const struct metric journal_metrics[] = {
-    {"penstock_journal_bytes",         "gauge", "Bytes that the segments take.", JOURNAL(size_bytes), U64,
+    {"penstock_journal_bytes", "gauge", "Bytes that the segments take.", JOURNAL(size_bytes), U64,
      0},
     {"penstock_journal_quota_bytes", "gauge", "Bytes that they may take.", JOURNAL(quota_bytes),
      U64, 0},
-    {"penstock_journal_segments",                             "gauge", "Segment files.", JOURNAL(segment_count), U64, 0},
-    {"penstock_journal_records",                                "gauge", "Records in the journal.", JOURNAL(row_count), U64, 0},
-    {"penstock_journal_end",                         "gauge", "Position of the journal's end.", JOURNAL(extent.end), U64,
+    {"penstock_journal_segments", "gauge", "Segment files.", JOURNAL(segment_count), U64, 0},
+    {"penstock_journal_records", "gauge", "Records in the journal.", JOURNAL(row_count), U64, 0},
+    {"penstock_journal_end", "gauge", "Position of the journal's end.", JOURNAL(extent.end), U64,
      0},
-    {"penstock_journal_syncs_total",            "counter", "Times that the disk was waited for.",
+    {"penstock_journal_syncs_total", "counter", "Times that the disk was waited for.",
      JOURNAL(sync_count), U64, 0},
-    {"penstock_journal_refusals_total",                               "counter", "Appends refused at the quota.",
+    {"penstock_journal_refusals_total", "counter", "Appends refused at the quota.",
      JOURNAL(fulls_count), U64, 0},
-    {"penstock_journal_quarantined_bytes",      "gauge", "Bytes that could not be read.",
+    {"penstock_journal_quarantined_bytes", "gauge", "Bytes that could not be read.",
      JOURNAL(quarantined_bytes), U64, 0},
-    {"penstock_journal_failed",                "gauge", "1 after the disk failed.", JOURNAL(is_failed), BOOL, 0},
-    {0                            },
+    {"penstock_journal_failed", "gauge", "1 after the disk failed.", JOURNAL(is_failed), BOOL, 0},
+    {0},
 };
+/* clang-format on */
 
 #define INGEST(field) offsetof(struct admit_counts, field)
+/* clang-format off */
 static const struct metric ingest_metrics[] = {
-    {"penstock_ingest_requests_total",    "counter", "Bodies that were begun.", INGEST(requests), U64,
+    {"penstock_ingest_requests_total", "counter", "Bodies that were begun.", INGEST(requests), U64,
      0},
-    {"penstock_ingest_records_total",          "counter", "Records made durable.", INGEST(records), U64, 0},
-    {"penstock_ingest_bytes_total",                                "counter", "Bytes of bodies after inflation.", INGEST(bytes),
+    {"penstock_ingest_records_total", "counter", "Records made durable.", INGEST(records), U64, 0},
+    {"penstock_ingest_bytes_total", "counter", "Bytes of bodies after inflation.", INGEST(bytes),
      U64, 0},
-    {"penstock_ingest_parked_records_total",                                   "counter", "Faulty records parked.", INGEST(parked),
+    {"penstock_ingest_parked_records_total", "counter", "Faulty records parked.", INGEST(parked),
      U64, 0},
-    {"penstock_ingest_refused_requests_total",                 "counter", "Bodies refused for their faults.",
+    {"penstock_ingest_refused_requests_total", "counter", "Bodies refused for their faults.",
      INGEST(refused_requests), U64, 0},
-    {"penstock_ingest_refused_records_total",                    "counter", "Faulty records in them.",
+    {"penstock_ingest_refused_records_total", "counter", "Faulty records in them.",
      INGEST(refused_records), U64, 0},
-    {"penstock_ingest_duplicates_total",                                  "counter", "Bodies whose batch id was known.",
+    {"penstock_ingest_duplicates_total", "counter", "Bodies whose batch id was known.",
      INGEST(duplicates), U64, 0},
-    {"penstock_ingest_waits_total",       "counter", "Times that a body waited for memory.",
+    {"penstock_ingest_waits_total", "counter", "Times that a body waited for memory.",
      INGEST(waits), U64, 0},
     {"penstock_ingest_memory_bytes", "gauge", "Memory that bodies hold.", INGEST(memory_used), SIZE,
      0},
-    {0                                },
+    {0},
 };
+/* clang-format on */
 
+/* clang-format off */
 static const struct metric parked_metrics[] = {
     {"penstock_parked_entries", "gauge", "Parked entries.",
      offsetof(struct store_parked_totals, entries), U64, 0},
-    {"penstock_parked_records",        "gauge", "Records in them.",
+    {"penstock_parked_records", "gauge", "Records in them.",
      offsetof(struct store_parked_totals, rows), U64, 0},
-    {"penstock_parked_bytes",                 "gauge", "Bytes that they take.",
+    {"penstock_parked_bytes", "gauge", "Bytes that they take.",
      offsetof(struct store_parked_totals, size_bytes), U64, 0},
-    {0                       },
+    {0},
 };
+/* clang-format on */
 
 static void
 value_write(FILE *out, const struct metric *m, const void *from)
