@@ -28,7 +28,7 @@ struct kafka {
     rd_kafka_conf_t *conf; /* to make rk from, again if need be */
     struct azure_oauth *oauth;
     atomic_bool is_closing;
-    char error[200]; /* the last one librdkafka told of; "" if none since the last success */
+    char error[280]; /* the last one librdkafka told of; "" if none since the last success */
 };
 
 struct kafka_producer {
@@ -258,8 +258,8 @@ on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
     (void)rk;
     if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && k->error[0] != '\0')
         return; /* why they are is already known */
-    snprintf(k->error, sizeof k->error, "%s: %.150s", rd_kafka_err2str((rd_kafka_resp_err_t)code),
-             reason);
+    snprintf(k->error, sizeof k->error, "%s",
+             reason[0] != '\0' ? reason : rd_kafka_err2str((rd_kafka_resp_err_t)code));
     for (char *c = k->error; *c != '\0'; c++)
         if ((unsigned char)*c < ' ')
             *c = ' ';
@@ -553,11 +553,12 @@ kafka_producer_send(struct kafka_producer *p, struct kafka_record *records, size
 
 /* ---- topics ---- */
 
+/* What librdkafka said of the connection tells more than that something failed. */
 static enum status
 topic_failed(struct kafka_producer *p, const char *topic, const char *why, struct err *err)
 {
-    return err_set(err, ST_IO, "topic %s: %s%s%s", topic, why,
-                   p->kafka.error[0] != '\0' ? "; " : "", p->kafka.error);
+    return err_set(err, ST_IO, "topic %s: %s", topic,
+                   p->kafka.error[0] != '\0' ? p->kafka.error : why);
 }
 
 /* ST_OK: there. ST_END: not there. ST_FULL: not ready yet. ST_IO: nobody knows. */
@@ -585,6 +586,8 @@ topic_look(struct kafka_producer *p, const char *topic, int wait_ms, struct err 
         st = ST_FULL;
     if (st != ST_OK)
         (void)topic_failed(p, topic, rd_kafka_err2str(code), err);
+    else
+        p->kafka.error[0] = '\0';
     if (metadata != NULL)
         rd_kafka_metadata_destroy(metadata);
     rd_kafka_topic_destroy(handle);
