@@ -495,7 +495,6 @@ open_server(struct daemon *d, struct err *err)
             .connections_max = c->http.connections_max,
             .idle_s_max = (unsigned)(c->http.idle_ms / 1000),
             .head_size_max = (size_t)c->http.head_size_max,
-            .read_size = 256 << 10,
         };
 
         st = http_server_start(&o, api_route, &d->api, &d->server, err);

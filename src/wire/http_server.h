@@ -63,7 +63,7 @@ enum { /* what a 0 in the options stands for */
        HTTP_CONNECTIONS_MAX = 256,
        HTTP_IDLE_S_MAX = 60,
        HTTP_HEAD_SIZE_MAX = 32 << 10,
-       HTTP_READ_SIZE = 256 << 10,
+       HTTP_READ_SIZE = 64 << 10,
        /* no option */
        HTTP_DROP_SIZE_MAX = 64 << 20, /* bytes of body read for nothing after an answer is known */
 };
