@@ -24,7 +24,7 @@ enum {
     ROUTES_MAX = 256,
     /* A block and what leaves of it stay in the second-level cache together. */
     BLOCK_SIZE = 256 << 10,
-    WINDOW_SIZE = 512 << 10,
+    WINDOW_SIZE = 1 << 20,
 };
 
 struct target { /* one setting */
