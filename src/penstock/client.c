@@ -502,7 +502,7 @@ client_print_tree(const json_t *tree)
 void
 client_print_json(const json_t *tree)
 {
-    json_dumpf(tree, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+    json_dumpf(tree, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
     putchar('\n');
 }
 

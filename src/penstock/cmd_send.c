@@ -477,12 +477,14 @@ fill(struct send *s, struct chunk *c, size_t wanted)
 static bool
 make_room(char **bytes, size_t *room, size_t wanted)
 {
-    char *larger = *room >= wanted ? *bytes : realloc(*bytes, wanted);
+    if (*room >= wanted)
+        return true;
+    char *larger = realloc(*bytes, wanted);
 
     if (larger == NULL)
         return false;
     *bytes = larger;
-    *room = *room >= wanted ? *room : wanted;
+    *room = wanted;
     return true;
 }
 

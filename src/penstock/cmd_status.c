@@ -1,11 +1,24 @@
 #include "penstock/cmd_status.h"
 #include "penstock/client.h"
+#include "penstock/exports_table.h"
 
 static const char usage_text[] =
     "Usage: penstock status [OPTIONS]\n\n"
     "How the daemon is doing: ingestion, journal, exports, sources.\n\n" CLIENT_HELP
     "\nExit codes: 0 done; 1 something is wrong there; 2 wrong usage; 3 the daemon was not "
     "reached.\n";
+
+static void
+print_for_people(json_t *answer)
+{
+    json_t *exports = json_incref(json_object_get(answer, "exports"));
+
+    json_object_del(answer, "exports");
+    client_print_tree(answer);
+    puts("\nexports:");
+    exports_table_print(exports);
+    json_decref(exports);
+}
 
 int
 cmd_status(int argc, char **argv)
@@ -40,7 +53,7 @@ cmd_status(int argc, char **argv)
         if (settings.json)
             client_print_json(answer);
         else
-            client_print_tree(answer);
+            print_for_people(answer);
         /* the figures are there; whether they are good is another question */
         code = client_fetch(&client, "GET", "/healthz", (struct span){0}, NULL, &health);
         if (code == CLIENT_DONE && health.status != 200) {

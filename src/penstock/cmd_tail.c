@@ -15,8 +15,9 @@
 static const char command_name[] = "penstock tail";
 static const char usage_text[] =
     "Usage: penstock tail HUB [OPTIONS]\n\n"
-    "Prints the records of a local event hub as NDJSON. A hub per event type is named like\n"
-    "insights-logs-advancedhunting-deviceinfo.\n\n"
+    "Prints the records of a local event hub as NDJSON. An export without a named hub has one per\n"
+    "event type, named like insights-logs-advancedhunting-deviceinfo; that of the built-in export\n"
+    "local-hub is called events.\n\n"
     "  --from PLACE       earliest, latest, a time (2026-09-14T08:00:00Z) or a cursor\n"
     "                     (default: where the group stood, else earliest)\n"
     "  --group NAME       consumer group: goes on where it stood, and remembers where it got to\n"

@@ -171,8 +171,10 @@ check_daemon(struct check *c)
     if (st != ST_OK) {
         snprintf(c->text, sizeof c->text, "%s: %s", c->o->url, err.text);
     } else {
-        outcome = x.status < 300 ? FINE : FAILED;
-        snprintf(c->text, sizeof c->text, "%s answers %u%s", c->o->url, x.status,
+        /* 400: it would have taken rows, but an empty body holds none */
+        outcome = x.status < 300 || x.status == 400 ? FINE : FAILED;
+        snprintf(c->text, sizeof c->text, "%s %s%u%s", c->o->url,
+                 outcome == FINE ? "would take rows; answers " : "answers ", x.status,
                  x.status == 401 || x.status == 403 ? ": see --token-file"
                  : x.status == 404                  ? ": see --url and --tenant"
                                                     : "");
