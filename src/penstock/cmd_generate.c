@@ -8,12 +8,17 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "usage: penstock generate [--records N] [--seed S] [--tenant GUID] [--tables A,B,...]\n"
-    "                         [--form envelopes|rows] [--table T] [-o FILE]\n"
-    "Writes N (10000) made-up Advanced Hunting records, one a line, to FILE or standard output.\n"
-    "The same options give the same bytes. Bare rows do not say which table they are of: --form "
-    "rows takes "
-    "one --table.\n";
+    "Usage: penstock generate [OPTIONS]\n\n"
+    "Writes made-up Advanced Hunting records, one a line. The same options give the same bytes.\n\n"
+    "  --records N        how many (10000)\n"
+    "  --seed S           another number gives other records (1)\n"
+    "  --tenant GUID      tenant of the envelopes\n"
+    "  --tables A,B,...   only these tables\n"
+    "  --form FORM        envelopes, or rows: bare ones, which do not say which table they are "
+    "of,\n"
+    "                     so that they take one --table\n"
+    "  --table T          only this table\n"
+    "  -o FILE            instead of standard output\n";
 
 enum { OUT_SIZE = 1 << 20, ARENA_SIZE = 4 << 20 };
 
@@ -171,6 +176,10 @@ cmd_generate(int argc, char **argv)
     struct err err;
     int fd = STDOUT_FILENO, code = 2;
 
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        fputs(usage, stdout);
+        return 0;
+    }
     if (!read_request(&r, argc, argv))
         return 2;
     memory = malloc(ARENA_SIZE);
