@@ -176,6 +176,7 @@ journal_inspect(const char *folder, uint64_t from, uint64_t to, bool verify, jou
 {
     struct inspection x = {from, to == 0 ? UINT64_MAX : to, verify, visit, app, result, NULL};
     struct scanned found;
+    uint64_t quarantined_bytes;
     enum status st;
 
     *result = (struct journal_check){0};
@@ -186,7 +187,7 @@ journal_inspect(const char *folder, uint64_t from, uint64_t to, bool verify, jou
     if (st != ST_OK)
         return st;
     result->torn_bytes = found.torn_bytes;
-    result->quarantined_files = quarantine_count(folder);
+    result->quarantined_files = quarantine_count(folder, &quarantined_bytes);
     extent_of(&found, result);
     st = journal_buffer_make(&x.buffer, err);
     for (size_t i = 0; i < found.count && st == ST_OK; i++) {

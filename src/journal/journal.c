@@ -156,7 +156,7 @@ journal_open(const struct journal_options *given, struct journal **journal,
     }
     if ((st = folder_make(j->folder, err)) != ST_OK || (st = lock_take(j, err)) != ST_OK)
         goto fail;
-    j->quarantine_files = quarantine_count(j->folder);
+    (void)quarantine_count(j->folder, &j->quarantine_size);
     if ((st = recover(j, found != NULL ? found : &unwanted, err)) != ST_OK)
         goto fail;
     yielded_load(j);

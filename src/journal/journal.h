@@ -23,7 +23,7 @@ struct journal_options {
     int64_t (*now)(void *clock);
     void *clock; /* ticks */
     /* Faults for tests; NULL in production. Each returns an errno to fail with, or 0. */
-    int (*fault)(void *app, const char *what /* "write", "sync", "create" */);
+    int (*fault)(void *app, const char *what /* "write", "sync", "create", "read" */);
     void *fault_app;
 };
 
@@ -34,11 +34,12 @@ struct journal_recovery {
 };
 
 /* Opens or makes the journal. Costs by the number of segments: sealed ones are read by their sidecar, the last by its frame heads (its payloads
- * are verified). A torn tail (never acknowledged) is cut; unreadable pieces are copied to folder/quarantine with a reason and passed over; nothing is deleted.
+ * are verified). A torn tail (never acknowledged) is cut; unreadable pieces are copied to folder/quarantine with a reason (up to 1 GiB of copies) and
+ * passed over; nothing is deleted.
  * ST_INVALID: a newer format, or another process has it (err names the lock's owner). */
 MUST_CHECK enum status journal_open(const struct journal_options *o, struct journal **journal,
                                     struct journal_recovery *found, struct err *err);
-/* Seals and closes; waits for appends under way. */
+/* Seals and closes; waits for appends under way. Runs must have ended, readers and waiters must be gone. */
 void journal_close(struct journal *j);
 
 /* Appends one block and waits until it is durable (group commit: appends of several threads share a sync). 'position': where it is.
@@ -52,6 +53,7 @@ MUST_CHECK enum status journal_append(struct journal *j, struct span index, stru
 struct journal_run;
 MUST_CHECK enum status journal_run_begin(struct journal *j, struct journal_run **run,
                                          struct err *err);
+/* Anything but ST_OK leaves only journal_run_abort. */
 MUST_CHECK enum status journal_run_append(struct journal_run *run, struct span index,
                                           struct span body, struct err *err);
 /* On ST_OK the blocks are durable, in order, 'first' to before 'end'. The run is gone either way. */
@@ -81,7 +83,8 @@ struct journal_gap {   /* bytes that could not be read and were passed over */
 };
 /* Reads the block at 'position' (0 or before the first: the oldest), verifies its CRC, lends it in *block until the buffer is used again.
  * *at: where the block really is; *next: the position after it. *gap: {0} or what was passed over to get there: lost to this reader, to be counted and shown.
- * ST_END: nothing there yet, *next = *at = the position to come back with (damage at the very end is in *gap then too). ST_IO: the disk failed. ST_INVALID: no frame starts at this position. */
+ * ST_END: nothing there yet, *next = *at = the position to come back with (damage at the very end is in *gap then too). ST_IO: the disk failed, or there is no memory: try
+ * again (what it refuses three times in a row is passed over as damaged). ST_INVALID: no frame starts at this position, or it lies behind the end. */
 MUST_CHECK enum status journal_read(struct journal *j, uint64_t position,
                                     struct journal_buffer *buffer, struct block *block,
                                     uint64_t *at, uint64_t *next, struct journal_gap *gap,

@@ -340,6 +340,8 @@ keeper_start(struct journal *j, struct err *err)
     sigset_t all, before;
     int failed;
 
+    /* The first append finds its segment made, or on its way. */
+    j->next_wanted = j->active == NULL || j->active->reserved > j->active->span / 2;
     sigfillset(&all); /* signals are the program's business */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     failed = pthread_create(&j->keeper, NULL, keeper_run, j);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { COPY_SIZE = 256 << 10, SECTOR_SIZE = 4096 };
@@ -39,13 +40,15 @@ copy_bytes(int from_fd, int to_fd, uint64_t from, uint64_t to)
 }
 
 uint64_t
-quarantine_count(const char *folder)
+quarantine_count(const char *folder, uint64_t *bytes)
 {
     char path[PATH_SIZE];
     uint64_t count = 0;
     struct dirent *entry;
+    struct stat info;
     DIR *d;
 
+    *bytes = 0;
     snprintf(path, sizeof path, "%s/quarantine", folder);
     d = opendir(path);
     if (d == NULL)
@@ -53,7 +56,11 @@ quarantine_count(const char *folder)
     while ((entry = readdir(d)) != NULL) {
         size_t n = strlen(entry->d_name);
 
-        count += n > 4 && strcmp(entry->d_name + n - 4, ".bad") == 0;
+        if (n <= 4 || strcmp(entry->d_name + n - 4, ".bad") != 0)
+            continue;
+        count++;
+        if (fstatat(dirfd(d), entry->d_name, &info, 0) == 0)
+            *bytes += (uint64_t)info.st_size;
     }
     closedir(d);
     return count;
@@ -61,12 +68,12 @@ quarantine_count(const char *folder)
 
 void
 quarantine_copy(const char *folder, int fd, uint64_t base, uint64_t from, uint64_t to,
-                const char *reason, uint64_t *file_count)
+                const char *reason, uint64_t *quarantine_size)
 {
     char path[PATH_SIZE + 64], reason_path[PATH_SIZE + 80], text[512];
     int out, n;
 
-    if (*file_count >= QUARANTINE_FILES_MAX)
+    if (*quarantine_size + (to - from) > QUARANTINE_SIZE_MAX)
         return;
     snprintf(path, sizeof path, "%s/quarantine", folder);
     if (folder_make(path, NULL) != ST_OK)
@@ -83,7 +90,7 @@ quarantine_copy(const char *folder, int fd, uint64_t base, uint64_t from, uint64
         unlink(path); /* half a copy would look like all there was */
         return;
     }
-    ++*file_count;
+    *quarantine_size += to - from;
     snprintf(reason_path, sizeof reason_path, "%s.reason", path);
     n = snprintf(text, sizeof text,
                  "segment %016" PRIx64 ".seg, bytes %" PRIu64 " to %" PRIu64

@@ -361,7 +361,7 @@ damage_note(struct journal *j, struct journal_buffer *b, const struct place *p,
 
     pthread_mutex_lock(&j->lock);
     is_new = !p->segment->is_gone && segment_add_hole(p->segment, *hole);
-    uint64_t files = j->quarantine_files;
+    uint64_t before = j->quarantine_size, after = before;
 
     if (is_new) {
         j->quarantined_count++;
@@ -373,9 +373,9 @@ damage_note(struct journal *j, struct journal_buffer *b, const struct place *p,
     if (!is_new)
         return;
     quarantine_copy(j->folder, b->fd, p->base, hole->from - p->base, hole->to - p->base, reason,
-                    &files);
+                    &after);
     pthread_mutex_lock(&j->lock);
-    j->quarantine_files = files;
+    j->quarantine_size += after - before;
     pthread_mutex_unlock(&j->lock);
 }
 
@@ -398,11 +398,15 @@ place_read(struct journal *j, struct journal_buffer *b, struct place *p, struct 
     struct hole hole;
     bool has_head;
     struct err why;
+    int number;
     enum status st = place_open(j, b, p, path, err);
 
     if (st != ST_OK)
         return st;
-    st = frame_head_read(b->fd, path, p->epoch, p->position - p->base, p->end - p->base, h, &why);
+    number = journal_fault(j, "read");
+    st = number != 0 ? err_set(&why, ST_IO, "cannot read %s: %s", path, strerror(number))
+                     : frame_head_read(b->fd, path, p->epoch, p->position - p->base,
+                                       p->end - p->base, h, &why);
     has_head = st == ST_OK;
     if (st == ST_OK)
         st = payload_read(b, b->fd, path, h, block, &why);

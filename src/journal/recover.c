@@ -82,7 +82,7 @@ holes_quarantine(struct journal *j, struct segment *s, struct journal_recovery *
             quarantine_copy(j->folder, fd, s->base, hole->from - s->base, hole->to - s->base,
                             s->is_whole_bad ? "no head of the segment and no frame can be read"
                                             : "no good frame here, found at start",
-                            &j->quarantine_files);
+                            &j->quarantine_size);
         hole->flags |= HOLE_COPIED;
         found->quarantined_count++;
         found->quarantined_bytes += hole->to - hole->from;

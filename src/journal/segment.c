@@ -16,8 +16,7 @@ static const char segment_magic[8] = "PSTKSEGM";
 enum {
     WINDOW_SIZE = 1 << 20, /* read at once when searching and checking */
     SECTOR_SIZE = 4096,    /* what a disk loses at least when it loses something */
-    FILL_SIZE = 1 << 20,   /* zeros written at once */
-    FILL_SYNC = 8 << 20    /* and synced: keeps the queue of the disk short for appends */
+    FILL_SIZE = 1 << 20, /* zeros written at once: keeps the queue of the disk short for appends */
 };
 
 _Static_assert(sizeof(struct segment_head) == 88, "no holes in what goes to disk");
@@ -139,11 +138,15 @@ segment_fill(int fd, const char *path, uint64_t size, struct err *err)
 
         st = pwrite_all(fd, zeros, n, (off_t)at, path, err);
         at += n;
-        if (st == ST_OK && (at % FILL_SYNC == 0 || at == size) && fdatasync(fd) != 0)
-            st = err_set(err, errno == ENOSPC ? ST_FULL : ST_IO, "cannot sync %s: %s", path,
-                         strerror(errno));
+        /* On its way to the disk piece by piece, without the flush that a sync means to everybody else's syncs. */
+        if (st == ST_OK)
+            sync_file_range(fd, (off_t)(at - n), (off_t)n,
+                            SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
     }
     free(zeros);
+    if (st == ST_OK && fdatasync(fd) != 0)
+        st = err_set(err, errno == ENOSPC ? ST_FULL : ST_IO, "cannot sync %s: %s", path,
+                     strerror(errno));
     return st;
 }
 

@@ -90,7 +90,7 @@ struct
     yielded { /* rows of the journal before a position whose segment was recycled under a reader */
     uint64_t position, rows;
 };
-enum { FLOORS_MAX = 4096, SPARES_MAX = 2, QUARANTINE_FILES_MAX = 1000 };
+enum { FLOORS_MAX = 4096, SPARES_MAX = 2, QUARANTINE_SIZE_MAX = 1 << 30 /* bytes of copies */ };
 
 struct request_window;
 struct compressor;
@@ -141,7 +141,7 @@ struct journal {
     unsigned compressor_count;
 
     uint64_t sync_count, recycled_count, quarantined_count, quarantined_bytes, fulls_count;
-    uint64_t quarantine_files;
+    uint64_t quarantine_size; /* of the copies in the folder */
 };
 
 /* segments (list.c) */
@@ -204,8 +204,9 @@ struct span compress_body(struct journal *j, struct span body, struct compressor
 void compressed_done(struct journal *j, struct compressor *c);
 void compressors_free(struct journal *j);
 
-/* Pieces that are in the quarantine folder. */
-uint64_t quarantine_count(const char *folder);
-/* Copies bytes of a file to the quarantine folder with a reason, once; best effort: the bytes also stay where they are. */
+/* Pieces that are in the quarantine folder, and their bytes. */
+uint64_t quarantine_count(const char *folder, uint64_t *bytes);
+/* Copies bytes of a file to the quarantine folder with a reason, once, as long as the folder stays below QUARANTINE_SIZE_MAX; best effort: the
+ * bytes also stay where they are until the segment is recycled. *quarantine_size grows by what was copied. */
 void quarantine_copy(const char *folder, int fd, uint64_t base, uint64_t from, uint64_t to,
-                     const char *reason, uint64_t *file_count);
+                     const char *reason, uint64_t *quarantine_size);
