@@ -31,7 +31,7 @@ scan_simd_best(void)
         return SCAN_PLAIN;
     if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
         !__builtin_cpu_supports("avx512vl") || !__builtin_cpu_supports("avx512vbmi") ||
-        !__builtin_cpu_supports("avx512vbmi2"))
+        !__builtin_cpu_supports("avx512vbmi2") || !__builtin_cpu_supports("gfni"))
         return SCAN_AVX2;
     return SCAN_AVX512;
 #else

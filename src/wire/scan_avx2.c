@@ -27,35 +27,44 @@ static const uint8_t op_table[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ':', '{', ','
 static const uint8_t escape_low[16] = {0, 0, 1 | 4 | 8, 0, 8, 0, 4, 0, 0, 0, 0, 0, 2, 0, 4, 1};
 static const uint8_t escape_high[16] = {0, 0, 1, 0, 0, 2, 4, 8, 0, 0, 0, 0, 0, 0, 0, 0};
 
+struct half { /* bytes 0xff where it holds */
+    __m256i quote, backslash, op, space, control, unescapable, high;
+};
+
+FAST struct half
+classify(const char *p)
+{
+    __m256i v = _mm256_loadu_si256((const __m256i *)p);
+    __m256i high_half = _mm256_and_si256(_mm256_srli_epi16(v, 4), _mm256_set1_epi8(15));
+
+    return (struct half){
+        .quote = _mm256_cmpeq_epi8(v, _mm256_set1_epi8('"')),
+        .backslash = _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\\')),
+        .op = _mm256_cmpeq_epi8(_mm256_or_si256(v, _mm256_set1_epi8(0x20)),
+                                _mm256_shuffle_epi8(table(op_table), v)),
+        .space = _mm256_cmpeq_epi8(v, _mm256_shuffle_epi8(table(space_table), v)),
+        .control = _mm256_cmpeq_epi8(_mm256_min_epu8(v, _mm256_set1_epi8(0x1f)), v),
+        .unescapable =
+            _mm256_cmpeq_epi8(_mm256_and_si256(_mm256_shuffle_epi8(table(escape_low), v),
+                                               _mm256_shuffle_epi8(table(escape_high), high_half)),
+                              _mm256_setzero_si256()),
+        .high = v,
+    };
+}
+
 FAST struct fast_masks
 fast_block(const char *block)
 {
-    __m256i v[2] = {_mm256_loadu_si256((const __m256i *)block),
-                    _mm256_loadu_si256((const __m256i *)(block + 32))};
-    __m256i quote[2], backslash[2], op[2], space[2], control[2], unescapable[2];
+    struct half a = classify(block), b = classify(block + 32);
 
-    for (int i = 0; i < 2; i++) {
-        __m256i high = _mm256_and_si256(_mm256_srli_epi16(v[i], 4), _mm256_set1_epi8(15));
-
-        quote[i] = _mm256_cmpeq_epi8(v[i], _mm256_set1_epi8('"'));
-        backslash[i] = _mm256_cmpeq_epi8(v[i], _mm256_set1_epi8('\\'));
-        space[i] = _mm256_cmpeq_epi8(v[i], _mm256_shuffle_epi8(table(space_table), v[i]));
-        op[i] = _mm256_cmpeq_epi8(_mm256_or_si256(v[i], _mm256_set1_epi8(0x20)),
-                                  _mm256_shuffle_epi8(table(op_table), v[i]));
-        control[i] = _mm256_cmpeq_epi8(_mm256_min_epu8(v[i], _mm256_set1_epi8(0x1f)), v[i]);
-        unescapable[i] =
-            _mm256_cmpeq_epi8(_mm256_and_si256(_mm256_shuffle_epi8(table(escape_low), v[i]),
-                                               _mm256_shuffle_epi8(table(escape_high), high)),
-                              _mm256_setzero_si256());
-    }
     return (struct fast_masks){
-        .quote = mask_of(quote[0], quote[1]),
-        .backslash = mask_of(backslash[0], backslash[1]),
-        .op = mask_of(op[0], op[1]),
-        .space = mask_of(space[0], space[1]),
-        .control = mask_of(control[0], control[1]),
-        .escapable = ~mask_of(unescapable[0], unescapable[1]),
-        .high = mask_of(v[0], v[1]),
+        .quote = mask_of(a.quote, b.quote),
+        .backslash = mask_of(a.backslash, b.backslash),
+        .op = mask_of(a.op, b.op),
+        .space = mask_of(a.space, b.space),
+        .control = mask_of(a.control, b.control),
+        .escapable = ~mask_of(a.unescapable, b.unescapable),
+        .high = mask_of(a.high, b.high),
     };
 }
 
@@ -88,19 +97,24 @@ fast_utf8_is_bad(const char *block)
     return !_mm256_testz_si256(errors, errors);
 }
 
-/* Writes at least 8, whatever the count: the branch on more is the only one. */
+/* Writes the lowest 'bits' as offsets; what is behind the last one is never read. */
+#define WRITE_1(out, bits, at) (*(out)++ = (at) + (uint32_t)_tzcnt_u64(bits), (bits) &= (bits)-1)
+#define WRITE_4(out, bits, at)                                                                     \
+    (WRITE_1(out, bits, at), WRITE_1(out, bits, at), WRITE_1(out, bits, at), WRITE_1(out, bits, at))
+
+/* At least 8, whatever the count: branches are for more. */
 FAST uint32_t *
 fast_write(uint32_t *out, uint64_t bits, uint32_t at)
 {
     uint32_t *end = out + __builtin_popcountll(bits);
 
-    for (int i = 0; i < 8; i++, bits &= bits - 1)
-        out[i] = at + (uint32_t)_tzcnt_u64(bits);
-    if (RARELY(end > out + 8)) {
-        for (int i = 8; i < 16; i++, bits &= bits - 1)
-            out[i] = at + (uint32_t)_tzcnt_u64(bits);
-        for (uint32_t *o = out + 16; o < end; o++, bits &= bits - 1)
-            *o = at + (uint32_t)_tzcnt_u64(bits);
+    WRITE_4(out, bits, at);
+    WRITE_4(out, bits, at);
+    if (RARELY(bits)) {
+        WRITE_4(out, bits, at);
+        WRITE_4(out, bits, at);
+        while (bits != 0)
+            WRITE_4(out, bits, at);
     }
     return end;
 }

@@ -1,6 +1,6 @@
 /* scan_bench.c - how fast texts are scanned, beside what this machine can do at all, in one run on one core:
  * a plain byte loop, memcpy and read(2) over the same text.
- *   scan_bench [--json] [--shape rows|envelopes] [FILE]
+ *   scan_bench [--json] [--shape rows|envelopes] [--only plain|avx2|avx512] [FILE]
  * Without FILE it makes 64 MB of rows of about 2 KB with 50 columns. Figures are MB (10^6 bytes) per second of CPU, the
  * best of some rounds, and ratios to the byte loop. */
 #include "base/file.h"
@@ -167,6 +167,7 @@ main(int argc, char **argv)
     struct bench b = {.shape = SCAN_ROWS};
     double bytes, copy, read_, scan[SCAN_AVX512 + 1] = {0};
     char *text = NULL;
+    const char *only = NULL;
     bool json = false;
     struct err err;
 
@@ -175,6 +176,8 @@ main(int argc, char **argv)
             json = true;
         } else if (strcmp(argv[i], "--shape") == 0 && i + 1 < argc) {
             b.shape = strcmp(argv[++i], "envelopes") == 0 ? SCAN_ENVELOPES : SCAN_ROWS;
+        } else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) {
+            only = argv[++i];
         } else if (file_read(argv[i], (size_t)4 << 30, &text, &b.size, &err) != ST_OK) {
             fprintf(stderr, "scan_bench: %s\n", err.text);
             return 1;
@@ -191,6 +194,8 @@ main(int argc, char **argv)
     copy = rate(&b, run_copy);
     read_ = rate(&b, run_read);
     for (enum scan_simd simd = SCAN_PLAIN; simd <= scan_simd_best(); simd++) {
+        if (only != NULL && strcmp(only, scan_simd_name(simd)) != 0)
+            continue;
         scan_simd_use(simd);
         scan[simd] = rate(&b, run_scan);
     }

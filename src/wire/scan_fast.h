@@ -165,13 +165,23 @@ fast_refill(struct scan_window *w)
     if (kept > WINDOW_KEPT || at >= w->size || at >= w->stop)
         return false;
     memmove(w->index, w->index + w->next, kept * sizeof w->index[0]);
+    stop = stop < w->size ? stop : w->size;
     if (at == 0) {
         out = fast_index_edge(w, &carry, at, out);
         at += 64;
     }
-    for (; at < stop && at + 72 <= w->size; at += 64)
-        out = fast_index_block(w, &carry, w->base + at, at, out);
-    for (; at < stop && at < w->size; at += 64)
+    { /* the edge takes addresses: a copy of its own keeps this loop's in registers */
+        struct fast_carry inner = carry;
+        const char *base = w->base;
+        size_t stop_inner = w->size < 72 ? 0 : stop + 8 <= w->size ? stop : w->size - 71;
+
+        for (; at < stop_inner; at += 64) {
+            _mm_prefetch(base + at + WINDOW_BLOCKS * 64, _MM_HINT_T0);
+            out = fast_index_block(w, &inner, base + at, at, out);
+        }
+        carry = inner;
+    }
+    for (; at < stop; at += 64)
         out = fast_index_edge(w, &carry, at, out);
     w->is_escaped = carry.is_escaped;
     w->in_string = carry.in_string;
@@ -190,39 +200,37 @@ fast_refill(struct scan_window *w)
 
 enum fast_class { FAST_BAD, FAST_PLAIN, FAST_NUMBER, FAST_CONTAINER };
 
-/* What a value that begins with a given byte must look like. FAST_PLAIN: its first 8 bytes under 'mask', its size under
- * 'size_mask' and its last byte under 'last_mask' say all, given that stage 1 checked the insides of strings. */
+/* What a value that begins with a given byte must look like, and what follows it, for the common step. FAST_PLAIN: its first 8
+ * bytes under 'mask', and its last byte with the next under 'tail_mask', say all: a word with its comma is of the right
+ * size, since the comma is a token; a string that ends in a quote ends there, since stage 1 checked its inside. */
 struct fast_row {
     uint64_t expect, mask;
-    uint32_t size, size_mask;
-    uint8_t last, last_mask, kind, class;
+    uint16_t tail, tail_mask;
+    uint32_t class;
+    uint32_t word; /* the kind, in its place in an entry's last word */
+    uint32_t size; /* of a word, without its comma; 0 else */
 };
+#define ROW_WORD(kind, low, high, word_size)                                                       \
+    {                                                                                              \
+        .expect = (low) | (uint64_t)(high) << 32,                                                  \
+        .mask = (UINT64_C(1) << ((word_size)*8 + 8)) - 1, .class = FAST_PLAIN,                     \
+        .word = (kind) << 16, .size = (word_size)                                                  \
+    }
 #define ROW_NUMBER                                                                                 \
     {                                                                                              \
-        .kind = SCAN_NUMBER, .class = FAST_NUMBER                                                  \
+        .word = SCAN_NUMBER << 16, .class = FAST_NUMBER, .tail = ',' << 8, .tail_mask = 0xff00     \
     }
+#define FOUR(a, b, c, d) ((a) | (b) << 8 | (c) << 16 | (d) << 24) /* the first byte lowest */
 static const struct fast_row fast_rows[256] = {
-    ['"'] = {.last = '"',                     .last_mask = 0xff, .kind = SCAN_STRING, .class = FAST_PLAIN},
-    ['n'] = {.expect = 0x6c6c756e,            /* "null", the first byte lowest */
-             .mask = 0xffffffff,
-             .size = 4,
-             .size_mask = UINT32_MAX,
-             .kind = SCAN_NULL,
-             .class = FAST_PLAIN},
-    ['t'] = {.expect = 0x65757274,
-             .mask = 0xffffffff,
-             .size = 4,
-             .size_mask = UINT32_MAX,
-             .kind = SCAN_TRUE,
-             .class = FAST_PLAIN},
-    ['f'] = {.expect = UINT64_C(0x65736c6166),
-             .mask = UINT64_C(0xffffffffff),
-             .size = 5,
-             .size_mask = UINT32_MAX,
-             .kind = SCAN_FALSE,
-             .class = FAST_PLAIN},
-    ['{'] = {.kind = SCAN_OBJECT,            .class = FAST_CONTAINER                                },
-    ['['] = {.kind = SCAN_ARRAY,         .class = FAST_CONTAINER                                 },
+    ['"'] = {.tail = '"' | ',' << 8,
+             .tail_mask = 0xffff,
+             .class = FAST_PLAIN,
+             .word = SCAN_STRING << 16},
+    ['n'] = ROW_WORD(SCAN_NULL, FOUR('n', 'u', 'l', 'l'), ',', 4),
+    ['t'] = ROW_WORD(SCAN_TRUE, FOUR('t', 'r', 'u', 'e'), ',', 4),
+    ['f'] = ROW_WORD(SCAN_FALSE, FOUR('f', 'a', 'l', 's'), 'e' | ',' << 8, 5),
+    ['{'] = {.word = SCAN_OBJECT << 16, .class = FAST_CONTAINER},
+    ['['] = {.word = SCAN_ARRAY << 16,  .class = FAST_CONTAINER },
     ['-'] = ROW_NUMBER,
     ['0'] = ROW_NUMBER,
     ['1'] = ROW_NUMBER,
@@ -256,18 +264,17 @@ fast_load16(const char *p)
 
 /* Whether a key stands from 'key' right up to 'colon'; given that a token begins at both. */
 FAST bool
-fast_is_key(const char *t, uint32_t key, uint32_t colon)
+fast_is_key(const char *t, size_t key, size_t colon)
 {
     return fast_load16(t + colon - 1) == (':' << 8 | '"') && t[key] == '"';
 }
 
-/* Zero if t[at..at+size) is the scalar that its first byte promises; for FAST_PLAIN only. */
+/* Zero if the common step may take what stands from 'at' up to the token at 'end', and a comma stands there. */
 FAST uint64_t
-fast_plain_doubt(const struct fast_row *row, const char *t, uint32_t at, uint32_t size)
+fast_doubt(const struct fast_row *row, const char *t, size_t at, size_t end)
 {
     return ((fast_load64(t + at) ^ row->expect) & row->mask) |
-           ((size ^ row->size) & row->size_mask) |
-           (((uint8_t)t[at + size - 1] ^ row->last) & row->last_mask);
+           ((fast_load16(t + end - 1) ^ row->tail) & row->tail_mask);
 }
 
 /* Whether the 'size' bytes at 'p' are an integer without sign; 32 bytes are readable. */
@@ -317,8 +324,12 @@ fast_scalar_size(const char *t, uint32_t at, uint32_t next)
 
     while (scan_is_space(t[at + size - 1])) /* ends at t[at], which is none */
         size--;
-    if (row->class == FAST_PLAIN && (row->kind != SCAN_STRING || size > 1))
-        return fast_plain_doubt(row, t, at, size) == 0 ? size : 0;
+    if (t[at] == '"')
+        return size > 1 && t[at + size - 1] == '"' ? size : 0;
+    if (row->class == FAST_PLAIN) /* without its comma */
+        return size == row->size && ((fast_load64(t + at) ^ row->expect) & row->mask >> 8) == 0
+                   ? size
+                   : 0;
     if (row->class == FAST_NUMBER && fast_number_size(t + at) == size)
         return size;
     return 0;
@@ -436,124 +447,157 @@ fast_seek(struct scan_window *w, const struct scan_job *job)
     }
 }
 
-FAST uint64_t
-fast_mark(const struct scan_window *w, uint32_t at)
+FAST uint32_t
+fast_mark(const uint64_t *marks, uint32_t at)
 {
-    return w->escape_marks[at / 64 % RING_BLOCKS] >> at % 64 & 1;
+    return (uint32_t)(marks[at / 64 % RING_BLOCKS] >> at % 64) & 1;
 }
 
-/* All of an entry at once; the bit-fields are laid out from the lowest bit on x86-64. */
+/* The last word of an entry: key_size, kind and the bit-fields, which on x86-64 are laid out from the lowest bit. */
+enum { WORD_KIND = 16, WORD_DEPTH = 24, WORD_KEY_ESCAPED = 26, WORD_VALUE_ESCAPED = 27 };
+
 FAST void
-fast_emit(struct scan_value *v, uint32_t key_at, uint32_t key_size, uint32_t value_at,
-          uint32_t value_size, uint32_t kind, uint32_t flags)
+fast_emit(struct scan_value *v, uint64_t places, uint64_t sizes)
 {
-    uint64_t words[2] = {key_at | (uint64_t)value_at << 32,
-                         value_size | (uint64_t)(key_size | kind << 16 | flags << 24) << 32};
-
-    memcpy(v, words, sizeof *v);
+    memcpy(v, &places, sizeof places);
+    memcpy((char *)v + 8, &sizes, sizeof sizes);
 }
-_Static_assert(sizeof(struct scan_value) == 16, "fast_emit writes it as two words");
+_Static_assert(sizeof(struct scan_value) == 16 && offsetof(struct scan_value, key_size) == 12,
+               "fast_emit writes two words");
+
+struct fast_run { /* where a walk is */
+    const char *t;
+    const uint32_t *next, *fast_end; /* unread indexes, and how far they have marks */
+    struct scan_value *v, *v_end;
+    uint32_t record, depth;
+};
+
+/* The hot loop: "key":scalar, over and over. Stops in front of the first member that is anything else (true), or behind a
+ * scalar that no comma follows (false). It is a function of its own, so that all it needs stays in registers.
+ * No key here is too long, since the marks of all that lies between index[0] and the front are in the ring. */
+FAST_TARGET static __attribute__((noinline)) bool
+fast_members(struct fast_run *run, const uint64_t *marks)
+{
+    const char *t = run->t;
+    const uint32_t *next = run->next, *stop;
+    struct scan_value *v = run->v;
+    uint32_t depth = run->depth << WORD_DEPTH;
+    /* key_at and value_at in one word, less the record's offset in one subtraction */
+    uint64_t record = (run->record - UINT64_C(1)) + ((uint64_t)run->record << 32);
+    size_t most = next < run->fast_end ? (size_t)(run->fast_end - next) / 4 : 0;
+    bool is_member = true;
+
+    if (most > (size_t)(run->v_end - v))
+        most = (size_t)(run->v_end - v);
+    for (stop = next + 4 * most; next < stop; next += 4) {
+        size_t key = next[0], colon = next[1], at = next[2], end = next[3];
+        const struct fast_row *row = &fast_rows[(uint8_t)t[at]];
+        uint64_t word, doubt = fast_doubt(row, t, at, end);
+
+        if (RARELY(!fast_is_key(t, key, colon)))
+            break;
+        if (row->class != FAST_PLAIN &&
+            (row->class != FAST_NUMBER || !fast_is_integer(t + at, (uint32_t)(end - at))))
+            break;
+        if (RARELY(doubt)) { /* the last one of an object? */
+            if (t[end] != '}' || row->class == FAST_BAD ||
+                fast_scalar_size(t, (uint32_t)at, (uint32_t)end) != end - at)
+                break;
+            is_member = false;
+        }
+        word = (colon - key - 2) | row->word | depth |
+               fast_mark(marks, (uint32_t)colon - 1) << WORD_KEY_ESCAPED |
+               fast_mark(marks, (uint32_t)end - 1) << WORD_VALUE_ESCAPED;
+        fast_emit(v++, (key | at << 32) - record, (end - at) | word << 32);
+        if (!is_member) {
+            next += 3;
+            break;
+        }
+    }
+    run->next = next;
+    run->v = v;
+    return is_member;
+}
+
+/* One member of any form up to behind its value, of a container only up to behind its opening bracket. */
+FAST_TARGET static __attribute__((noinline)) enum walk
+fast_member(struct scan_window *w, struct fast_run *run)
+{
+    const char *t = run->t;
+    uint32_t key, key_size, at, size = 0, word;
+    const struct fast_row *row;
+
+    NEED(2);
+    key = w->index[w->next];
+    key_size = fast_key_size(t, key, w->index[w->next + 1]);
+    if (key_size > SCAN_KEY_SIZE_MAX || run->v == run->v_end)
+        return WALK_DOUBT;
+    w->next += 2;
+    word = key_size | run->depth << WORD_DEPTH;
+    if (memchr(t + key + 1, '\\', key_size) != NULL)
+        word |= 1u << WORD_KEY_ESCAPED;
+    NEED(2);
+    at = w->index[w->next++];
+    row = &fast_rows[(uint8_t)t[at]];
+    if (row->class != FAST_CONTAINER) {
+        size = fast_scalar_size(t, at, w->index[w->next]);
+        if (size == 0)
+            return WALK_DOUBT;
+        if (t[at] == '"' && memchr(t + at, '\\', size) != NULL)
+            word |= 1u << WORD_VALUE_ESCAPED;
+    }
+    fast_emit(run->v++, (key + 1 - run->record) | (uint64_t)(at - run->record) << 32,
+              size | (uint64_t)(word | row->word) << 32);
+    return WALK_DONE;
+}
 
 FAST enum walk
 fast_walk_record(struct scan_private *p, struct scan_job *job)
 {
     struct scan_window *w = &p->window;
-    struct scan_value *v = p->values, *v_end = v + job->limits.values_max, *outer = NULL;
-    uint32_t depth = 1, depth_max = job->limits.depth_max;
-    uint32_t record, key, colon, at, next, key_size, size, key_mark;
-    uint32_t key_at;
-    const struct fast_row *row;
+    struct fast_run run = {.v = p->values, .v_end = p->values + job->limits.values_max, .depth = 1};
+    struct scan_value *outer = NULL, *last;
+    uint32_t next;
     const char *t;
     enum walk walk;
 
     if (!fast_seek(w, job))
         return WALK_DOUBT;
-    t = w->base;
-    record = w->index[w->next++];
-    if (depth > depth_max)
-        return WALK_DOUBT;
+    run.t = t = w->base;
+    run.record = w->index[w->next++];
     NEED(1);
     if (t[w->index[w->next]] == '}')
         goto after;
 
 member:
-    if (RARELY(w->next + 4 > w->count_fast)) {
+    if (w->next + 4 > w->count_fast)
         fast_refill(w);
-        if (w->next + 4 > w->count_fast)
-            goto general;
-    }
-    key = w->index[w->next];
-    colon = w->index[w->next + 1];
-    at = w->index[w->next + 2];
-    next = w->index[w->next + 3];
-    key_size = colon - key - 2;
-    if (RARELY(!fast_is_key(t, key, colon) || key_size > SCAN_KEY_SIZE_MAX || v == v_end))
-        goto general;
-    row = &fast_rows[(uint8_t)t[at]];
-    size = next - at;
-    key_at = key + 1 - record;
-    key_mark = (uint32_t)fast_mark(w, colon - 1);
-    if (row->class == FAST_PLAIN) {
-        if (RARELY(fast_plain_doubt(row, t, at, size)))
-            goto general;
-    } else if (row->class == FAST_NUMBER) {
-        if (RARELY(!fast_is_integer(t + at, size)))
-            goto general;
-    } else {
-        w->next += 2;
-        goto container;
-    }
-    fast_emit(v++, key_at, key_size, at - record, size, row->kind,
-              depth | key_mark << 2 | (uint32_t)fast_mark(w, next - 1) << 3);
-    w->next += 4;
-    if (t[next] == ',')
-        goto member;
-    w->next--;
-    goto after;
-
-general:
-    NEED(2);
-    key = w->index[w->next];
-    key_size = fast_key_size(t, key, w->index[w->next + 1]);
-    if (key_size > SCAN_KEY_SIZE_MAX || v == v_end)
-        return WALK_DOUBT;
-    w->next += 2;
-    key_at = key + 1 - record;
-    key_mark = memchr(t + key + 1, '\\', key_size) != NULL;
-    NEED(2);
-    at = w->index[w->next];
-    row = &fast_rows[(uint8_t)t[at]];
-    if (row->class != FAST_CONTAINER) {
-        size = fast_scalar_size(t, at, w->index[w->next + 1]);
-        if (size == 0)
-            return WALK_DOUBT;
-        fast_emit(v++, key_at, key_size, at - record, size, row->kind,
-                  depth | key_mark << 2 |
-                      (uint32_t)(row->kind == SCAN_STRING && memchr(t + at, '\\', size) != NULL)
-                          << 3);
-        w->next++;
+    run.next = w->index + w->next;
+    run.fast_end = w->index + w->count_fast;
+    bool is_member = fast_members(&run, w->escape_marks);
+    w->next = (uint32_t)(run.next - w->index);
+    if (!is_member)
         goto after;
-    }
-
-container:
-    if (row->class != FAST_CONTAINER || depth == depth_max)
-        return WALK_DOUBT;
-    fast_emit(v++, key_at, key_size, at - record, 0, row->kind, depth | key_mark << 2);
-    w->next++;
-    if (depth == 1 && row->kind == SCAN_OBJECT && job->shape == SCAN_ENVELOPES) {
-        outer = v - 1;
-        depth = 2;
-        NEED(1);
-        if (t[w->index[w->next]] == '}')
-            goto after;
+    if (w->next + 4 > w->count_fast && w->front < w->size && w->count_fast > 0)
         goto member;
+    if ((walk = fast_member(w, &run)) != WALK_DONE)
+        return walk;
+    last = run.v - 1;
+    if (last->kind != SCAN_OBJECT && last->kind != SCAN_ARRAY)
+        goto after;
+    if (run.depth == job->limits.depth_max)
+        return WALK_DOUBT;
+    if (run.depth == 1 && last->kind == SCAN_OBJECT && job->shape == SCAN_ENVELOPES) {
+        outer = last;
+        run.depth = 2;
+        NEED(1);
+        if (t[w->index[w->next]] != '}')
+            goto member;
     } else {
-        struct scan_value *entry = v - 1;
-
-        walk = fast_inner(w, depth + 1, depth_max, &next);
+        walk = fast_inner(w, run.depth + 1, job->limits.depth_max, &next);
         if (walk != WALK_DONE)
             return walk;
-        entry->value_size = next + 1 - at;
+        last->value_size = next + 1 - run.record - last->value_at;
     }
 
 after:
@@ -563,13 +607,13 @@ after:
         goto member;
     if (t[next] != '}')
         return WALK_DOUBT;
-    if (depth == 2) {
-        outer->value_size = next + 1 - record - outer->value_at;
-        depth = 1;
+    if (run.depth == 2) {
+        outer->value_size = next + 1 - run.record - outer->value_at;
+        run.depth = 1;
         goto after;
     }
     job->end = (size_t)(t + next + 1 - job->text);
-    job->value_count = (uint32_t)(v - p->values);
+    job->value_count = (uint32_t)(run.v - p->values);
     return w->doubt > next ? WALK_DONE : WALK_DOUBT;
 }
 
