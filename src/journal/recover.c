@@ -134,6 +134,7 @@ go_on(struct journal *j, struct segment *s, struct err *err)
     if ((st = folder_sync(j->folder, err)) != ST_OK)
         return st;
     s->state = SEGMENT_ACTIVE;
+    s->seq_reserved = s->seq;
     j->active = s;
     return ST_OK;
 }

@@ -50,13 +50,14 @@ read_all(const struct block *b)
     return sum;
 }
 
-static void
+static bool
 open_and_read(const char *index_bytes, size_t index_size, const char *body_bytes, size_t body_size)
 {
     /* Exact allocations, so that one byte too far is seen. */
     char *index = malloc(index_size ? index_size : 1), *body = malloc(body_size ? body_size : 1);
     struct block b;
     struct err err;
+    bool is_good;
 
     memcpy(index, index_bytes, index_size);
     memcpy(body, body_bytes, body_size);
@@ -67,14 +68,16 @@ open_and_read(const char *index_bytes, size_t index_size, const char *body_bytes
         head->index_size = (uint32_t)index_size;
         head->body_size = (uint32_t)body_size;
     }
-    if (block_open(&b, (struct span){index, index_size}, (struct span){body, body_size}, &err) ==
-        ST_OK) {
+    is_good = block_open(&b, (struct span){index, index_size}, (struct span){body, body_size},
+                         &err) == ST_OK;
+    if (is_good) {
         volatile unsigned sum = read_all(&b);
 
         (void)sum;
     }
     free(index);
     free(body);
+    return is_good;
 }
 
 /* Four rows of two streams, with every span that a row can have. */
@@ -110,6 +113,8 @@ change_good_block(const uint8_t *data, size_t size)
     }
     if (block_seal(&b, sizeof body - 1, 1, 2, out, sizeof out, &index, &err) != ST_OK)
         abort();
+    if (!open_and_read(out, index.n, body, sizeof body - 1))
+        abort(); /* it is good before the changes */
     for (; size >= 3; data += 3, size -= 3)
         out[(size_t)(data[0] | data[1] << 8) % index.n] = (char)data[2];
     open_and_read(out, index.n, body, sizeof body - 1);
