@@ -26,4 +26,17 @@ if(BUILD_TESTING)
                      WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
         endif()
     endforeach()
+    if(TARGET penstock-sensor)
+        add_test(NAME sensor/live
+                 COMMAND ${Python3_EXECUTABLE} script/sensor-live $<TARGET_FILE:penstock-sensor>
+                 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+    endif()
 endif()
+
+# A configuration that is there is somebody's and stays.
+install(CODE "
+    set(file \"\$ENV{DESTDIR}${CMAKE_INSTALL_FULL_SYSCONFDIR}/penstock/penstock.yaml\")
+    if(NOT EXISTS \"\${file}\")
+        file(INSTALL DESTINATION \"${CMAKE_INSTALL_FULL_SYSCONFDIR}/penstock\" TYPE FILE
+             FILES \"${CMAKE_SOURCE_DIR}/dist/penstock.yaml\")
+    endif()")

@@ -170,6 +170,9 @@ run_set(struct call *c)
 
     if (read_setting(c->words[1], &tree, &err) != ST_OK)
         return client_usage_error(command_name, "%s", err.text);
+    /* the command line names it, so that what "show" printed can be set under another name */
+    if (json_is_object(tree.root))
+        json_object_del(tree.root, "id");
     int code = print_answer(c, "PUT", c->base, tree.root, "set");
 
     yaml_tree_free(&tree);

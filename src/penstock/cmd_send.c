@@ -769,7 +769,7 @@ print_summary(const struct send *s, int64_t ms)
             "--park\n",
             stderr);
     if (s->parked > 0)
-        fputs("penstock send: see parked records: penstock export parked list\n", stderr);
+        fputs("penstock send: see parked records: penstock export parked list --ingest\n", stderr);
 }
 
 static int

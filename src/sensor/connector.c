@@ -1,10 +1,14 @@
 #include "sensor/connector.h"
+#include "base/clock.h"
 #include <errno.h>
 #include <linux/cn_proc.h>
 #include <linux/connector.h>
 #include <linux/netlink.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+enum { ANSWER_MS = 1000 };
 
 /* linux/cn_proc.h renamed its enumeration in 6.6; the numbers are ABI. */
 enum { EVENT_FORK = 1, EVENT_EXEC = 2, EVENT_EXIT = (int)0x80000000 };
@@ -25,11 +29,19 @@ parse_message(const char *p, size_t n, struct connector_event *event)
         return false;
     memset(&body, 0, sizeof body);
     memcpy(&body, p + sizeof head, head.len < sizeof body ? head.len : sizeof body);
-    *event = (struct connector_event){.kind = CONNECTOR_OTHER,
-                                      .cpu = body.cpu,
-                                      .sequence = head.seq,
-                                      .time_ns = body.timestamp_ns,
-                                      .has_sequence = (int)body.what != 0};
+    bool is_answer = (int)body.what == 0;
+
+    *event = (struct connector_event){
+        .kind = CONNECTOR_OTHER,
+        .cpu = body.cpu,
+        .sequence = head.seq,
+        .time_ns = body.timestamp_ns,
+        /* since 6.6 answers are counted as events are; before, they carry no processor */
+        .has_sequence = !is_answer || body.cpu != UINT32_MAX,
+        .is_answer = is_answer,
+        .answer_to = is_answer ? head.ack - 1 : 0,
+        .error = is_answer ? body.event_data.ack.err : 0,
+    };
     switch ((int)body.what) {
     case EVENT_FORK:
         if (head.len < fixed + sizeof body.event_data.fork)
@@ -92,18 +104,17 @@ connector_count_loss(struct connector_loss *loss, const struct connector_event *
 }
 
 static enum status
-tell_kernel(int fd, enum proc_cn_mcast_op op, struct err *err)
+tell_kernel(int fd, enum proc_cn_mcast_op op, uint32_t number, struct err *err)
 {
     /* laid out by hand: struct cn_msg ends in a flexible array, which may not stand inside another */
     uint32_t body = (uint32_t)op;
     char request[NLMSG_HDRLEN + sizeof(struct cn_msg) + sizeof body];
     struct nlmsghdr head = {.nlmsg_len = sizeof request, .nlmsg_type = NLMSG_DONE};
-    struct cn_msg message = {
-        .id = {CN_IDX_PROC, CN_VAL_PROC},
-          .len = sizeof body
-    };
+    struct cn_msg message = {.ack = number, .len = sizeof body}; /* comes back, one larger */
     struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
 
+    message.id.idx = CN_IDX_PROC;
+    message.id.val = CN_VAL_PROC;
     memcpy(request, &head, sizeof head);
     memcpy(request + NLMSG_HDRLEN, &message, sizeof message);
     memcpy(request + NLMSG_HDRLEN + sizeof message, &body, sizeof body);
@@ -111,6 +122,38 @@ tell_kernel(int fd, enum proc_cn_mcast_op op, struct err *err)
         return err_set(err, ST_INVALID, "the kernel takes no subscription to process events: %s",
                        strerror(errno));
     return ST_OK;
+}
+
+/* Outside of the first namespaces the kernel takes the subscription and does not answer; events that some
+ * other listener asked for come all the same, but with numbers of processes that are not those of our
+ * /proc. What comes before the answer is dropped: it is from before the start. */
+static enum status
+await_answer(int fd, uint32_t number, struct err *err)
+{
+    int64_t until = clock_monotonic_ms() + ANSWER_MS;
+
+    for (;;) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        int64_t left = until - clock_monotonic_ms();
+        char buffer[4096];
+        struct connector_event event;
+        size_t size, at = 0;
+
+        if (left <= 0)
+            return err_set(
+                err, ST_INVALID,
+                "the kernel tells of processes in the first user and PID namespaces only");
+        (void)poll(&p, 1, (int)left);
+        if (connector_receive(fd, buffer, sizeof buffer, &size, err) != ST_OK)
+            continue;
+        while (connector_parse((struct span){buffer, size}, &at, &event)) {
+            if (!event.is_answer || event.answer_to != number)
+                continue;
+            return event.error == 0
+                       ? ST_OK
+                       : err_set(err, ST_INVALID, "process events: %s", strerror((int)event.error));
+        }
+    }
 }
 
 enum status
@@ -136,7 +179,11 @@ connector_open(size_t buffer_size, int *out, struct err *err)
                      strerror(errno));
         goto fail;
     }
-    st = tell_kernel(fd, PROC_CN_MCAST_LISTEN, err);
+    uint32_t number = (uint32_t)getpid() ^ (uint32_t)clock_ticks();
+
+    st = tell_kernel(fd, PROC_CN_MCAST_LISTEN, number, err);
+    if (st == ST_OK)
+        st = await_answer(fd, number, err);
     if (st != ST_OK)
         goto fail;
     *out = fd;
@@ -175,7 +222,7 @@ connector_close(int fd)
 {
     if (fd < 0)
         return;
-    if (tell_kernel(fd, PROC_CN_MCAST_IGNORE, NULL) != ST_OK) {
+    if (tell_kernel(fd, PROC_CN_MCAST_IGNORE, 0, NULL) != ST_OK) {
         /* the kernel then goes on making events until the socket is closed, which is next */
     }
     close(fd);

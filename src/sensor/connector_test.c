@@ -85,8 +85,8 @@ main(void)
             CHECK(event.kind == cases[i].wanted.kind && event.pid == cases[i].wanted.pid &&
                       event.parent_pid == cases[i].wanted.parent_pid &&
                       event.is_thread == cases[i].wanted.is_thread && event.cpu == 3 &&
-                      event.sequence == 9 && event.time_ns == 123456789 &&
-                      event.has_sequence == (cases[i].what != 0),
+                      event.sequence == 9 && event.time_ns == 123456789 && event.has_sequence &&
+                      event.is_answer == (cases[i].what == 0),
                   "%s: kind %d pid %d parent %d thread %d", cases[i].name, (int)event.kind,
                   event.pid, event.parent_pid, event.is_thread);
         for (size_t cut = 0; cut < n; cut++) {
@@ -101,6 +101,18 @@ main(void)
         all_size +=
             lay(all + all_size, cases[i].type, cases[i].id, cases[i].what, cases[i].data, 3, 9);
         event_count += cases[i].is_event;
+    }
+    static const uint32_t refused[6] = {1}; /* EPERM */
+    char answer[256];
+
+    for (int is_old = 0; is_old < 2; is_old++) {
+        size_t n = lay(answer, NLMSG_DONE, 1, 0, refused, is_old ? UINT32_MAX : 3, 9);
+
+        memcpy(answer + NLMSG_HDRLEN + offsetof(struct cn_msg, ack), &(uint32_t){78}, 4);
+        at = 0;
+        CHECK(connector_parse((struct span){answer, n}, &at, &event) && event.is_answer &&
+                  event.answer_to == 77 && event.error == 1 && event.has_sequence == !is_old,
+              "an answer, old %d: to %u, error %u", is_old, event.answer_to, event.error);
     }
     at = 0;
     while (connector_parse((struct span){all, all_size}, &at, &event))

@@ -38,7 +38,7 @@ static const struct option {
     {"stop-ms",          "N",        OPTION_NUMBER, AT(stop_ms),          0, 600000, 5000, NULL,
      "how long to go on sending at the end"},
     {"processes",        "auto|connector|poll|off", OPTION_CHOICE, AT(processes), 0, 0, MODE_AUTO, NULL,
-     "how new processes are seen: as the kernel tells (needs CAP_NET_ADMIN), or by looking"},
+     "how new processes are seen: as the kernel tells (CAP_NET_ADMIN before Linux 6.6), or by looking"},
     {"network",          "auto|proc|off", OPTION_CHOICE, AT(network),     0, 0, NETWORK_AUTO, NULL,
      "how connections are seen: by sock_diag, or from /proc/net"},
     {"poll-ms",          "N",        OPTION_NUMBER, AT(poll_ms),          50, 3600000, 1000, NULL,

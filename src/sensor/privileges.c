@@ -77,17 +77,17 @@ privileges_drop(const char *user, const char *folder, bool has[PRIVILEGE_COUNT],
     capability_words now, kept = {{0}, {0}};
     enum status st = ST_OK;
 
+    /* needs CAP_SETPCAP, which goes with the user; without it the set bounds nothing that we could use,
+     * as no new privileges come by exec */
+    for (unsigned i = 0; i < 64; i++)
+        if (prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1)
+            (void)prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
     if (user != NULL)
         st = become(user, folder, err);
     if (st != ST_OK)
         return st;
     if (!get_capabilities(now))
         return err_set(err, ST_IO, "cannot ask for capabilities: %s", strerror(errno));
-    /* needs CAP_SETPCAP, which is given up below; without it the set bounds nothing that we could use,
-     * as no new privileges come by exec */
-    for (unsigned i = 0; i < 64; i++)
-        if (prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1)
-            (void)prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
     (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     for (size_t i = 0; i < PRIVILEGE_COUNT; i++) {
         unsigned word = numbers[i] / 32, bit = 1u << numbers[i] % 32;
