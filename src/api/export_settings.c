@@ -1,6 +1,7 @@
 /* export_settings.c - data export settings over HTTP: what control answers goes out, a change is in force before it is
  * answered, and beside it how the export is doing. */
 #include "api/call.h"
+#include "base/clock.h"
 #include "control/settings.h"
 #include "control/store.h"
 #include "deliver/deliver.h"
@@ -159,6 +160,15 @@ parked_json(const struct call *c, const char *tenant, const char *owner)
                      (json_int_t)totals.rows, "bytes", (json_int_t)totals.size_bytes);
 }
 
+/* Until the next attempt; 0 unless the export waits for one. */
+static double
+wait_s(const struct deliver_status *s)
+{
+    int64_t left_ms = s->next_attempt_ms - clock_monotonic_ms();
+
+    return s->attempt == 0 || left_ms <= 0 ? 0 : (double)left_ms / 1000;
+}
+
 /* NULL: no memory. An export that the pump does not have (yet) is "stopped". */
 json_t *
 export_status_json(const struct call *c, const char *tenant, const char *id)
@@ -178,9 +188,8 @@ export_status_json(const struct call *c, const char *tenant, const char *id)
     tree = json_pack("{s:o, s:s, s:s, s:o, s:o, s:i, s:f, s:o, s:o, s:o}", "id", call_text(id),
                      "tenantId", tenant, "state", export_state_name(s->state), "lastSuccess",
                      call_time(s->last_success), "lastError", error, "attempt", (int)s->attempt,
-                     "nextAttemptSeconds", (double)s->next_attempt_ms / 1000, "progress",
-                     progress_json(s), "parked", parked_json(c, tenant, id), "categories",
-                     categories_json(s));
+                     "nextAttemptSeconds", wait_s(s), "progress", progress_json(s), "parked",
+                     parked_json(c, tenant, id), "categories", categories_json(s));
     free(s);
     return tree;
 }
