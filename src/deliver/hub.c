@@ -52,13 +52,24 @@ merge(const struct plan *plan, const char *tenant, const char *hub, const char *
 
         if (!is_of_hub(route, tenant, hub))
             continue;
+        bool per_category = route->destination.hub == NULL;
+        bool is_all = route->all_categories && !per_category;
+        /* A hub for each category that there may be: any name that a category can give. */
+        bool is_container = route->all_categories && per_category &&
+                            strncmp(hub, "insights-logs-", sizeof "insights-logs-" - 1) == 0;
+        size_t before = count;
+
         if (!route->all_categories)
             categories_add(route, hub, categories, &count);
-        if (route->destination.hub == NULL && !route->all_categories && count == 0)
-            continue; /* per category, and none of them is this one */
-        if (!found)
+        if (per_category && !is_container && count == before)
+            continue; /* none of them is this one, or another setting named it */
+        if (!found) {
             *merged = *route;
-        merged->all_categories |= route->all_categories;
+            merged->all_categories = false;
+        }
+        merged->all_categories |= is_all;
+        if (is_container)
+            merged->container = hub;
         found = true;
     }
     if (found) {

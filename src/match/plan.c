@@ -1,4 +1,5 @@
 #include "match/plan.h"
+#include "model/catalog.h"
 #include <assert.h>
 #include <stdlib.h>
 
@@ -27,6 +28,15 @@ compare_category(const void *key, const void *element)
     return strcmp(key, *(const char *const *)element);
 }
 
+static bool
+is_of_container(const struct plan_route *route, const struct block_stream *stream)
+{
+    char name[64];
+
+    return route->container != NULL && catalog_container(span_of(stream->category), name) &&
+           strcmp(name, route->container) == 0;
+}
+
 bool
 plan_route_wants(const struct plan_route *route, const struct block_stream *stream)
 {
@@ -34,7 +44,8 @@ plan_route_wants(const struct plan_route *route, const struct block_stream *stre
         return false;
     return route->all_categories ||
            bsearch(stream->category, route->categories, route->category_count,
-                   sizeof *route->categories, compare_category) != NULL;
+                   sizeof *route->categories, compare_category) != NULL ||
+           is_of_container(route, stream);
 }
 
 static int

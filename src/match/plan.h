@@ -31,6 +31,8 @@ struct plan_route {
     const char *const *categories;
     size_t category_count; /* sorted bytewise; NULL with all_categories */
     bool all_categories;
+    const char *
+        container; /* also every category whose container has this name; NULL: none. Only while a local hub is read */
     enum profile profile;
     enum group_mode group_mode;
     struct plan_destination destination;
