@@ -346,21 +346,24 @@ admit_counts_get(struct admitter *a, struct admit_counts *counts)
 
 /* ==== batch ids */
 
-/* The first 16 bytes of SHA-256 over the tenant, a NUL and the client's id. */
+/* The first 16 bytes of SHA-256 over the tenant, the table as the client wrote it (none: envelopes) and the client's id, NULs between: an id
+ * that a client uses for what belongs together, a batch to each of several tables, is not taken for one request sent again. */
 static enum status
 hash_id(const struct admit_request *r, uint8_t id[16], struct err *err)
 {
-    char text[37 + 512];
+    char text[38 + CATALOG_TABLE_NAME_MAX + 512];
     unsigned char digest[DIGEST_SHA256_SIZE];
-    size_t tenant_size = r->tenant != NULL ? strlen(r->tenant) : 0;
+    int head = snprintf(text, sizeof text, "%s%c%.*s%c", r->tenant != NULL ? r->tenant : "", 0,
+                        r->shape == ADMIT_ROWS ? (int)r->table.n : 0,
+                        r->table.p != NULL ? r->table.p : "", 0);
 
     if (r->batch_id.n > 512)
         return err_set(err, ST_INVALID, "a batch id of %zu bytes is longer than 512",
                        r->batch_id.n);
-    memcpy(text, r->tenant, tenant_size);
-    text[tenant_size] = '\0';
-    memcpy(text + tenant_size + 1, r->batch_id.p, r->batch_id.n);
-    if (!digest_sha256((struct span){text, tenant_size + 1 + r->batch_id.n}, digest))
+    if (head < 0 || (size_t)head + r->batch_id.n > sizeof text)
+        return err_set(err, ST_INVALID, "the table's name is too long");
+    memcpy(text + head, r->batch_id.p, r->batch_id.n);
+    if (!digest_sha256((struct span){text, (size_t)head + r->batch_id.n}, digest))
         return err_set(err, ST_IO, "no SHA-256 for the batch id");
     memcpy(id, digest, 16);
     return ST_OK;

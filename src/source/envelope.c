@@ -9,6 +9,7 @@
 #include "source/unescape.h"
 #include <assert.h>
 #include <ctype.h>
+#include <strings.h>
 
 enum { TENANT_SIZE = 36, TIME_SIZE = DATETIME_TEXT_SIZE };
 
@@ -55,6 +56,23 @@ unsafe_name(const char *what, struct span name, size_t size_max, struct err *err
                    what, shown, name.n > n ? "..." : "", size_max);
 }
 
+/* A table in a path is found in any case and gets the catalog's: two spellings would be two categories that share a container. */
+static const struct catalog_table *
+find_any_case(const struct catalog *catalog, struct span *table)
+{
+    const struct catalog_table *known = catalog_find(catalog, *table);
+
+    for (size_t i = 0; i < catalog->table_count && known == NULL; i++) {
+        const char *name = catalog->tables[i].name;
+
+        if (strlen(name) == table->n && strncasecmp(name, table->p, table->n) == 0)
+            known = &catalog->tables[i];
+    }
+    if (known != NULL)
+        *table = span_of(known->name);
+    return known;
+}
+
 enum status
 known_stream_make(struct known_stream *k, const struct catalog *catalog, bool unknown_tables,
                   const char *tenant, struct span category, struct span table, struct err *err)
@@ -65,7 +83,7 @@ known_stream_make(struct known_stream *k, const struct catalog *catalog, bool un
     if (category.n == 0) {
         if (!catalog_name_is_safe(table, CATALOG_TABLE_NAME_MAX))
             return unsafe_name("table", table, CATALOG_TABLE_NAME_MAX, err);
-        known = catalog_find(catalog, table);
+        known = find_any_case(catalog, &table);
         if (known == NULL && !unknown_tables)
             return refuse_unknown(catalog, table, err);
         int n = known != NULL && known->category != NULL
