@@ -29,6 +29,8 @@ now(void *clock)
 
 static char memory[8 << 20] __attribute__((aligned(16)));
 
+static const char *other_table; /* instead of A */
+
 static void
 append(struct journal *j, unsigned first, unsigned count)
 {
@@ -43,11 +45,13 @@ append(struct journal *j, unsigned first, unsigned count)
     CHECK(block_builder_init(&b, &a, count, &err) == ST_OK, "%s", err.text);
     for (unsigned i = first; i < first + count; i++) {
         uint16_t stream = 0;
-        const char *table = i % 2 == 0 ? "A" : "B";
+        const char *table = i % 2 == 0 ? (other_table != NULL ? other_table : "A") : "B";
+        char category[104];
 
-        CHECK(block_stream_index(&b, span_of(TENANT),
-                                 span_of(i % 2 == 0 ? "AdvancedHunting-A" : "AdvancedHunting-B"),
-                                 span_of(table), &stream) == ST_OK,
+        snprintf(category, sizeof category, "AdvancedHunting-%s", table);
+
+        CHECK(block_stream_index(&b, span_of(TENANT), span_of(category), span_of(table), &stream) ==
+                  ST_OK,
               "stream");
         struct block_row *row = block_row_add(&b);
 
@@ -442,6 +446,17 @@ test_exports(void)
     memset(seen, 0, sizeof seen);
     nftw(later, read_file, 8, FTW_PHYS);
     CHECK(seen[2999] == 1, "resent %u times", seen[2999]);
+    /* A table that can have no container: its rows are parked, the others go on. */
+    other_table = "ATableWhoseNameIsFarTooLongForTheContainerOfAnyAccount";
+    append(j, 20 * ROWS, ROWS);
+    other_table = NULL;
+    CHECK(wait_for(d, j, "b/good"), "behind rows that cannot go");
+    CHECK(parked_count == ROWS / 2, "%u rows are parked", parked_count);
+    memset(seen, 0, sizeof seen);
+    nftw(later, read_file, 8, FTW_PHYS);
+    for (unsigned i = 20 * ROWS; i < 21 * ROWS; i++)
+        CHECK(seen[i] == i % 2, "row %u is there %u times", i, seen[i]);
+
     char stuck[200];
 
     CHECK(deliver_is_healthy(d, 60000, stuck), "%s", stuck);

@@ -66,7 +66,8 @@ struct export
     uint64_t position;
     uint32_t row;
     int64_t checkpoint_ms, idle_ms;
-    bool is_dirty; /* the cursor moved since the last checkpoint */
+    bool is_dirty;    /* the cursor moved since the last checkpoint */
+    bool sync_failed; /* what was sent since the last checkpoint may be gone: back to it */
     struct oversized oversized[OVERSIZED_MAX];
     size_t oversized_count;
     unsigned failures;
@@ -169,8 +170,11 @@ checkpoint(struct export *e, struct err *err)
         .fingerprint = e->route->fingerprint, .position = e->position, .row = e->row};
     enum status st = e->kind->sync != NULL ? e->kind->sync(e->sink, err) : ST_OK;
 
-    if (st != ST_OK)
+    if (st != ST_OK) {
+        /* The kernel may have dropped the pages and will not say so again: never sync them a second time. */
+        e->sync_failed = true;
         return st;
+    }
     if (e->kind->is_positioned && !e->kind->is_lasting_at_once) {
         entry.lanes = (struct ledger_lane *)flight_checkpoint_lanes(&e->flight, &entry.lane_count);
         if (entry.lanes == NULL)
@@ -199,7 +203,7 @@ checkpoint_when_due(struct export *e)
 }
 
 static enum status
-intent(struct export *e, uint64_t end_position, uint32_t end_row, bool pending, struct err *err)
+intent(struct export *e, uint64_t end_position, uint32_t end_row, uint32_t pending, struct err *err)
 {
     struct ledger_entry entry = {.fingerprint = e->route->fingerprint,
                                  .position = e->position,
@@ -208,13 +212,14 @@ intent(struct export *e, uint64_t end_position, uint32_t end_row, bool pending, 
                                  .end_position = end_position,
                                  .end_row = end_row};
 
-    if (e->kind->is_positioned && pending) {
+    if (e->kind->is_positioned && pending == LEDGER_PENDING) {
         entry.lanes = (struct ledger_lane *)flight_intent_lanes(&e->flight, &entry.lane_count);
         if (entry.lanes == NULL)
             return err_set(err, ST_FULL, "no memory for an intent");
     }
     return ledger_write_intent(
-        e->ledger, &entry, pending && e->kind->is_positioned && e->kind->is_lasting_at_once, err);
+        e->ledger, &entry,
+        pending == LEDGER_PENDING && e->kind->is_positioned && e->kind->is_lasting_at_once, err);
 }
 
 /* ---- parking ---- */
@@ -483,7 +488,7 @@ land(struct export *e, uint64_t end_position, uint32_t end_row)
             if (!e->kind->is_lasting_at_once && flight_needs_checkpoint(&e->flight))
                 st = checkpoint(e, &err);
             if (st == ST_OK)
-                st = intent(e, end_position, end_row, true, &err);
+                st = intent(e, end_position, end_row, LEDGER_PENDING, &err);
         }
         if (st == ST_OK)
             st = flight_send(&e->flight, park, e);
@@ -494,6 +499,8 @@ land(struct export *e, uint64_t end_position, uint32_t end_row)
             st = oversized_park(e, &e->flight.err);
         if (st == ST_OK)
             return true;
+        if (e->sync_failed)
+            return false;
         if (e->flight.err.text[0] != '\0')
             back_off(e, &e->flight.err, e->flight.retry_after_ms);
     }
@@ -567,7 +574,7 @@ round_trip(struct export *e)
     flight_clear(&e->flight);
     move_cursor(e, &at);
     succeeded(e);
-    if (!e->kind->is_positioned && intent(e, 0, 0, false, &err) != ST_OK)
+    if (!e->kind->is_positioned && intent(e, 0, 0, LEDGER_SETTLED, &err) != ST_OK)
         log_line(LOG_WARN, "deliver", "export %s: %s", e->id, err.text);
     checkpoint_when_due(e);
     return true;
@@ -654,17 +661,18 @@ recover(struct export *e, struct err *err)
     struct ledger_entry entry;
     enum status st;
 
-    if (ledger_intent(e->ledger, &entry) && ledger_intent_counts(e->ledger)) {
+    if (ledger_intent(e->ledger, &entry) && ledger_intent_counts(e->ledger) &&
+        entry.is_pending != LEDGER_BACK) {
         struct ledger_entry last;
         /* A checkpoint written after the window landed is the later word. (A replay, which goes
          * back, writes an intent that is not pending.) */
-        bool later = ledger_checkpoint(e->ledger, &last) && entry.is_pending &&
+        bool later = ledger_checkpoint(e->ledger, &last) && entry.is_pending == LEDGER_PENDING &&
                      (last.position > entry.end_position ||
                       (last.position == entry.end_position && last.row >= entry.end_row));
 
         e->position = later ? last.position : entry.position;
         e->row = later ? last.row : entry.row;
-        if (entry.is_pending && !later) {
+        if (entry.is_pending == LEDGER_PENDING && !later) {
             st = finish_pending(e, &entry, err);
             if (st != ST_OK)
                 return st;
@@ -703,7 +711,7 @@ handle_replay(struct export *e)
     move_cursor(e, &to);
     log_line(LOG_INFO, "deliver", "export %s: sends again from %llu on", e->id,
              (unsigned long long)position);
-    if (intent(e, 0, 0, false, &err) != ST_OK || checkpoint(e, &err) != ST_OK)
+    if (intent(e, 0, 0, LEDGER_SETTLED, &err) != ST_OK || checkpoint(e, &err) != ST_OK)
         log_line(LOG_WARN, "deliver", "export %s: %s", e->id, err.text);
 }
 
@@ -736,7 +744,7 @@ handle_resend(struct export *e)
 
     window_reset(e->window, &e->limits);
     window_seal(e->window);
-    st = intent(e, 0, 0, false, &err);
+    st = intent(e, 0, 0, LEDGER_SETTLED, &err);
     if (st == ST_OK)
         st = flight_load_one(f, r->lane, r->body, r->row_count, e->route->profile, &err);
     if (st == ST_OK) {
@@ -759,54 +767,94 @@ handle_resend(struct export *e)
     pthread_mutex_unlock(&e->lock);
 }
 
+/* Opens what it needs and finds its place. ST_OK: the loop can begin. */
+static enum status
+open_all(struct export *e, struct err *err)
+{
+    const struct plan_destination *d = &e->route->destination;
+    enum status st = ST_OK;
+
+    if (e->ledger == NULL)
+        st = ledger_open(e->context->options.folder, e->id, e->context->boot, &e->ledger, err);
+    if (st == ST_OK && e->sink == NULL) {
+        st = e->kind->open((const struct sink_value *)d->settings, d->setting_count, &e->stop,
+                           &e->sink, err);
+        if (st != ST_OK)
+            e->sink = NULL;
+    }
+    if (st != ST_OK)
+        return st;
+    if (e->kind->parcel_max != NULL)
+        e->limits.parcel_max = e->kind->parcel_max(e->sink);
+    flight_init(&e->flight, e->kind, e->sink);
+    st = recover(e, err);
+    if (st != ST_OK)
+        flight_free(&e->flight);
+    return st;
+}
+
+static void
+close_sink(struct export *e)
+{
+    if (e->sink != NULL)
+        e->kind->close(e->sink);
+    e->sink = NULL;
+}
+
+/* After a failed sync: all since the checkpoint counts as not sent. */
+static void
+go_back(struct export *e)
+{
+    struct err err = {"the destination could not make lasting what was sent"};
+
+    if (intent(e, 0, 0, LEDGER_BACK, &err) != ST_OK)
+        log_line(LOG_ERROR, "deliver", "export %s: %s", e->id, err.text);
+    log_line(LOG_ERROR, "deliver", "export %s: a sync failed: goes back to its last checkpoint",
+             e->id);
+    e->sync_failed = false;
+    e->is_dirty = false;
+    close_sink(e);
+    back_off(e, &err, -1);
+}
+
+static void
+run_open(struct export *e)
+{
+    struct err err = {""};
+
+    set_state(e, EXPORT_RUNNING);
+    while (!is_ending(e) && !atomic_load(&e->finish) && !e->sync_failed) {
+        handle_replay(e);
+        handle_resend(e);
+        if (!round_trip(e))
+            break;
+    }
+    if (e->is_dirty && !e->sync_failed && !e->flight.intent_changed && checkpoint(e, &err) != ST_OK)
+        log_line(LOG_WARN, "deliver", "export %s: no last checkpoint: %s", e->id, err.text);
+    flight_free(&e->flight);
+    oversized_drop(e);
+    if (e->sync_failed)
+        go_back(e);
+}
+
 static void *
 export_run(void *app)
 {
     struct export *e = app;
     struct err err = {""};
-    bool is_open = false;
 
-    while (!is_ending(e) && !is_open) {
-        const struct plan_destination *d = &e->route->destination;
+    while (!is_ending(e) && !atomic_load(&e->finish)) {
+        enum status st = open_all(e, &err);
 
-        if (e->ledger == NULL && ledger_open(e->context->options.folder, e->id, e->context->boot,
-                                             &e->ledger, &err) != ST_OK) {
+        if (st == ST_OK)
+            run_open(e);
+        else if (e->sync_failed)
+            go_back(e);
+        else if (!is_ending(e))
             back_off(e, &err, -1);
-            continue;
-        }
-        if (e->sink == NULL && e->kind->open((const struct sink_value *)d->settings,
-                                             d->setting_count, &e->stop, &e->sink, &err) != ST_OK) {
-            e->sink = NULL;
-            back_off(e, &err, -1);
-            continue;
-        }
-        if (e->kind->parcel_max != NULL)
-            e->limits.parcel_max = e->kind->parcel_max(e->sink);
-        flight_init(&e->flight, e->kind, e->sink);
-        if (recover(e, &err) == ST_OK) {
-            is_open = true;
-            break;
-        }
-        flight_free(&e->flight);
-        if (!is_ending(e))
-            back_off(e, &err, -1);
-    }
-    if (is_open) {
-        e->failures = 0;
-        set_state(e, EXPORT_RUNNING);
-        while (!is_ending(e) && !atomic_load(&e->finish)) {
-            handle_replay(e);
-            handle_resend(e);
-            if (!round_trip(e))
-                break;
-        }
-        if (e->is_dirty && !e->flight.intent_changed && checkpoint(e, &err) != ST_OK)
-            log_line(LOG_WARN, "deliver", "export %s: no last checkpoint: %s", e->id, err.text);
-        flight_free(&e->flight);
     }
     oversized_drop(e);
-    if (e->sink != NULL)
-        e->kind->close(e->sink);
+    close_sink(e);
     ledger_close(e->ledger);
     pthread_mutex_lock(&e->lock);
     e->status.state = EXPORT_STOPPED;
@@ -865,6 +913,9 @@ export_start(const struct export_context *context, struct plan *plan,
     pthread_cond_init(&e->wake, &monotonic);
     pthread_condattr_destroy(&monotonic);
     e->progress_ms = clock_monotonic_ms();
+    /* Until the ledger is read, nothing that it may need is recycled. */
+    journal_floor_set(context->options.journal, e->id,
+                      journal_extent(context->options.journal).first, route->drops_when_full);
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, 512 << 10);
     int failed = pthread_create(&e->thread, &attributes, export_run, e);

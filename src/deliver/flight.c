@@ -21,6 +21,13 @@ flight_clear(struct flight *f)
     f->intent_changed = false;
 }
 
+static void
+objects_start(struct flight *f)
+{
+    for (size_t i = 0; i < f->object_count; i++)
+        f->objects[i].start_length = f->objects[i].length;
+}
+
 void
 flight_forget_objects(struct flight *f)
 {
@@ -81,6 +88,7 @@ object_find(struct flight *f, const struct lane *lane, uint32_t *index, struct e
     *o = (struct lane_object){.lane = *lane, .used_last = f->number};
     enum status st = f->kind->locate(f->sink, lane, false, o->name, &o->length, err);
 
+    o->start_length = o->length;
     if (st == ST_OK)
         *index = (uint32_t)f->object_count++;
     return st;
@@ -90,6 +98,7 @@ enum status
 flight_load(struct flight *f, const struct window *w, enum profile profile, struct err *err)
 {
     flight_clear(f);
+    objects_start(f);
     f->profile = profile;
     f->number++;
     /* A ledger entry tells of so many objects; their lengths are then asked for anew. */
@@ -110,8 +119,12 @@ flight_load(struct flight *f, const struct window *w, enum profile profile, stru
         if (f->kind->is_positioned) {
             enum status st = object_find(f, &to->lane, &to->object, err);
 
-            if (st != ST_OK)
+            if (st == ST_INVALID) {
+                to->is_refused = true;
+                to->reason = *err;
+            } else if (st != ST_OK) {
                 return st;
+            }
         }
         f->lane_count++;
     }
@@ -136,6 +149,7 @@ flight_load_one(struct flight *f, const struct lane *lane, struct span body, uin
                 enum profile profile, struct err *err)
 {
     flight_clear(f);
+    objects_start(f);
     f->profile = profile;
     f->number++;
     if (f->object_count == LEDGER_LANES_MAX)
@@ -202,8 +216,8 @@ flight_recover(struct flight *f, const struct ledger_entry *intent, bool same_by
         struct lane_object *o = &f->objects[l->object];
         uint64_t now;
 
-        if (told == NULL)
-            continue; /* the setting has it since: it was not being sent */
+        if (told == NULL || l->is_refused || told->name[0] == '\0')
+            continue; /* nothing of it is there; or the setting has it since: it was not being sent */
         enum status st = f->kind->length(f->sink, &l->lane, told->name, &now, err);
 
         if (st != ST_OK)
@@ -212,6 +226,7 @@ flight_recover(struct flight *f, const struct ledger_entry *intent, bool same_by
 
         memcpy(o->name, told->name, sizeof o->name);
         o->length = now;
+        o->start_length = told->length < now ? told->length : now;
         if (there >= told->size) {
             /* All of it went, whatever followed it; nothing of the lane is left to send. */
             lane_skip(f, i, UINT64_MAX / 2);
@@ -265,12 +280,17 @@ flight_intent_lanes(struct flight *f, uint32_t *count)
 
     if (lanes == NULL)
         return NULL;
+    static const struct lane_object nowhere;
+
+    /* A refused lane is told with no object and no size: nothing of it is ever there. */
     for (size_t i = 0; i < f->lane_count; i++) {
-        lend_lane(&lanes[i], &f->lanes[i].lane, &f->objects[f->lanes[i].object]);
-        lanes[i].done = f->lanes[i].done;
+        const struct flight_lane *from = &f->lanes[i];
+
+        lend_lane(&lanes[i], &from->lane, from->is_refused ? &nowhere : &f->objects[from->object]);
+        lanes[i].done = from->done;
     }
     for (size_t i = 0; i < f->item_count; i++)
-        if (!f->items[i].is_done)
+        if (!f->items[i].is_done && !f->lanes[f->items[i].lane].is_refused)
             lanes[f->items[i].lane].size += f->items[i].body.n;
     *count = (uint32_t)f->lane_count;
     f->intent_changed = false;
@@ -284,8 +304,12 @@ flight_checkpoint_lanes(struct flight *f, uint32_t *count)
 
     if (lanes == NULL)
         return NULL;
-    for (size_t i = 0; i < f->object_count; i++)
+    for (size_t i = 0; i < f->object_count; i++) {
         lend_lane(&lanes[i], &f->objects[i].lane, &f->objects[i]);
+        /* Under way, the cursor is still that of the flight's start. */
+        if (f->item_count > 0)
+            lanes[i].length = f->objects[i].start_length;
+    }
     *count = (uint32_t)f->object_count;
     return lanes;
 }
@@ -294,7 +318,7 @@ bool
 flight_needs_checkpoint(const struct flight *f)
 {
     for (size_t i = 0; i < f->lane_count; i++)
-        if (!f->objects[f->lanes[i].object].in_checkpoint)
+        if (!f->lanes[i].is_refused && !f->objects[f->lanes[i].object].in_checkpoint)
             return true;
     return false;
 }
@@ -325,7 +349,7 @@ parcels_fill(struct flight *f, size_t *count)
     for (size_t i = 0; i < f->item_count; i++) {
         const struct flight_item *item = &f->items[i];
 
-        if (item->is_done)
+        if (item->is_done || f->lanes[item->lane].is_refused)
             continue;
         struct parcel *p = &f->parcels[n];
 
@@ -510,10 +534,28 @@ object_look(struct flight *f, struct flight_item *item, const struct parcel *p)
     fresh.is_unsure = false;
     if (strcmp(fresh.name, o->name) != 0 || fresh.length != o->length) {
         fresh.in_checkpoint = false;
+        fresh.start_length = strcmp(fresh.name, o->name) != 0 ? fresh.length : o->start_length;
         f->intent_changed = true;
     }
     *o = fresh;
     return ST_OK;
+}
+
+/* Rows of lanes that the destination cannot have are parked parcel by parcel. */
+static void
+park_refused_lanes(struct flight *f, flight_park_fn park, void *app)
+{
+    for (size_t i = 0; i < f->item_count; i++) {
+        struct flight_item *item = &f->items[i];
+        const struct flight_lane *lane = &f->lanes[item->lane];
+
+        if (item->is_done || !lane->is_refused)
+            continue;
+        if (park(app, &lane->lane, item->body, item->row_count, item->position, item->row,
+                 lane->reason.text, &f->err) != ST_OK)
+            return;
+        item->is_done = true;
+    }
 }
 
 enum status
@@ -525,9 +567,11 @@ flight_send(struct flight *f, flight_park_fn park, void *app)
     f->retry_after_ms = -1;
     enum status st = parcels_fill(f, &count);
 
-    if (st != ST_OK || count == 0)
+    if (st != ST_OK)
         return st;
-    f->kind->send(f->sink, f->parcels, count);
+    if (count > 0)
+        f->kind->send(f->sink, f->parcels, count);
+    park_refused_lanes(f, park, app);
     /* From behind, so that taking an item apart leaves the others' numbers alone. Positioned lanes that were
      * looked at have one look per send: the first of their parcels that is not done. */
     for (size_t k = count; k-- > 0;) {

@@ -10,7 +10,9 @@
 struct lane_object {
     struct lane lane;
     char name[512];
-    uint64_t length;    /* bytes in it that are known to be there */
+    uint64_t length; /* bytes in it that are known to be there */
+    uint64_t
+        start_length;   /* the same when the flight began: what a checkpoint of its start tells */
     uint64_t used_last; /* number of the flight that used it last */
     bool is_unsure;     /* a send failed and its length could not be asked for yet */
     bool in_checkpoint; /* the last checkpoint tells its length */
@@ -28,6 +30,8 @@ struct flight_item {
 
 struct flight_lane {
     struct lane lane;
+    bool is_refused; /* the destination cannot have such an object: its rows are parked */
+    struct err reason;
     uint32_t object; /* index into objects; positioned only */
     uint64_t
         done; /* bytes of the lane's stream that need not go any more: sent, there from before a crash, or parked */

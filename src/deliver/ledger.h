@@ -12,6 +12,7 @@
 #include "base/base.h"
 
 enum { LEDGER_LANES_MAX = 1024 };
+enum { LEDGER_SETTLED, LEDGER_PENDING, LEDGER_BACK };
 
 struct ledger_lane {
     char tenant[40], category[104], table[72];
@@ -26,7 +27,9 @@ struct ledger_entry {
     uint64_t fingerprint; /* of the route that shaped the bytes */
     uint64_t position;    /* cursor: everything before (position, row) is delivered */
     uint32_t row;
-    uint32_t is_pending; /* intent: a window from the cursor to (end_position, end_row) was begun */
+    /* LEDGER_SETTLED: a cursor and no more. LEDGER_PENDING: a window from the cursor to (end_position,
+     * end_row) was begun. LEDGER_BACK: what was sent since the checkpoint may be gone, go back to it. */
+    uint32_t is_pending;
     uint64_t end_position;
     uint32_t end_row;
     uint32_t lane_count;
