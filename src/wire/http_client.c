@@ -412,7 +412,11 @@ http_client_send(struct http_client *client, struct http_exchange *x, struct err
     client->fault[0] = '\0';
     client->moved = 0;
     client->moved_ms = clock_monotonic_ms();
-    rc = request_set_up(client, x, headers);
+    /* libcurl 7.88 refuses every request after one whose host could not be resolved (bad function argument): after a
+     * failure a handle is not used again. Its connection is gone anyway. */
+    if (client->curl == NULL)
+        client->curl = curl_easy_init();
+    rc = client->curl == NULL ? CURLE_OUT_OF_MEMORY : request_set_up(client, x, headers);
     if (rc == CURLE_OK)
         rc = curl_easy_perform(client->curl);
     if (rc == CURLE_OK)
@@ -421,8 +425,11 @@ http_client_send(struct http_client *client, struct http_exchange *x, struct err
         client->given_up = "the answer broke off in its head";
         rc = CURLE_GOT_NOTHING;
     }
-    if (rc != CURLE_OK)
+    if (rc != CURLE_OK) {
         st = failure(client, rc, x, err);
+        curl_easy_cleanup(client->curl);
+        client->curl = NULL;
+    }
     if (st == ST_OK) {
         x->status = (unsigned)status;
         x->response = (struct span){client->body.p, client->body.n};
