@@ -743,6 +743,71 @@ config_free(struct config *config)
     free(whole);
 }
 
+/* Sources run, and admission has its catalog, from start to end. */
+static const char *const restart_lists[] = {"sources[]", "catalog.tables[]", NULL};
+
+static bool
+list_needs_restart(const char *list)
+{
+    for (size_t i = 0; restart_lists[i] != NULL; i++)
+        if (strcmp(restart_lists[i], list) == 0)
+            return true;
+    return false;
+}
+
+static bool
+texts_differ(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a != b : strcmp(a, b) != 0;
+}
+
+static bool
+source_differs(const struct config_source *a, const struct config_source *b)
+{
+    if (strcmp(a->name, b->name) != 0 || strcmp(a->kind, b->kind) != 0 ||
+        strcmp(a->tenant, b->tenant) != 0 || texts_differ(a->table, b->table) ||
+        a->setting_count != b->setting_count)
+        return true;
+    for (size_t i = 0; i < a->setting_count; i++)
+        if (strcmp(a->settings[i].name, b->settings[i].name) != 0 ||
+            texts_differ(a->settings[i].value, b->settings[i].value))
+            return true;
+    return false;
+}
+
+static bool
+table_differs(const struct catalog_table *a, const struct catalog_table *b)
+{
+    if (strcmp(a->name, b->name) != 0 || texts_differ(a->category, b->category) ||
+        texts_differ(a->time_column, b->time_column) ||
+        a->is_device_scoped != b->is_device_scoped || a->machine_group != b->machine_group ||
+        a->column_count != b->column_count)
+        return true;
+    for (size_t i = 0; i < a->column_count; i++)
+        if (strcmp(a->columns[i].name, b->columns[i].name) != 0 ||
+            a->columns[i].type != b->columns[i].type)
+            return true;
+    return false;
+}
+
+static bool
+lists_differ(const struct config *a, const struct config *b, const char **list)
+{
+    *list = "sources";
+    if (a->source_count != b->source_count)
+        return true;
+    for (size_t i = 0; i < a->source_count; i++)
+        if (source_differs(&a->sources[i], &b->sources[i]))
+            return true;
+    *list = "catalog.tables";
+    if (a->addition_count != b->addition_count)
+        return true;
+    for (size_t i = 0; i < a->addition_count; i++)
+        if (table_differs(&a->additions[i].table, &b->additions[i].table))
+            return true;
+    return false;
+}
+
 bool
 config_needs_restart(const struct config *old, const struct config *new_one, char key[80])
 {
@@ -758,7 +823,12 @@ config_needs_restart(const struct config *old, const struct config *new_one, cha
         snprintf(key, 80, "%s%s%s", row->section, row->section[0] ? "." : "", row->name);
         return true;
     }
-    return false;
+    const char *list;
+
+    if (!lists_differ(old, new_one, &list))
+        return false;
+    snprintf(key, 80, "%s", list);
+    return true;
 }
 
 enum status
@@ -811,7 +881,8 @@ config_describe(bool (*visit)(void *app, const struct config_key *key), void *ap
                                  .default_value = row->default_value,
                                  .help = row->help,
                                  .is_secret = row->is_secret,
-                                 .is_required = row->is_required};
+                                 .is_required = row->is_required,
+                                 .needs_restart = list_needs_restart(row->list)};
 
         snprintf(name, sizeof name, "%s.%s", row->list, row->name);
         goes_on = visit(app, &key);

@@ -322,15 +322,36 @@ check_values(void)
 static void
 check_restart(void)
 {
-    struct config *a = taken(""), *b = taken("log: {level: warn}\n"), *c = taken("http: {port: 9}");
-    char key[80] = "";
+    static const char source[] = "sources: [{name: a, kind: file, settings: {path: /x}}]",
+                      table[] = "catalog: {tables: [{name: T, columns: {N: long}}]}";
+    static const struct {
+        const char *name, *before, *after, *key; /* NULL: none */
+    } rows[] = {
+        {"the log's level",    "",     "log: {level: warn}",                                     NULL            },
+        {"the port",           "",     "http: {port: 9}",                                        "http.port"     },
+        {"the same source",    source, source,                                                   NULL            },
+        {"a source more",      "",     source,                                                   "sources"       },
+        {"a source's setting", source, "sources: [{name: a, kind: file, settings: {path: /y}}]",
+         "sources"                                                                                               },
+        {"the same table",     table,  table,                                                    NULL            },
+        {"a table more",       "",     table,                                                    "catalog.tables"},
+        {"a column's type",    table,  "catalog: {tables: [{name: T, columns: {N: real}}]}",
+         "catalog.tables"                                                                                        },
+    };
 
-    CHECK(!config_needs_restart(a, b, key), "the log's level: %s", key);
-    CHECK(config_needs_restart(a, c, key) && strcmp(key, "http.port") == 0, "the port: %s", key);
-    CHECK(a->file_hash != b->file_hash, "hashes");
-    config_free(a);
-    config_free(b);
-    config_free(c);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct config *a = taken(rows[i].before), *b = taken(rows[i].after);
+        char key[80] = "";
+        bool needs = config_needs_restart(a, b, key);
+
+        CHECK(needs == (rows[i].key != NULL), "%s: %s", rows[i].name, key);
+        CHECK(!needs || rows[i].key == NULL || strcmp(key, rows[i].key) == 0, "%s: %s",
+              rows[i].name, key);
+        CHECK((a->file_hash != b->file_hash) == (strcmp(rows[i].before, rows[i].after) != 0),
+              "%s: hashes", rows[i].name);
+        config_free(a);
+        config_free(b);
+    }
 }
 
 static const char *
