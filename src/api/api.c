@@ -286,6 +286,9 @@ authorize(struct call *c, struct http_reply *reply)
     answer =
         token_verify(c->control->tokens, header == NULL ? (struct span){"", 0} : span_of(header),
                      call_now(c), &c->who);
+    /* Made a moment ago, perhaps by the command line in another process: look once more. Only a well-formed token (its check part holds) gets here. */
+    if (answer == TOKEN_UNKNOWN && tokens_refresh(c->control->tokens, NULL) == ST_OK)
+        answer = token_verify(c->control->tokens, span_of(header), call_now(c), &c->who);
     if (answer != TOKEN_GOOD) {
         refuse_token(reply, header == NULL ? TOKEN_MISSING : answer);
         return false;
