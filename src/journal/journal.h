@@ -100,7 +100,7 @@ MUST_CHECK enum status journal_count_rows(struct journal *j, uint64_t from, uint
 
 /* What must be kept: a floor per reader. Segments wholly below every floor may be recycled. A floor that 'yields' does not hold
  * segments when the quota is reached: its owner finds a gap (reason "journal quota ...") with the exact count of rows lost behind the floor.
- * Names are copied, at most 100 bytes, at most 4096 floors (beyond that nothing is recycled). Floors live in memory: set all of them
+ * Names are copied, at most 255 bytes, at most 4096 floors (beyond that nothing is recycled). Floors live in memory: set all of them
  * after opening and before the first append. Position 0 holds everything. */
 void journal_floor_set(struct journal *j, const char *name, uint64_t position, bool yields);
 void journal_floor_remove(struct journal *j, const char *name);

@@ -81,8 +81,9 @@ struct ticket {
     bool is_written, is_synced, is_durable;
 };
 
+enum { FLOOR_NAME_MAX = 255 };
 struct floor_entry {
-    char name[101];
+    char name[FLOOR_NAME_MAX + 1];
     bool yields;
     uint64_t position;
 };
