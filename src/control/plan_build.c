@@ -19,6 +19,7 @@ struct stored {
     const char *tenant, *id;
     struct span json, secret;
     int64_t created;
+    bool is_off; /* its tenant is switched off */
 };
 struct gathering {
     struct pool pool;
@@ -71,8 +72,6 @@ gather_setting(void *app, const struct store_setting *x)
 
     for (size_t i = 0; i < g->tenant_count && !is_active; i++)
         is_active = strcmp(g->tenants[i], x->tenant) == 0;
-    if (!is_active)
-        return true;
     rows = grown(g, g->rows, g->row_count, &g->row_room, sizeof *rows);
     if (rows == NULL)
         return false;
@@ -83,7 +82,8 @@ gather_setting(void *app, const struct store_setting *x)
         .id = pool_text(&g->pool, span_of(x->id)),
         .json = {pool_text(&g->pool, x->json),   x->json.n  },
         .secret = {pool_text(&g->pool, x->secret), x->secret.n},
-        .created = x->created
+        .created = x->created,
+        .is_off = !is_active
     };
     g->has_no_memory |=
         row->tenant == NULL || row->id == NULL || row->json.p == NULL || row->secret.p == NULL;
@@ -234,7 +234,20 @@ categories_keep(struct building *b, const struct setting *x, struct plan_route *
     route->all_categories = x->all_categories;
 }
 
-/* ST_OK: the route is whole. ST_INVALID: it is there but will not open, or (id NULL) cannot be made. */
+/* What cannot be read is there all the same, and rests: a route that is gone from the plan has been deleted, and loses its cursor. */
+static enum status
+route_rest(struct building *b, const struct stored *row, struct plan_route *route, struct err *why)
+{
+    *route = (struct plan_route){.id = pool_format(b->pool, "%s/%s", row->tenant, row->id),
+                                 .tenant = keep(b, row->tenant),
+                                 .destination.kind = "none",
+                                 .start_ticks = row->created};
+    if (b->has_no_memory || route->id == NULL)
+        return err_set(why, ST_FULL, "no memory for the plan");
+    return ST_INVALID;
+}
+
+/* ST_OK: the route is whole. ST_INVALID: it is there but will not open. */
 static enum status
 route_make(struct building *b, const struct stored *row, uint64_t version, struct plan_route *route,
            struct err *why)
@@ -244,7 +257,7 @@ route_make(struct building *b, const struct stored *row, uint64_t version, struc
     enum status st = setting_read(b->c, row->tenant, row->id, row->json, true, &x, code, why);
 
     if (st != ST_OK)
-        return st;
+        return st == ST_FULL ? st : route_rest(b, row, route, why);
     *route = (struct plan_route){.id = pool_format(b->pool, "%s/%s", row->tenant, row->id),
                                  .tenant = keep(b, row->tenant),
                                  .profile = x.profile,
@@ -255,7 +268,7 @@ route_make(struct building *b, const struct stored *row, uint64_t version, struc
                                  .bytes_per_s_max = x.bytes_per_s_max,
                                  .rows_per_s_max = x.rows_per_s_max,
                                  .drops_when_full = x.drops_when_full,
-                                 .is_enabled = x.is_enabled,
+                                 .is_enabled = x.is_enabled && !row->is_off,
                                  .start_ticks = row->created};
     b->has_no_memory |= route->id == NULL;
     categories_keep(b, &x, route);
@@ -302,7 +315,7 @@ routes_make(const struct control *c, const struct gathering *g, uint64_t version
             return st;
         }
         snprintf(id, sizeof id, "%s/%s", g->rows[i].tenant, g->rows[i].id);
-        if (st != ST_OK && fault != NULL)
+        if (st != ST_OK && fault != NULL && !g->rows[i].is_off)
             fault(app, id, &why);
         count += routes[count].id != NULL;
     }

@@ -181,14 +181,16 @@ check_tenants(void)
     CHECK(store_tenants(c.store, note_tenant, tenants, &err) == ST_OK, "%s", err.text);
     CHECK(strcmp(tenants, TENANT_A " one 0 1;" TENANT_B " deux 1 1;") == 0, "%s", tenants);
     plan = built();
-    CHECK(plan->route_count == 2 && route_of(plan, TENANT_A, "local-hub") == NULL &&
-              route_of(plan, TENANT_B, "local-hub") != NULL,
+    CHECK(plan->route_count == 4 && !route_of(plan, TENANT_A, "local-hub")->is_enabled &&
+              !route_of(plan, TENANT_A, "local-archive")->is_enabled &&
+              route_of(plan, TENANT_B, "local-hub")->is_enabled,
           "%zu routes", plan->route_count);
     plan_release(plan);
     configure("tenants:\n  - {id: " TENANT_A "}\n  - {id: " TENANT_B "}\n");
     made = prepared(3);
     plan = built();
-    CHECK(plan->route_count == 4, "switched on again: %zu routes", plan->route_count);
+    CHECK(plan->route_count == 4 && route_of(plan, TENANT_A, "local-hub")->is_enabled,
+          "switched on again: %zu routes", plan->route_count);
     plan_release(plan);
     close_all();
 

@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { GRACE_MS_ON_CHANGE = 2000, FLOOR_NAME_MAX = 200 };
+enum { GRACE_MS_ON_CHANGE = 2000 };
 
 struct deliverer {
     struct export_context context;
@@ -67,6 +67,42 @@ runs(const struct plan_route *route)
     return route->is_enabled && strcmp(route->destination.kind, "hub") != 0;
 }
 
+/* Disabled: what it has not sent is kept until it goes on, but never at the cost of those who send: its floor yields, and what it
+ * loses is counted when it goes on. */
+static bool
+rests(const struct plan_route *route)
+{
+    return !route->is_enabled && strcmp(route->destination.kind, "hub") != 0;
+}
+
+static void
+floor_rest(struct deliverer *d, const struct plan_route *route)
+{
+    struct export_stand stand = {0};
+    struct ledger *ledger;
+    struct err why;
+
+    if (export_stand(&d->context, route, &ledger, &stand, &why) == ST_OK)
+        ledger_close(ledger);
+    else
+        log_line(LOG_WARN, "deliver", "export %s: %s", route->id, why.text);
+    journal_floor_set(d->context.options.journal, route->id, stand.floor, true);
+}
+
+/* What the new plan does not have any more was deleted: also an export that rested. */
+static void
+forget_deleted(struct deliverer *d, const struct plan *old, const struct plan *new)
+{
+    for (size_t i = 0; old != NULL && i < old->route_count; i++) {
+        const char *id = old->routes[i].id;
+
+        if (plan_find(new, id) != NULL)
+            continue;
+        ledger_forget(d->folder, id);
+        journal_floor_remove(d->context.options.journal, id);
+    }
+}
+
 static struct export *
 take_out(struct deliverer *d, const char *id)
 {
@@ -91,7 +127,7 @@ by_id(const void *a, const void *b)
 
 /* Ends what the new plan does not have any more, or has differently; all are asked before any is waited for. */
 static void
-end_changed(struct deliverer *d, const struct plan *plan, bool forget)
+end_changed(struct deliverer *d, const struct plan *plan)
 {
     struct export **ending;
     size_t count = 0;
@@ -112,17 +148,8 @@ end_changed(struct deliverer *d, const struct plan *plan, bool forget)
         ending[count++] = e;
     }
     pthread_rwlock_unlock(&d->lock);
-    for (size_t i = 0; i < count; i++) {
-        char id[FLOOR_NAME_MAX];
-        bool is_gone = plan == NULL || plan_find(plan, export_route(ending[i])->id) == NULL;
-
-        snprintf(id, sizeof id, "%s", export_route(ending[i])->id);
+    for (size_t i = 0; i < count; i++)
         export_end(ending[i], GRACE_MS_ON_CHANGE);
-        if (is_gone && forget) {
-            ledger_forget(d->folder, id);
-            journal_floor_remove(d->context.options.journal, id);
-        }
-    }
     free(ending);
 }
 
@@ -132,7 +159,9 @@ deliver_set_plan(struct deliverer *d, struct plan *plan, bool forget, struct err
     enum status st = ST_OK;
 
     pthread_mutex_lock(&d->change);
-    end_changed(d, plan, forget);
+    end_changed(d, plan);
+    if (forget)
+        forget_deleted(d, d->plan, plan);
     pthread_rwlock_wrlock(&d->lock);
     struct plan *old = d->plan;
     struct export **larger =
@@ -152,6 +181,8 @@ deliver_set_plan(struct deliverer *d, struct plan *plan, bool forget, struct err
 
             for (size_t k = 0; k < kept && !is_there; k++)
                 is_there = strcmp(export_route(d->exports[k])->id, route->id) == 0;
+            if (rests(route))
+                floor_rest(d, route);
             if (is_there || !runs(route))
                 continue;
             enum status one = export_start(&d->context, plan, route, &d->exports[d->count], &why);
@@ -212,12 +243,21 @@ find(struct deliverer *d, const char *id)
 static bool
 idle_status(const struct deliverer *d, const char *id, struct deliver_status *status)
 {
+    struct export_stand stand;
+    struct ledger *ledger;
+    struct err ignored;
     const struct plan_route *route = d->plan != NULL ? plan_find(d->plan, id) : NULL;
 
     if (route == NULL)
         return false;
     *status = (struct deliver_status){.state = route->is_enabled ? EXPORT_IDLE : EXPORT_DISABLED};
     snprintf(status->id, sizeof status->id, "%s", id);
+    if (rests(route) && export_stand(&d->context, route, &ledger, &stand, &ignored) == ST_OK) {
+        ledger_close(ledger);
+        status->cursor = stand.position;
+        status->cursor_row = stand.row;
+        export_lag(&d->context, status);
+    }
     return true;
 }
 

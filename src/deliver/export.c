@@ -654,6 +654,53 @@ finish_pending(struct export *e, const struct ledger_entry *entry, struct err *e
     return ST_OK;
 }
 
+/* Whether the ledger's checkpoint is a later word than its intent: it was written after the window landed. (A replay, which goes
+ * back, writes an intent that is not pending.) */
+static bool
+checkpoint_is_later(const struct ledger *l, const struct ledger_entry *intent)
+{
+    struct ledger_entry last;
+
+    return ledger_checkpoint(l, &last) && intent->is_pending == LEDGER_PENDING &&
+           (last.position > intent->end_position ||
+            (last.position == intent->end_position && last.row >= intent->end_row));
+}
+
+enum status
+export_stand(const struct export_context *context, const struct plan_route *route,
+             struct ledger **ledger, struct export_stand *stand, struct err *err)
+{
+    struct ledger_entry intent, last;
+    enum status st = ledger_open(context->options.folder, route->id, context->boot, ledger, err);
+
+    if (st != ST_OK)
+        return st;
+    bool has_last = ledger_checkpoint(*ledger, &last);
+    bool has_intent = ledger_intent(*ledger, &intent);
+
+    stand->row = 0;
+    if (has_intent && ledger_intent_counts(*ledger) && intent.is_pending != LEDGER_BACK &&
+        !checkpoint_is_later(*ledger, &intent)) {
+        stand->position = intent.position;
+        stand->row = intent.row;
+    } else if (has_last) {
+        stand->position = last.position;
+        stand->row = last.row;
+    } else {
+        st = journal_find_time(context->options.journal, route->start_ticks, &stand->position, err);
+        if (st != ST_OK) {
+            ledger_close(*ledger);
+            return st;
+        }
+    }
+    stand->floor = stand->position;
+    if (has_last && last.position < stand->floor)
+        stand->floor = last.position;
+    if (has_intent && intent.position < stand->floor)
+        stand->floor = intent.position;
+    return ST_OK;
+}
+
 static enum status
 recover(struct export *e, struct err *err)
 {
@@ -664,11 +711,7 @@ recover(struct export *e, struct err *err)
     if (ledger_intent(e->ledger, &entry) && ledger_intent_counts(e->ledger) &&
         entry.is_pending != LEDGER_BACK) {
         struct ledger_entry last;
-        /* A checkpoint written after the window landed is the later word. (A replay, which goes
-         * back, writes an intent that is not pending.) */
-        bool later = ledger_checkpoint(e->ledger, &last) && entry.is_pending == LEDGER_PENDING &&
-                     (last.position > entry.end_position ||
-                      (last.position == entry.end_position && last.row >= entry.end_row));
+        bool later = checkpoint_is_later(e->ledger, &entry) && ledger_checkpoint(e->ledger, &last);
 
         e->position = later ? last.position : entry.position;
         e->row = later ? last.row : entry.row;
@@ -871,6 +914,23 @@ export_run(void *app)
 
 /* ---- from other threads ---- */
 
+/* The journal keeps what the export needs from here on, however long its destination cannot be opened. What cannot be known is all of it. */
+static void
+floor_take(struct export *e)
+{
+    struct journal *j = e->context->options.journal;
+    struct export_stand stand = {0};
+    struct err ignored;
+
+    if (export_stand(e->context, e->route, &e->ledger, &stand, &ignored) == ST_OK) {
+        e->status.cursor = stand.position;
+        e->status.cursor_row = stand.row;
+    } else {
+        e->ledger = NULL; /* the thread tries again, and says why it fails */
+    }
+    journal_floor_set(j, e->id, stand.floor, e->route->drops_when_full);
+}
+
 enum status
 export_start(const struct export_context *context, struct plan *plan,
              const struct plan_route *route, struct export **export, struct err *err)
@@ -913,15 +973,14 @@ export_start(const struct export_context *context, struct plan *plan,
     pthread_cond_init(&e->wake, &monotonic);
     pthread_condattr_destroy(&monotonic);
     e->progress_ms = clock_monotonic_ms();
-    /* Until the ledger is read, nothing that it may need is recycled. */
-    journal_floor_set(context->options.journal, e->id,
-                      journal_extent(context->options.journal).first, route->drops_when_full);
+    floor_take(e);
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, 512 << 10);
     int failed = pthread_create(&e->thread, &attributes, export_run, e);
 
     pthread_attr_destroy(&attributes);
     if (failed != 0) {
+        ledger_close(e->ledger);
         window_free(e->window);
         plan_release(e->plan);
         free(e);
@@ -976,14 +1035,19 @@ export_route(const struct export *e)
 void
 export_status(struct export *e, struct deliver_status *status)
 {
-    const struct deliver_options *o = &e->context->options;
-    int64_t oldest = 0;
-    uint64_t rows = 0;
-
     pthread_mutex_lock(&e->lock);
     *status = e->status;
     pthread_mutex_unlock(&e->lock);
+    export_lag(e->context, status);
+}
+
+void
+export_lag(const struct export_context *context, struct deliver_status *status)
+{
+    const struct deliver_options *o = &context->options;
     struct journal_extent extent = journal_extent(o->journal);
+    int64_t oldest = 0;
+    uint64_t rows = 0;
 
     status->lag_rows = 0;
     status->lag_ms = 0;

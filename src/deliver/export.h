@@ -11,7 +11,18 @@ struct export_context { /* shared by all, outlives them */
     char boot[40];
 };
 
-/* Starts the thread of a route; holds 'plan', which the route belongs to. */
+struct ledger;
+struct export_stand {
+    uint64_t position; /* all before (position, row) is delivered */
+    uint32_t row;
+    uint64_t floor; /* no recovery goes back behind it */
+};
+/* Where a route stands by its ledger, which is opened (the caller closes it), or, new, by its start. On error nothing is open. */
+MUST_CHECK enum status export_stand(const struct export_context *context,
+                                    const struct plan_route *route, struct ledger **ledger,
+                                    struct export_stand *stand, struct err *err);
+
+/* Sets the journal's floor and starts the thread of a route; holds 'plan', which the route belongs to. */
 MUST_CHECK enum status export_start(const struct export_context *context, struct plan *plan,
                                     const struct plan_route *route, struct export **export,
                                     struct err *err);
@@ -22,6 +33,8 @@ void export_end(struct export *e, unsigned grace_ms);
 
 const struct plan_route *export_route(const struct export *e);
 void export_status(struct export *e, struct deliver_status *status);
+/* Fills in lag_rows and lag_ms from the cursor in 'status'. */
+void export_lag(const struct export_context *context, struct deliver_status *status);
 bool export_is_stuck(struct export *e, int64_t stall_ms);
 void export_replay(struct export *e, uint64_t position);
 MUST_CHECK enum status export_resend(struct export *e, const struct lane *lane, struct span body,
