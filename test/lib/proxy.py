@@ -4,7 +4,7 @@
         proxy.mode = "500"            # until told otherwise
         proxy.fail("lost answer", 3)  # the next 3 requests; then as 'mode' says
 
-Modes: pass; down (no connection is taken); slow (each answer late); 500, 503 and 429 (with Retry-After: 1);
+Modes: pass; down (no connection is taken); slow (each answer late); 500, 503 and 429 (with Retry-After);
 garbage (bytes that are not HTTP); half body (the connection ends in the middle of the request's body, part of which the service
 got); half answer (it ends in the middle of the answer); lost answer (the service did it, the client never hears)."""
 import socket
@@ -49,8 +49,8 @@ def read_exactly(source, rest, size):
 
 
 class Proxy:
-    def __init__(self, port, slow_s=1.0, only=b""):
-        self.target, self.slow_s, self.only = ("127.0.0.1", port), slow_s, only
+    def __init__(self, port, slow_s=1.0, retry_after_s=3):
+        self.target, self.slow_s, self.retry_after_s = ("127.0.0.1", port), slow_s, retry_after_s
         self.lock = threading.Lock()
         self.mode_now, self.failures, self.seen = "pass", [], {}
         self.listener = None
@@ -104,12 +104,9 @@ class Proxy:
         with self.lock:
             return len(self.failures)
 
-    def next_mode(self, head):
+    def next_mode(self):
         with self.lock:
-            is_meant = self.only in head.split(b"\r\n", 1)[0]
-            mode = self.failures.pop(0) if self.failures and is_meant else self.mode_now
-            if not is_meant and mode != "down":
-                mode = "pass"
+            mode = self.failures.pop(0) if self.failures else self.mode_now
             self.seen[mode] = self.seen.get(mode, 0) + 1
             return mode
 
@@ -128,7 +125,7 @@ class Proxy:
                 head, rest = read_head(client, rest)
                 if b"100-continue" in head.lower():
                     client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-                mode = self.next_mode(head)
+                mode = self.next_mode()
                 if mode == "half body":
                     self.half_body(client, head, rest)
                     return
@@ -154,7 +151,7 @@ class Proxy:
         if mode in ("500", "503", "429"):
             text = b"<?xml version=\"1.0\"?><Error><Code>ServerBusy</Code></Error>"
             client.sendall(b"HTTP/1.1 " + mode.encode() + b" Told\r\nContent-Length: %d\r\n" % len(text) +
-                           (b"Retry-After: 1\r\n" if mode == "429" else b"") + b"\r\n" + text)
+                           (b"Retry-After: %d\r\n" % self.retry_after_s if mode == "429" else b"") + b"\r\n" + text)
             return True
         if mode == "garbage":
             client.sendall(b"\x00\xff\x16\x03 this is not HTTP\r\n\r\n" * 20)
