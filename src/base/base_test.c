@@ -44,6 +44,25 @@ test_files(void)
     rmdir(folder);
 }
 
+static void
+test_lock(void)
+{
+    char path[] = "/tmp/base-lock-XXXXXX", own[32];
+    int made = mkstemp(path), first = -1, second = -1;
+    struct err err;
+
+    CHECK(file_lock_take(path, "the thing", &first, &err) == ST_OK && first >= 0, "%s", err.text);
+    CHECK(file_lock_take(path, "the thing", &second, &err) == ST_INVALID && second == -1, "twice");
+    snprintf(own, sizeof own, "pid %ld", (long)getpid());
+    CHECK(strstr(err.text, own) != NULL && strstr(err.text, "the thing") != NULL, "%s", err.text);
+    close(first);
+    CHECK(file_lock_take(path, "the thing", &second, &err) == ST_OK, "%s", err.text);
+    close(second);
+    CHECK(file_lock_take("/no/such/folder/lock", "x", &second, &err) == ST_IO, "no folder");
+    close(made);
+    unlink(path);
+}
+
 int
 main(void)
 {
@@ -51,5 +70,6 @@ main(void)
     CHECK(crc32c_extend(crc32c("1234", 4), "56789", 5) == 0xe3069283, "extended crc32c");
     test_arena();
     test_files();
+    test_lock();
     return test_end();
 }

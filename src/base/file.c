@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -181,5 +182,28 @@ folder_make(const char *path, struct err *err)
         return io_failed(err, "see folder", path);
     if (!S_ISDIR(info.st_mode))
         return err_set(err, ST_INVALID, "%s is there but is not a folder", path);
+    return ST_OK;
+}
+
+enum status
+file_lock_take(const char *path, const char *what, int *fd, struct err *err)
+{
+    char owner[32] = "";
+    int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+
+    if (lock < 0)
+        return io_failed(err, "open", path);
+    if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
+        ssize_t n = pread(lock, owner, sizeof owner - 1, 0);
+
+        close(lock);
+        return err_set(err, ST_INVALID, "another process (pid %ld) has %s",
+                       n > 0 ? strtol(owner, NULL, 10) : 0, what);
+    }
+    int size = snprintf(owner, sizeof owner, "%ld\n", (long)getpid());
+
+    *fd = lock;
+    if (ftruncate(lock, 0) != 0 || pwrite(lock, owner, (size_t)size, 0) != size)
+        return ST_OK; /* the lock counts, the pid is only for people; a full disk must not keep us out */
     return ST_OK;
 }

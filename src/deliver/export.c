@@ -295,12 +295,13 @@ struct reach { /* where a window ends */
     bool is_bounded; /* recovering: up to exactly here */
 };
 
+/* 'row': so many rows of the block at 'asked' were delivered before it was lost. */
 static void
-gap_count(struct export *e, const struct pool_block *held, uint64_t asked)
+gap_count(struct export *e, const struct pool_block *held, uint64_t asked, uint32_t row)
 {
     if (held->gap.to == held->gap.from || asked == 0)
         return;
-    uint64_t lost = held->gap.rows;
+    uint64_t lost = held->gap.rows > row ? held->gap.rows - row : 0;
 
     pthread_mutex_lock(&e->lock);
     e->status.lost_rows += lost;
@@ -369,7 +370,7 @@ fill(struct export *e, struct reach *at, const struct reach *bound, struct err *
 
         if (st == ST_OK) {
             if (at->position != held->position) {
-                gap_count(e, held, at->position);
+                gap_count(e, held, at->position, at->row);
                 at->position = held->position;
                 at->row = 0;
             }

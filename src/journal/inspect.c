@@ -140,6 +140,11 @@ inspect_segment(struct inspection *x, const char *folder, struct segment *s, str
         return errno == ENOENT ? ST_OK
                                : err_set(err, ST_IO, "cannot open %s: %s", path, strerror(errno));
     x->result->segments++;
+    struct segment_head head;
+
+    /* All of it can be served without its head, as long as it has a summary. */
+    if (x->verify && s->base >= x->from && segment_head_read(fd, path, &head, NULL) != ST_OK)
+        report_gap(x, s->base, s->base + SEGMENT_HEAD_SIZE, 0, "the segment's head is damaged");
     while (at < end && s->base + at < x->to && st == ST_OK) {
         uint64_t expected = at;
         struct hole *hole = segment_hole(s, s->base + at);

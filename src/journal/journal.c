@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -73,23 +72,11 @@ options_check(const struct journal_options *given, struct journal_options *o, st
 static enum status
 lock_take(struct journal *j, struct err *err)
 {
-    char path[PATH_SIZE], owner[32] = "";
-    ssize_t n;
-    int size;
+    char path[PATH_SIZE], what[PATH_SIZE + 16];
 
     snprintf(path, sizeof path, "%s/lock", j->folder);
-    j->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-    if (j->lock_fd < 0)
-        return err_set(err, ST_IO, "cannot open %s: %s", path, strerror(errno));
-    if (flock(j->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        n = pread(j->lock_fd, owner, sizeof owner - 1, 0);
-        return err_set(err, ST_INVALID, "another process (pid %ld) has the journal %s",
-                       n > 0 ? strtol(owner, NULL, 10) : 0, j->folder);
-    }
-    size = snprintf(owner, sizeof owner, "%ld\n", (long)getpid());
-    if (ftruncate(j->lock_fd, 0) != 0 || pwrite(j->lock_fd, owner, (size_t)size, 0) != size)
-        return ST_OK; /* the lock counts, the pid is only for people; a full disk must not keep us out */
-    return ST_OK;
+    snprintf(what, sizeof what, "the journal %s", j->folder);
+    return file_lock_take(path, what, &j->lock_fd, err);
 }
 
 static void

@@ -49,6 +49,7 @@ struct daemon {
     struct daemon_options options;
     struct generation *generations[GENERATIONS_MAX];
     size_t generation_count;
+    int lock_fd; /* of the data folder */
     struct store *store;
     struct secrets *secrets;
     struct tokens *tokens;
@@ -302,9 +303,15 @@ static enum status
 open_state(struct daemon *d, struct generation *g, struct err *err)
 {
     const struct config *c = g->config;
-    char path[4200], made[400];
+    char path[4200], what[4200], made[400];
     enum status st = folder_make(c->data, err);
 
+    if (st != ST_OK)
+        return st;
+    /* Before anything is written: a second daemon's tenants must not replace those of the one at work. */
+    snprintf(path, sizeof path, "%s/lock", c->data);
+    snprintf(what, sizeof what, "the data folder %s: end it, or name another folder", c->data);
+    st = file_lock_take(path, what, &d->lock_fd, err);
     if (st != ST_OK)
         return st;
     if (chmod(c->data, 0750) != 0 && errno != EPERM)
@@ -520,6 +527,7 @@ daemon_start(const struct daemon_options *o, struct daemon **daemon, struct err 
     if (d == NULL)
         return err_set(err, ST_FULL, "no memory");
     d->options = *o;
+    d->lock_fd = -1;
     pthread_mutex_init(&d->plan_lock, NULL);
     st = generation_read(o, &g, err);
     if (st != ST_OK)
@@ -655,6 +663,8 @@ daemon_stop(struct daemon *d)
     tokens_close(d->tokens);
     secrets_close(d->secrets);
     store_close(d->store);
+    if (d->lock_fd >= 0)
+        close(d->lock_fd);
     while (d->generation_count > 0)
         generation_free(d->generations[--d->generation_count]);
     pthread_mutex_destroy(&d->plan_lock);
