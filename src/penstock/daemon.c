@@ -23,8 +23,10 @@
 #include "source/device_groups_json.h"
 #include "source/devices.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -61,6 +63,7 @@ struct daemon {
     struct sources *sources;
     struct http_server *server;
     struct api api;
+    int lock_fd;
     pthread_mutex_t plan_lock;
     uint64_t plan_version, store_seen, registry_seen;
     int64_t registry_saved_ms, retained_ms;
@@ -299,6 +302,23 @@ status_extra(void *app)
 
 /* ---- start ---- */
 
+/* One daemon to a data folder, from before the store is opened: another one's configuration would switch tenants off in it. Held until the process ends. */
+static enum status
+lock_data(struct daemon *d, const char *folder, struct err *err)
+{
+    char path[4200];
+
+    snprintf(path, sizeof path, "%s/lock", folder);
+    d->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (d->lock_fd < 0)
+        return err_set(err, ST_IO, "cannot open %s: %s", path, strerror(errno));
+    if (flock(d->lock_fd, LOCK_EX | LOCK_NB) != 0)
+        return err_set(
+            err, ST_INVALID,
+            "another penstock runs on the data folder %s: stop it, or name another --data", folder);
+    return ST_OK;
+}
+
 static enum status
 open_state(struct daemon *d, struct generation *g, struct err *err)
 {
@@ -316,6 +336,9 @@ open_state(struct daemon *d, struct generation *g, struct err *err)
         return st;
     if (chmod(c->data, 0750) != 0 && errno != EPERM)
         return err_set(err, ST_IO, "cannot protect %s: %s", c->data, strerror(errno));
+    st = lock_data(d, c->data, err);
+    if (st != ST_OK)
+        return st;
     snprintf(path, sizeof path, "%s/store.db", c->data);
     st = store_open(path, &d->store, err);
     if (st != ST_OK)
@@ -451,11 +474,9 @@ tls_pair(const struct config *c, char **certificate, char **key, struct err *err
 }
 
 static enum status
-listen_address(const struct daemon *d, char address[128], uint16_t *port, struct err *err)
+listen_address(const struct config *c, const char *listen, char address[128], uint16_t *port,
+               struct err *err)
 {
-    const struct config *c = config_of(d);
-    const char *listen = d->options.listen;
-
     snprintf(address, 128, "%s", c->http.address);
     *port = c->http.port;
     if (listen == NULL)
@@ -488,7 +509,7 @@ open_server(struct daemon *d, struct err *err)
     const struct config *c = config_of(d);
     char address[128], *certificate, *key;
     uint16_t port;
-    enum status st = listen_address(d, address, &port, err);
+    enum status st = listen_address(c, d->options.listen, address, &port, err);
 
     if (st != ST_OK)
         return st;
@@ -533,7 +554,12 @@ daemon_start(const struct daemon_options *o, struct daemon **daemon, struct err 
     if (st != ST_OK)
         goto fail;
     log_set_level(g->config->log_level);
-    st = open_state(d, g, err);
+    char address[128];
+    uint16_t port;
+
+    st = listen_address(g->config, o->listen, address, &port, err);
+    if (st == ST_OK)
+        st = open_state(d, g, err);
     if (d->generation_count == 0)
         generation_free(g);
     if (st == ST_OK)
@@ -667,6 +693,8 @@ daemon_stop(struct daemon *d)
         close(d->lock_fd);
     while (d->generation_count > 0)
         generation_free(d->generations[--d->generation_count]);
+    if (d->lock_fd >= 0)
+        close(d->lock_fd);
     pthread_mutex_destroy(&d->plan_lock);
     free(d);
 }

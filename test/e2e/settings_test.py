@@ -127,6 +127,22 @@ def long_names(daemon):
     check("a deleted export leaves nothing behind", left == "[]", left)
 
 
+def two_daemons(daemon):
+    """A second one on the same data is refused before it can change anything."""
+    daemon.write_config(tenants=[{"id": TENANT}, {"id": OTHER}])
+    daemon.start()
+    other = daemon.folder / "other.yaml"
+    other.write_text(json.dumps({"tenants": [{"id": TENANT}]}))
+    code, _, errors = daemon.run("serve", "--config", str(other), "--data", str(daemon.data), "--listen", "127.0.0.1:0")
+    check("the second is told what is wrong", code == 1 and "another penstock" in errors and str(daemon.data) in errors, code, errors)
+    reload(daemon)
+    answer = daemon.post("DeviceEvents", rows(0, 1), tenant=OTHER)
+    check("and has switched no tenant off", answer.status == 200, answer)
+    fresh = daemon.folder / "fresh"
+    code, _, errors = daemon.run("serve", "--data", str(fresh), "--listen", "nowhere")
+    check("a wrong --listen is told before anything is made", code == 1 and "ADDRESS:PORT" in errors and not fresh.exists(), code, errors)
+
+
 def section(title, function):
     with Daemon() as daemon:
         check.run(title, function, daemon)
@@ -136,4 +152,5 @@ section("an export that is disabled", disabled)
 section("a destination that changes", destinations)
 section("a tenant that is switched off", tenants)
 section("long names", long_names)
+section("two daemons", two_daemons)
 check.end()
