@@ -49,10 +49,10 @@ either(const char *given, const char *name)
     return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
-static const char *
-find_data(const struct client_settings *s)
+const char *
+client_data_folder(const char *given)
 {
-    const char *data = either(s->data, "PENSTOCK_DATA");
+    const char *data = either(given, "PENSTOCK_DATA");
     struct stat info;
 
     if (data != NULL)
@@ -88,7 +88,8 @@ find_token(struct client *c, const struct client_settings *s, struct err *err)
     if (s->token != NULL || (token != NULL && s->token_file == NULL))
         return set_token(c, token == NULL ? "" : token,
                          s->token != NULL ? "--token" : "PENSTOCK_TOKEN", err);
-    snprintf(path, sizeof path, "%s%s", s->token_file != NULL ? s->token_file : find_data(s),
+    snprintf(path, sizeof path, "%s%s",
+             s->token_file != NULL ? s->token_file : client_data_folder(s->data),
              s->token_file != NULL ? "" : "/operator.token");
     enum status st = file_read(path, CLIENT_TOKEN_MAX, &text, &size, err);
 
@@ -127,7 +128,7 @@ find_authorities(struct client *c, const struct client_settings *s)
     }
     if (strncmp(c->url, "https://", 8) != 0 || !is_this_machine(c->url))
         return;
-    snprintf(c->ca_file, sizeof c->ca_file, "%s/tls-certificate.pem", find_data(s));
+    snprintf(c->ca_file, sizeof c->ca_file, "%s/tls-certificate.pem", client_data_folder(s->data));
     if (access(c->ca_file, R_OK) != 0)
         c->ca_file[0] = '\0';
 }

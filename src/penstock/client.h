@@ -60,6 +60,10 @@ struct client_settings { /* zeroed; borrows what is given to client_option */
 /* True: it was one of CLIENT_OPTIONS and is noted. */
 bool client_option(struct client_settings *s, int option, const char *value);
 
+/* The data folder: 'given' (--data; NULL: not given), $PENSTOCK_DATA, /var/lib/penstock if there is one, or ./penstock-data. The daemon and
+ * every command take it from here, so that they mean the same. */
+const char *client_data_folder(const char *given);
+
 struct client {
     const char *command;                       /* for errors: "penstock export" */
     char url[2048];                            /* without a slash at the end */

@@ -10,8 +10,9 @@ static const char help[] =
     "       penstock config describe [KEY]   what keys there are, their defaults and limits\n"
     "\n"
     "Options:\n"
-    "  --data DIR   the data folder, over the one in the file\n"
-    "  --json       describe: print JSON\n";
+    "  --config FILE   the same as FILE\n"
+    "  --data DIR      the data folder, over the one in the file\n"
+    "  --json          describe: print JSON\n";
 
 struct describing {
     const char *only; /* beginning of the keys that are wanted; NULL: all */
@@ -86,6 +87,10 @@ read_and(const char *verb, const char *file, const char *data, const struct cont
     struct err err = {""};
     int code = CLIENT_DONE;
 
+    const char *environment = getenv("PENSTOCK_DATA");
+
+    if (file == NULL || (environment != NULL && environment[0] != '\0'))
+        data = client_data_folder(data); /* as serve does */
     if (config_read(file, data, kinds, &c, &err) != ST_OK) {
         fprintf(stderr, "penstock config: %s\n", err.text);
         return CLIENT_REFUSED;
@@ -109,14 +114,15 @@ read_and(const char *verb, const char *file, const char *data, const struct cont
 int
 cmd_config(int argc, char **argv, const struct control_kinds *kinds)
 {
-    enum { DATA = 1000, JSON };
+    enum { DATA = 1000, JSON, CONFIG };
     static const struct option table[] = {
-        {"data", required_argument, NULL, DATA},
-        {"json", no_argument,       NULL, JSON},
-        {"help", no_argument,       NULL, 'h' },
-        {NULL,   0,                 NULL, 0   },
+        {"data",   required_argument, NULL, DATA  },
+        {"config", required_argument, NULL, CONFIG},
+        {"json",   no_argument,       NULL, JSON  },
+        {"help",   no_argument,       NULL, 'h'   },
+        {NULL,     0,                 NULL, 0     },
     };
-    const char *data = NULL, *verb, *argument;
+    const char *data = NULL, *config = NULL, *verb, *argument;
     bool json = false;
     int option;
 
@@ -128,6 +134,8 @@ cmd_config(int argc, char **argv, const struct control_kinds *kinds)
         }
         if (option == DATA)
             data = optarg;
+        else if (option == CONFIG)
+            config = optarg;
         else if (option == JSON)
             json = true;
         else
@@ -147,5 +155,11 @@ cmd_config(int argc, char **argv, const struct control_kinds *kinds)
     if (strcmp(verb, "check") != 0 && strcmp(verb, "show") != 0)
         return client_usage_error("penstock config", "'%.40s' is not check, show or describe",
                                   verb);
-    return read_and(verb, argument, data, kinds);
+    if (json)
+        return client_usage_error("penstock config", "--json is for describe; %s prints YAML",
+                                  verb);
+    if (config != NULL && argument != NULL)
+        return client_usage_error("penstock config", "name one file, not %.80s and %.80s", config,
+                                  argument);
+    return read_and(verb, argument != NULL ? argument : config, data, kinds);
 }

@@ -1,12 +1,12 @@
 #include "penstock/cmd_journal.h"
 #include "journal/journal.h"
 #include "model/datetime.h"
+#include "penstock/client.h"
 #include "wire/json.h"
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 /* as documented in penstock(1) */
 enum { DONE = 0, REFUSED = 1, USAGE = 2, FAILED = 3 };
@@ -47,7 +47,8 @@ read_position(const char *name, const char *text, uint64_t *position)
     *position = strtoull(text, &end, 10);
     if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0)
         return true;
-    fprintf(stderr, "journal: --%s '%s' is not a position: give a number as cat prints it\n", name,
+    fprintf(stderr,
+            "penstock journal: --%s '%s' is not a position: give a number as cat prints it\n", name,
             text);
     return false;
 }
@@ -61,22 +62,16 @@ read_verb(const char *text, enum verb *verb)
             return true;
         }
     if (text == NULL)
-        fputs("journal: say what to do: check, cat or stats\n", stderr);
+        fputs("penstock journal: say what to do: check, cat or stats\n", stderr);
     else
-        fprintf(stderr, "journal: '%s' is not one of check, cat and stats\n", text);
+        fprintf(stderr, "penstock journal: '%s' is not one of check, cat and stats\n", text);
     return false;
 }
 
 static void
 find_folder(struct options *o, const char *data)
 {
-    struct stat info;
-
-    if (data == NULL)
-        data = getenv("PENSTOCK_DATA");
-    if (data == NULL || data[0] == '\0')
-        data = stat("/var/lib/penstock", &info) == 0 ? "/var/lib/penstock" : "penstock-data";
-    snprintf(o->folder, sizeof o->folder, "%.4000s/journal", data);
+    snprintf(o->folder, sizeof o->folder, "%.4000s/journal", client_data_folder(data));
 }
 
 /* False: 'code' is what to end with. */
@@ -125,19 +120,20 @@ read_options(int argc, char **argv, struct options *o, int *code)
     }
     is_good = is_good && read_verb(argv[optind], &o->verb);
     if (is_good && optind + 1 < argc) {
-        fprintf(stderr, "journal: what is '%s'?\n", argv[optind + 1]);
+        fprintf(stderr, "penstock journal: what is '%s'?\n", argv[optind + 1]);
         is_good = false;
     }
     if (is_good && o->rows && o->verb != VERB_CAT) {
-        fputs("journal: --rows is for cat\n", stderr);
+        fputs("penstock journal: --rows is for cat\n", stderr);
         is_good = false;
     }
     if (is_good && o->rows && o->json) {
-        fputs("journal: --rows prints the rows as they are; leave --json out\n", stderr);
+        fputs("penstock journal: --rows prints the rows as they are; leave --json out\n", stderr);
         is_good = false;
     }
     if (is_good && o->verb == VERB_STATS && (o->from != 0 || o->to != 0)) {
-        fputs("journal: stats are of the whole journal; --from and --to are for check and cat\n",
+        fputs("penstock journal: stats are of the whole journal; --from and --to are for check and "
+              "cat\n",
               stderr);
         is_good = false;
     }
@@ -251,7 +247,7 @@ visit_cat(void *app, uint64_t position, const struct block *block, const struct 
 
     if (gap != NULL) {
         v->bad_count++;
-        fputs("journal: ", stderr);
+        fputs("penstock journal: ", stderr);
         gap_text(stderr, gap);
     } else if (v->options->json) {
         print_block_json(position, block);
@@ -329,7 +325,7 @@ cmd_journal(int argc, char **argv)
                                               : NULL,
                          &v, &check, &err);
     if (st != ST_OK) {
-        fprintf(stderr, "journal: %s; --data names another place\n", err.text);
+        fprintf(stderr, "penstock journal: %s; --data names another place\n", err.text);
     } else if (o.verb != VERB_CAT && o.json) {
         json_t *counts = counts_json(&o, &check);
 
@@ -343,7 +339,7 @@ cmd_journal(int argc, char **argv)
     }
     json_decref(v.bad);
     if (st == ST_OK && (fflush(stdout) != 0 || ferror(stdout))) {
-        fprintf(stderr, "journal: cannot write the output: %s\n", strerror(errno));
+        fprintf(stderr, "penstock journal: cannot write the output: %s\n", strerror(errno));
         st = ST_IO;
     }
     if (st != ST_OK)

@@ -99,7 +99,7 @@ take_block(void *app, struct span index, struct span body, struct err *err)
                             &wanted);
             if (st == ST_INVALID) {
                 r->oversized++;
-                fprintf(stderr, "replay: a row of %zu bytes is larger than %zu, and was left out\n",
+                fprintf(stderr, "penstock replay: a row of %zu bytes is larger than %zu, and was left out\n",
                         window_oversized(t->window).bytes.n, t->limits.parcel_max);
             } else if (st == ST_FULL) {
                 enum status flushed = target_flush(t, err);
@@ -132,7 +132,7 @@ progress(struct replay *r, bool last)
 static int
 print_faults(const char *name, const struct admit_result *result)
 {
-    fprintf(stderr, "replay: %s: %s\n", name, result->err.text);
+    fprintf(stderr, "penstock replay: %s: %s\n", name, result->err.text);
     for (uint64_t i = 0; i < result->fault_count && i < ADMIT_FAULTS_MAX; i++)
         fprintf(stderr, "  record %llu, byte %llu%s%s: %s\n",
                 (unsigned long long)result->faults[i].record,
@@ -153,12 +153,12 @@ replay_file(struct replay *r, struct admitter *admitter, const struct admit_requ
     int code = EXIT_DONE;
 
     if (fd < 0 || result == NULL) {
-        fprintf(stderr, "replay: cannot open %s: %s\n", name, strerror(errno));
+        fprintf(stderr, "penstock replay: cannot open %s: %s\n", name, strerror(errno));
         free(result);
         return EXIT_UNREACHABLE;
     }
     if (admit_begin_to(admitter, request, take_block, r, &x, &err) != ST_OK) {
-        fprintf(stderr, "replay: %s\n", err.text);
+        fprintf(stderr, "penstock replay: %s\n", err.text);
         free(result);
         return EXIT_REFUSED;
     }
@@ -173,7 +173,7 @@ replay_file(struct replay *r, struct admitter *admitter, const struct admit_requ
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
-            fprintf(stderr, "replay: cannot read %s: %s\n", name, strerror(errno));
+            fprintf(stderr, "penstock replay: cannot read %s: %s\n", name, strerror(errno));
             admit_abort(x);
             free(result);
             return EXIT_UNREACHABLE;
@@ -303,7 +303,7 @@ park_to_file(void *app, const char *tenant, const char *table, struct span raw, 
     FILE *file = app;
 
     (void)tenant, (void)table, (void)now;
-    fprintf(stderr, "replay: a record was parked: %s\n", reason);
+    fprintf(stderr, "penstock replay: a record was parked: %s\n", reason);
     if (fwrite(raw.p, 1, raw.n, file) != raw.n || fputc('\n', file) == EOF)
         return err_set(err, ST_IO, "cannot write parked records: %s", strerror(errno));
     return ST_OK;
@@ -323,7 +323,7 @@ summary(struct replay *r, bool json, struct err *err)
 
     for (size_t i = 0; i < r->count; i++)
         if (target_flush(&r->targets[i], err) != ST_OK) {
-            fprintf(stderr, "replay: %s\n", err->text);
+            fprintf(stderr, "penstock replay: %s\n", err->text);
             code = EXIT_UNREACHABLE;
         }
     progress(r, true);
@@ -408,14 +408,14 @@ options_read(int argc, char **argv, struct replay_options *o)
             else if (strcmp(optarg, "bare") == 0)
                 o->profile = PROFILE_BARE;
             else {
-                fprintf(stderr, "replay: --profile is wire, documented or bare, not '%s'\n",
+                fprintf(stderr, "penstock replay: --profile is wire, documented or bare, not '%s'\n",
                         optarg);
                 return EXIT_USAGE;
             }
             break;
         case 'm':
             if (strcmp(optarg, "catalog") != 0 && strcmp(optarg, "always") != 0) {
-                fprintf(stderr, "replay: --machine-group is catalog or always, not '%s'\n", optarg);
+                fprintf(stderr, "penstock replay: --machine-group is catalog or always, not '%s'\n", optarg);
                 return EXIT_USAGE;
             }
             o->group_mode = optarg[0] == 'a' ? GROUP_ALWAYS : GROUP_BY_CATALOG;
@@ -429,12 +429,12 @@ options_read(int argc, char **argv, struct replay_options *o)
         }
     }
     if (o->to == NULL || optind == argc) {
-        fprintf(stderr, "replay: %s\n%s",
+        fprintf(stderr, "penstock replay: %s\n%s",
                 o->to == NULL ? "say where to: --to DIR" : "name a file, or -", usage_text);
         return EXIT_USAGE;
     }
     if (o->rows && (o->table == NULL || o->tenant == NULL)) {
-        fputs("replay: bare rows need --table and --tenant\n", stderr);
+        fputs("penstock replay: bare rows need --table and --tenant\n", stderr);
         return EXIT_USAGE;
     }
     return EXIT_DONE;
@@ -473,7 +473,7 @@ cmd_replay(int argc, char **argv)
     }
     if (o.tenant != NULL && !guid_copy(span_of(o.tenant), tenant)) {
         fprintf(stderr,
-                "replay: --tenant is a GUID like 7b1e0c1a-5d2f-4c60-9a44-0c0ffee0beef, not '%s'\n",
+                "penstock replay: --tenant is a GUID like 7b1e0c1a-5d2f-4c60-9a44-0c0ffee0beef, not '%s'\n",
                 o.tenant);
         free(r);
         return EXIT_USAGE;
@@ -543,7 +543,7 @@ cmd_replay(int argc, char **argv)
 
 fail:
     if (err.text[0] != '\0')
-        fprintf(stderr, "replay: %s\n", err.text);
+        fprintf(stderr, "penstock replay: %s\n", err.text);
     for (size_t i = 0; i < r->count; i++) {
         flight_free(&r->targets[i].flight);
         window_free(r->targets[i].window);

@@ -69,11 +69,11 @@ read_options(int argc, char **argv, struct options *o, int *code)
     if (optind < argc)
         o->table = argv[optind++];
     if (optind < argc)
-        fprintf(stderr, "schema: one table at a time, not also '%s'\n", argv[optind]);
+        fprintf(stderr, "penstock schema: one table at a time, not also '%s'\n", argv[optind]);
     else if (o->table != NULL && o->streamable)
-        fprintf(stderr, "schema: --streamable is for the list of tables\n");
+        fprintf(stderr, "penstock schema: --streamable is for the list of tables\n");
     else if (o->table == NULL && o->workspace)
-        fprintf(stderr, "schema: --workspace needs a table\n");
+        fprintf(stderr, "penstock schema: --workspace needs a table\n");
     else
         return true;
     return false;
@@ -112,7 +112,7 @@ static bool
 print_json(char *text, size_t size)
 {
     if (text == NULL) {
-        fputs("schema: no memory\n", stderr);
+        fputs("penstock schema: no memory\n", stderr);
         return false;
     }
     fwrite(text, 1, size, stdout);
@@ -133,7 +133,7 @@ show(const struct catalog *c, const struct options *o)
         t = catalog_find(c, span_of(o->table));
         if (t == NULL) {
             schema_unknown(c, span_of(o->table), &err);
-            fprintf(stderr, "schema: %s\n", err.text);
+            fprintf(stderr, "penstock schema: %s\n", err.text);
             return REFUSED;
         }
     }
@@ -149,7 +149,7 @@ show(const struct catalog *c, const struct options *o)
         print_table(t, o->workspace);
     }
     if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "schema: cannot write: %s\n", strerror(errno));
+        fprintf(stderr, "penstock schema: cannot write: %s\n", strerror(errno));
         return FAILED;
     }
     return DONE;
@@ -166,14 +166,14 @@ show_configured(const struct options *o)
     int code;
 
     if (config_read(o->config, NULL, NULL, &config, &err) != ST_OK) {
-        fprintf(stderr, "schema: %s\n", err.text);
+        fprintf(stderr, "penstock schema: %s\n", err.text);
         return REFUSED;
     }
     if (config_catalog(config, &catalog_builtin, &c, &memory, &err) == ST_OK) {
         code = show(&c, o);
         free(memory);
     } else {
-        fprintf(stderr, "schema: %s: %s\n", o->config, err.text);
+        fprintf(stderr, "penstock schema: %s: %s\n", o->config, err.text);
         code = REFUSED;
     }
     config_free(config);

@@ -64,13 +64,10 @@ refuse(const char *format, ...)
 static int
 open_store(const struct token_options *o, struct store **store)
 {
-    const char *data = o->data != NULL ? o->data : getenv("PENSTOCK_DATA");
+    const char *data = client_data_folder(o->data);
     char path[4200];
     struct err err = {""};
 
-    if (data == NULL)
-        data =
-            access("/var/lib/penstock/store.db", F_OK) == 0 ? "/var/lib/penstock" : "penstock-data";
     snprintf(path, sizeof path, "%s/store.db", data);
     if (access(path, F_OK) != 0)
         return refuse("there is no store %s: name the daemon's data folder with --data, or start "

@@ -7,6 +7,6 @@ enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_UNREACHABLE = 3 };
 struct command {
     const char *name;
     const char *help;                  /* one line */
-    int (*run)(int argc, char **argv); /* argv[0] is the name; the result is the exit code */
+    int (*run)(int argc, char **argv); /* argv[0] is "penstock NAME"; the result is the exit code */
 };
 extern const struct command commands[]; /* ends at a NULL name */

@@ -23,10 +23,8 @@
 #include "source/device_groups_json.h"
 #include "source/devices.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -63,7 +61,6 @@ struct daemon {
     struct sources *sources;
     struct http_server *server;
     struct api api;
-    int lock_fd;
     pthread_mutex_t plan_lock;
     uint64_t plan_version, store_seen, registry_seen;
     int64_t registry_saved_ms, retained_ms;
@@ -302,23 +299,6 @@ status_extra(void *app)
 
 /* ---- start ---- */
 
-/* One daemon to a data folder, from before the store is opened: another one's configuration would switch tenants off in it. Held until the process ends. */
-static enum status
-lock_data(struct daemon *d, const char *folder, struct err *err)
-{
-    char path[4200];
-
-    snprintf(path, sizeof path, "%s/lock", folder);
-    d->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-    if (d->lock_fd < 0)
-        return err_set(err, ST_IO, "cannot open %s: %s", path, strerror(errno));
-    if (flock(d->lock_fd, LOCK_EX | LOCK_NB) != 0)
-        return err_set(
-            err, ST_INVALID,
-            "another penstock runs on the data folder %s: stop it, or name another --data", folder);
-    return ST_OK;
-}
-
 static enum status
 open_state(struct daemon *d, struct generation *g, struct err *err)
 {
@@ -336,9 +316,6 @@ open_state(struct daemon *d, struct generation *g, struct err *err)
         return st;
     if (chmod(c->data, 0750) != 0 && errno != EPERM)
         return err_set(err, ST_IO, "cannot protect %s: %s", c->data, strerror(errno));
-    st = lock_data(d, c->data, err);
-    if (st != ST_OK)
-        return st;
     snprintf(path, sizeof path, "%s/store.db", c->data);
     st = store_open(path, &d->store, err);
     if (st != ST_OK)
@@ -693,8 +670,6 @@ daemon_stop(struct daemon *d)
         close(d->lock_fd);
     while (d->generation_count > 0)
         generation_free(d->generations[--d->generation_count]);
-    if (d->lock_fd >= 0)
-        close(d->lock_fd);
     pthread_mutex_destroy(&d->plan_lock);
     free(d);
 }

@@ -19,6 +19,17 @@ usage(FILE *to)
           to);
 }
 
+/* getopt's own words begin with argv[0]: "penstock send", as all others do. */
+static int
+run(const struct command *c, int argc, char **argv)
+{
+    char name[40];
+
+    snprintf(name, sizeof name, "penstock %s", c->name);
+    argv[0] = name;
+    return c->run(argc, argv);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -41,11 +52,11 @@ main(int argc, char **argv)
 
         for (const struct command *c = commands; c->name != NULL; c++)
             if (strcmp(argv[2], c->name) == 0)
-                return c->run(2, swapped);
+                return run(c, 2, swapped);
     }
     for (const struct command *c = commands; c->name != NULL; c++)
         if (strcmp(argv[1], c->name) == 0)
-            return c->run(argc - 1, argv + 1);
+            return run(c, argc - 1, argv + 1);
     fprintf(stderr, "penstock: there is no command '%s'; see: penstock --help\n", argv[1]);
     return EXIT_USAGE;
 }
