@@ -1,4 +1,4 @@
-/* deliver_test.c - the whole pump on a real journal and real folders: what arrives when the process is killed at any moment, that a dead destination delays nobody, changes of
+/* deliver_thread_test.c - the whole pump on a real journal and real folders: what arrives when the process is killed at any moment, that a dead destination delays nobody, changes of
  * settings under way, sending again, and the local event hub. Waits are for events, with a generous limit; nothing is timed. */
 #include "base/clock.h"
 #include "base/file.h"
@@ -474,7 +474,7 @@ remove_one(const char *path, const struct stat *info, int kind, struct FTW *ftw)
 int
 main(void)
 {
-    snprintf(root, sizeof root, "%s/deliver_test.XXXXXX",
+    snprintf(root, sizeof root, "%s/penstock_deliver.XXXXXX",
              getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp");
     CHECK(mkdtemp(root) != NULL, "mkdtemp");
     test_exports();
