@@ -1137,7 +1137,8 @@ test_runs(void)
     struct journal_stats again;
 
     journal_stats_get(j, &again);
-    CHECK(again.size_bytes <= stats.size_bytes, "given back");
+    /* One segment more may have been made ahead meanwhile. */
+    CHECK(again.size_bytes <= stats.size_bytes + o.segment_size, "given back");
     append(j, n++, MIB);
     CHECK(read_all(j, 0, 0, NULL, NULL) == n, "all in order");
     journal_close(j);

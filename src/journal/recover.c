@@ -174,7 +174,7 @@ static enum status
 adopt(struct journal *j, struct scanned *scan, struct journal_recovery *found, struct err *err)
 {
     uint64_t unsealed_blocks = 0;
-    bool was_closed = true;
+    bool was_closed = scan->torn_blocks == 0; /* its segment may be an empty one now */
     enum status st;
 
     while (scan->count > 0 && is_empty(scan->segments[scan->count - 1]) &&

@@ -203,7 +203,7 @@ def kafka_faults(kafka):
 
 def full_disk():
     mount = pathlib.Path(tempfile.mkdtemp(prefix="penstock-disk-"))
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=160m", "tmpfs", str(mount)], capture_output=True, text=True)
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300m", "tmpfs", str(mount)], capture_output=True, text=True)
     if done.returncode != 0:
         mount.rmdir()
         check.skip("a full disk", f"mount is not permitted: {done.stderr.strip()}")
@@ -218,17 +218,17 @@ def full_disk():
 def on_a_full_disk(mount):
     filler = mount / "filler"
     with Daemon(data=mount / "data") as daemon:
-        daemon.write_config(resources=[folder_resource(daemon, "fast")], defaultExports=True)
+        daemon.write_config(resources=[folder_resource(daemon, "fast")], defaultExports=True, journal=SMALL_JOURNAL)
         with open(filler, "wb") as f:
-            os.posix_fallocate(f.fileno(), 0, 80 << 20)
+            os.posix_fallocate(f.fileno(), 0, 260 << 20)
         daemon.start()
         daemon.put_setting("fast", storage=storage_id("fast"), lingerMs=1)
         load = Load(daemon, senders=4).start()
         wait_for(lambda: load.answers[503] + load.answers[429] >= 10, 60, lambda: f"the disk fills up: {dict(load.answers)}")
         check("full disk: producers are told to come again", load.retry_after_missing == 0 and not load.wrong and
               load.answers[500] == 0, dict(load.answers), load.retry_after_missing, load.wrong[:3])
-        answer = daemon.post("DeviceEvents", rows(10 ** 9, 1))
-        check.note(f"{len(load.acknowledged)} batches acknowledged before; now: {answer}")
+        check.note(f"{len(load.acknowledged)} batches acknowledged before; then: {load.busy}")
+        check("full disk: the answer says so", b"space" in load.busy.body or b"full" in load.busy.body, load.busy)
         health = daemon.get("/healthz")
         check("full disk: status still answers", daemon.get("/api/status").status == 200, health)
         daemon.kill()
@@ -244,8 +244,6 @@ def on_a_full_disk(mount):
             daemon.start()
         load.wait_acknowledged(50, 90)
         numbers = load.finish()
-        if answer.status == 200:
-            numbers.append(10 ** 9)
         daemon.wait_delivered("fast", "local-archive", seconds=90)
         check("after space was freed it takes records again", True)
         Tally().add_folder(daemon.folder / "fast").exactly(check, "full disk: nothing acknowledged is lost, nothing twice", numbers)
@@ -267,8 +265,7 @@ def quota(azurite):
         wait_for(lambda: load.answers[503] + load.answers[429] >= 10, 60, lambda: f"the quota is reached: {dict(load.answers)}")
         check("quota: producers are told to come again", load.retry_after_missing == 0 and not load.wrong,
               dict(load.answers), load.wrong[:3])
-        answer = daemon.post("DeviceEvents", rows(10 ** 9, 1, pad))
-        check("quota: the answer names the export that holds it", answer.status in (429, 503) and b"azurite" in answer.body, answer)
+        check("quota: the answer names the export that holds it", b"azurite" in load.busy.body, load.busy)
         wait_for(lambda: daemon.lag("fast") == 0, 10, "the other export has all")
         size = daemon.status()["journal"]
         check("quota: the journal keeps to it", size["bytes"] <= size["quotaBytes"], size)
@@ -288,7 +285,7 @@ def quota(azurite):
         want = 100 << 20
         wait_for(lambda: load.next - numbers[-1] > want // (len(pad) + 300), 90, "more than the quota was sent")
         numbers = load.finish()
-        check("onLag drop: no producer waited for the laggard", load.answers[503] + load.answers[429] == 0, dict(load.answers))
+        check("onLag drop: no producer waited for the laggard", "azurite" not in load.held_by, dict(load.answers), load.busy)
         proxy.mode = "pass"
         daemon.wait_delivered("azurite", "fast", seconds=90)
         after = progress(daemon, "azurite")
@@ -349,27 +346,37 @@ def start_with_backlog(daemon, azurite, proxy, batches=60, pad="x" * 2000):
 
 
 def torn_tail(azurite):
+    """The machine stopped in the middle of writing a block that was never acknowledged; its sender comes again."""
     azurite.reset()
     with Proxy(azurite.port) as proxy, Daemon() as daemon:
         sent = start_with_backlog(daemon, azurite, proxy)
-        last = segments(daemon)[-1]
-        end = last_used(last)
-        noise = random.Random(3).randbytes(5000)
-        scribble(last, (end + 63) // 64 * 64, noise)
-        code, out, errors = daemon.run("journal", "check")
-        check("torn tail: journal check says so", code in (0, 1) and "torn" in (out + errors).lower(), code, out, errors)
         daemon.start()
-        check("torn tail: the daemon starts and reports it", daemon.status()["recovery"]["text"] != "",
-              daemon.status()["recovery"])
+        batch = rows(sent.stop, 200)
+        if daemon.post("DeviceEvents", batch, batch="torn").status != 200:
+            raise Failed("the last batch")
+        daemon.kill()
+        last = [s for s in segments(daemon) if last_used(s) > 4096][-1]  # the one behind it is made ahead and empty
+        end = last_used(last)
+        scribble(last, end - 20000, bytes(20000))
+        code, out, errors = daemon.run("journal", "check")
+        check("torn tail: journal check says so", "torn" in (out + errors).lower(), code, out, errors)
+        log_size = len(daemon.log())
+        daemon.start()
+        text = daemon.status()["recovery"]["text"]
+        check("torn tail: the daemon starts and reports it, in status and log", "torn" in text and text in daemon.log()[log_size:], text)
+        answer = daemon.post("DeviceEvents", batch, batch="torn")
+        check("torn tail: the batch that was cut is taken anew", answer.status == 200 and not answer.json()["duplicate"], answer)
         proxy.mode = "pass"
-        more = send_batches(daemon, sent.stop, 5)
-        daemon.wait_delivered("azurite", "fast", seconds=90)
+        more = send_batches(daemon, sent.stop + 200, 5)
+        daemon.wait_delivered("azurite", seconds=90)
         Tally().add_azurite(azurite).exactly(check, "torn tail: each record is served once", range(1, more))
+        check("torn tail: nothing is counted as lost", progress(daemon, "azurite")["recordsLost"] == 0)
+        check("torn tail: it ends in order", daemon.stop() == 0)
         code, out, errors = daemon.run("journal", "check")
         check("torn tail: afterwards journal check finds nothing wrong", code == 0, code, out, errors)
 
 
-def damage(azurite, what, spoil, whole_segment=False):
+def damage(azurite, what, spoil, spares_blocks=False):
     """'spoil' damages the first segment while the daemon is stopped and one export still needs it."""
     azurite.reset()
     with Proxy(azurite.port) as proxy, Daemon() as daemon:
@@ -389,7 +396,10 @@ def damage(azurite, what, spoil, whole_segment=False):
         check(f"{what}: the rest is served, what is not is counted", len(missing) == lost and not tally.faulty and
               not tally.strange(all_sent) and not tally.doubled(), f"{len(missing)} missing, {lost} counted",
               tally.faulty[:3], tally.doubled()[:3])
-        check(f"{what}: it costs the blocks that it hit and no other", 0 < lost <= (10 ** 9 if whole_segment else 600), lost)
+        if spares_blocks:
+            check(f"{what}: it costs no record", lost == 0, lost)
+            return
+        check(f"{what}: it costs the blocks that it hit and no other", 0 < lost <= 600, lost)
         status = daemon.status()
         quarantine = [p.name for p in (daemon.data / "journal" / "quarantine").glob("*")]
         check(f"{what}: the bytes are in quarantine, with a reason", len(quarantine) > 0, quarantine, status["journal"])
@@ -411,8 +421,8 @@ def damaged_segments(azurite):
 
 
 def damaged_head(azurite):
-    """The head of a segment is gone: whatever its payloads allow, nothing is deleted, the others are served."""
-    damage(azurite, "a segment without its head", lambda path: scribble(path, 0, bytes(4096)), whole_segment=True)
+    """The head of a segment is gone: its summary knows all that matters."""
+    damage(azurite, "a segment without its head", lambda path: scribble(path, 0, bytes(4096)), spares_blocks=True)
 
 
 def damaged_summary(azurite):
@@ -436,7 +446,8 @@ def newer_version(azurite):
     with Proxy(azurite.port) as proxy, Daemon() as daemon:
         sent = start_with_backlog(daemon, azurite, proxy, batches=5)
         first = segments(daemon)[0]
-        scribble(first, 8, struct.pack("<I", 99))
+        version, crc = struct.unpack("<II", first.read_bytes()[8:16])  # src/journal/segment.h: the version is part of the sum
+        scribble(first, 8, struct.pack("<II", 99, crc ^ version ^ 99))
         before = hash_tree(daemon.data / "journal")
         daemon.launch()
         code = daemon.process.wait(20)
@@ -445,7 +456,7 @@ def newer_version(azurite):
         check("and stays untouched", hash_tree(daemon.data / "journal") == before)
         code, out, errors = daemon.run("journal", "check")
         check("journal check refuses it as well", code not in (0, 2) and "newer" in (out + errors), code, out, errors)
-        scribble(first, 8, struct.pack("<I", 1))
+        scribble(first, 8, struct.pack("<II", version, crc))
         proxy.mode = "pass"
         daemon.start()
         daemon.wait_delivered("azurite", seconds=60)
@@ -597,10 +608,9 @@ def orderly_stop():
 
 
 def two_daemons():
-    with Daemon() as daemon, Daemon(data=daemon_data(None)) as other:
-        shutil.rmtree(other.data, ignore_errors=True)
-        other.data = daemon.data
+    with Daemon() as daemon, Daemon(data=daemon.data) as other:
         daemon.start()
+        send_batches(daemon, 1, 1)
         before = hash_tree(daemon.data / "journal")
         other.write_config(tenants=[{"id": OTHER_TENANT, "name": "other"}], defaultExports=True)
         other.launch()
@@ -612,15 +622,10 @@ def two_daemons():
         check("nor the store of the one at work", OTHER_TENANT not in tenants and
               daemon.post("DeviceEvents", rows(1, 1), tenant=OTHER_TENANT).status == 404, tenants,
               daemon.post("DeviceEvents", rows(1, 1), tenant=OTHER_TENANT))
-        send_batches(daemon, 1, 1)
         daemon.kill()
         other.write_config(tenants=[{"id": TENANT, "name": "test"}], defaultExports=False)
         other.start()
         check("after a kill of the first the second starts", other.get("/readyz").status == 200)
-
-
-def daemon_data(_):
-    return tempfile.mkdtemp(prefix="penstock-test-")
 
 
 # ---- clocks ----
@@ -737,9 +742,9 @@ def isolation():
         wait_for(lambda: daemon.get("/api/dataexportsettings", token=mine).status == 200 and
                  daemon.get("/api/dataexportsettings", token=theirs).status == 200, 5, "the tokens are known")
         parked = daemon.get("/api/ingest/parked", token=theirs)
-        number = re.search(r'"(?:n|id|number)":"?(\d+)', parked.body.decode())
-        check("the other tenant sees its parked record itself", secret.encode() in parked.body and number, parked)
-        number = number.group(1) if number else "2"
+        number = parked.json()["value"][0]["id"]
+        shown = daemon.get(f"/api/ingest/parked/{number}", token=theirs)
+        check("the other tenant sees its parked record itself", secret.encode() in shown.body, shown)
         paths = {  # pattern: paths that lead to the other's things if anything does
             "/api/schema": [], "/api/schema/{table}": [], "/healthz": [], "/readyz": [],
             "/api/dataexportsettings": ["/api/dataexportsettings"],
@@ -773,7 +778,7 @@ def isolation():
                 check(f"{path}: nothing of the other tenant's", not seen_in(own) and own.status < 500, own)
                 other = daemon.get(f"{path}{joint}tenantId={OTHER_TENANT}", token=mine)
                 check(f"{path} of the other tenant: refused", other.status in (401, 403, 404), other)
-        shown = [p for pattern in ("/api/dataexportsettings", "/api/devices", "/api/ingest/parked", "/hubs/{hub}/messages")
+        shown = [p for pattern in ("/api/dataexportsettings", "/api/devices", "/api/ingest/parked/{n}", "/hubs/{hub}/messages")
                  for p in paths[pattern][:1] if not any(w in daemon.get(p, token=theirs).body for w in words)]
         check("to the other tenant itself these show its things", not shown, shown)
         for what, answer in (

@@ -356,6 +356,8 @@ class Load:
         self.answers = collections.Counter()
         self.retry_after_missing = 0
         self.wrong = []
+        self.busy = None  # the last answer that said to come again
+        self.held_by = set()  # exports that such answers named
         self.duplicates = 0
         self.threads = [threading.Thread(target=self.work, args=(random.Random(seed * 1000 + i),), daemon=True)
                         for i in range(senders)]
@@ -377,8 +379,10 @@ class Load:
     def note(self, answer):
         with self.lock:
             self.answers[answer.status] += 1
-            if answer.status in (429, 503) and not answer.headers.get("Retry-After"):
-                self.retry_after_missing += 1
+            if answer.status in (429, 503):
+                self.busy = answer
+                self.held_by.update(re.findall(r"'[0-9a-f-]{36}/(\S+)' lags", answer.body.decode()))
+                self.retry_after_missing += not answer.headers.get("Retry-After")
 
     def attempt(self, table, body, batch, count):
         """True: acknowledged."""
