@@ -86,6 +86,13 @@ def install_node():
     install(NODE, sources, make)
 
 
+def node(*arguments):
+    """A command of Node. The lock file brings its own (Debian 12's is too old for the rest of it); other processors have
+    the system's."""
+    own = NODE / "node_modules" / ".bin" / "node"
+    return [str(own) if own.exists() else "node", *map(str, arguments)]
+
+
 def install_kafka():
     install(JARS.parent, ["pom.xml"], lambda: run(
         ["mvn", "-q", "-B", "-f", str(HERE / "pom.xml"), "dependency:copy-dependencies",
@@ -159,20 +166,19 @@ class Azurite(Process):
             self.extra = ["--oauth", "basic", "--cert", str(certificate), "--key", str(key)]
 
     def up(self):
-        self.start(["node", str(NODE / "node_modules/azurite/dist/src/blob/main.js"), "--silent",
-                    "--disableTelemetry", "--blobHost", "127.0.0.1", "--blobPort", str(self.port),
-                    "--location", str(self.folder / "data"), *self.extra], self.port)
+        self.start(node(NODE / "node_modules/azurite/dist/src/blob/main.js", "--silent", "--disableTelemetry",
+                        "--blobHost", "127.0.0.1", "--blobPort", self.port, "--location", self.folder / "data",
+                        *self.extra), self.port)
 
     def read(self, folder):
         """All blobs by @azure/storage-blob, their bytes under 'folder': [{container, name, type, size, blocks, file}]."""
         environment = dict(os.environ, NODE_EXTRA_CA_CERTS=self.ca_file, PEERS_NODE=str(NODE))
-        return json.loads(run(["node", str(HERE / "blob.js"), "read", self.endpoint, ACCOUNT, EMULATOR_KEY,
-                               str(folder)], env=environment))
+        return json.loads(run(node(HERE / "blob.js", "read", self.endpoint, ACCOUNT, EMULATOR_KEY, folder),
+                              env=environment))
 
     def sas(self, permissions="racw"):
         environment = dict(os.environ, PEERS_NODE=str(NODE))
-        return run(["node", str(HERE / "blob.js"), "sas", ACCOUNT, EMULATOR_KEY, permissions],
-                   env=environment).strip()
+        return run(node(HERE / "blob.js", "sas", ACCOUNT, EMULATOR_KEY, permissions), env=environment).strip()
 
 
 class Kafka(Process):
