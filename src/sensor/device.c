@@ -33,7 +33,7 @@ read_line(const char *root, const char *path, char *out, size_t room)
 
 /* Its own salt keeps the machine id itself (which systemd asks not to show) out of every row. */
 static enum status
-read_id(const char *root, struct device *d, struct err *err)
+read_id(const char *root, const char *id_file, struct device *d, struct err *err)
 {
     static const char salt[] = "penstock-sensor device id\n";
     char machine[64], salted[sizeof salt + 64];
@@ -42,10 +42,14 @@ read_id(const char *root, struct device *d, struct err *err)
     read_line(root, "/etc/machine-id", machine, sizeof machine);
     if (strlen(machine) < 32)
         read_line(root, "/var/lib/dbus/machine-id", machine, sizeof machine);
+    if (strlen(machine) < 32 && id_file != NULL)
+        read_line("", id_file, machine, sizeof machine);
     if (strlen(machine) < 32)
-        return err_set(err, ST_IO,
-                       "%s/etc/machine-id is empty or missing; make one: systemd-machine-id-setup",
-                       root);
+        return err_set(
+            err, ST_IO,
+            "%s/etc/machine-id is empty or missing; make one (systemd-machine-id-setup), "
+            "or name a file with --machine-id-file",
+            root);
     int n = snprintf(salted, sizeof salted, "%s%s", salt, machine);
 
     if (!digest_sha1((struct span){salted, (size_t)n}, digest))
@@ -139,23 +143,23 @@ type_of(int chassis)
 }
 
 enum status
-device_read(const char *root, const char *name, const char *tag, struct device *d, struct err *err)
+device_read(const char *root, const struct device_given *given, struct device *d, struct err *err)
 {
     char chassis[16];
 
     memset(d, 0, sizeof *d);
-    enum status st = read_id(root, d, err);
+    enum status st = read_id(root, given->id_file, d, err);
 
     if (st != ST_OK)
         return st;
-    read_name(name, d);
+    read_name(given->name, d);
     read_system(root, d);
     read_line(root, "/sys/class/dmi/id/sys_vendor", d->vendor, sizeof d->vendor);
     read_line(root, "/sys/class/dmi/id/product_name", d->model, sizeof d->model);
     read_line(root, "/sys/class/dmi/id/product_uuid", d->uuid, sizeof d->uuid);
     read_line(root, "/sys/class/dmi/id/chassis_type", chassis, sizeof chassis);
     d->type = type_of(atoi(chassis));
-    snprintf(d->tag, sizeof d->tag, "%s", tag == NULL ? "" : tag);
+    snprintf(d->tag, sizeof d->tag, "%s", given->tag == NULL ? "" : given->tag);
     device_read_users(root, d);
     return ST_OK;
 }

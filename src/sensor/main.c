@@ -255,13 +255,14 @@ close_all(struct sensor *s)
 static enum status
 open_all(struct sensor *s, struct err *err)
 {
+    const struct device_given given = {s->o.device_name, s->o.tag, s->o.machine_id_file};
     bool has[PRIVILEGE_COUNT];
     enum status st = block_signals(&s->signal_fd, err);
 
     raise_file_limit();
     hurry();
     if (st == ST_OK) /* its serial number is root's to read */
-        st = device_read("", s->o.device_name, s->o.tag, &s->device, err);
+        st = device_read("", &given, &s->device, err);
     if (st == ST_OK)
         st = privileges_drop(s->o.user, s->o.spool, has, err);
     for (size_t i = 0; st == ST_OK && i < PRIVILEGE_COUNT; i++)

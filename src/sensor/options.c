@@ -51,6 +51,8 @@ static const struct option {
      "larger programs are not hashed; 0: none is"},
     {"device-name",      "NAME",     OPTION_TEXT,   AT(device_name),      0, 0, 0, NULL,
      "DeviceName, instead of this machine's full name"},
+    {"machine-id-file",  "FILE",     OPTION_TEXT,   AT(machine_id_file),  0, 0, 0, NULL,
+     "32 hex digits that tell this machine from others, where /etc/machine-id is missing, as in containers"},
     {"tag",              "TEXT",     OPTION_TEXT,   AT(tag),              0, 0, 0, NULL,
      "RegistryDeviceTag, for device groups"},
     {"user",             "NAME",     OPTION_TEXT,   AT(user),             0, 0, 0, NULL,

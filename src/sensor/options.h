@@ -7,7 +7,7 @@ enum { MODE_AUTO, MODE_CONNECTOR, MODE_POLL, MODE_OFF }; /* of processes */
 enum { NETWORK_AUTO, NETWORK_PROC, NETWORK_OFF };        /* of the network */
 
 struct options {
-    const char *url, *tenant, *token_file, *ca_file, *spool, *user, *device_name,
+    const char *url, *tenant, *token_file, *ca_file, *spool, *user, *device_name, *machine_id_file,
         *tag; /* or NULL */
     bool insecure, once, to_stdout, self_test, help, version;
     int64_t queue_max, spool_max, batch_max, hash_max, command_line_max; /* bytes */

@@ -21,10 +21,11 @@ struct check {
 static enum outcome
 check_device(struct check *c)
 {
+    const struct device_given given = {c->o->device_name, c->o->tag, c->o->machine_id_file};
     struct device d;
     struct err err = {""};
 
-    if (device_read("", c->o->device_name, c->o->tag, &d, &err) != ST_OK) {
+    if (device_read("", &given, &d, &err) != ST_OK) {
         snprintf(c->text, sizeof c->text, "%s", err.text);
         return FAILED;
     }
