@@ -578,7 +578,9 @@ member:
     w->next = (uint32_t)(run.next - w->index);
     if (!is_member)
         goto after;
-    if (w->next + 4 > w->count_fast && w->front < w->size && w->count_fast > 0)
+    /* Only if a refill will go on; else a record that is too long would be asked for its end for ever. */
+    if (w->next + 4 > w->count_fast && w->count_fast > 0 && w->front < w->size &&
+        w->front < w->stop)
         goto member;
     if ((walk = fast_member(w, &run)) != WALK_DONE)
         return walk;

@@ -567,6 +567,7 @@ static void
 test_large(void)
 {
     const struct scan_limits deep = {1 << 24, 1024, SCAN_VALUES_MAX};
+    const struct scan_limits small = {10000, 1024, SCAN_VALUES_MAX};
     char want[80];
 
     add("{\"a\\n\":\"\\n");
@@ -588,6 +589,21 @@ test_large(void)
     add_many("\\\\", 70001);
     add("\\\"}\n{}");
     compare_made("an odd number of backslashes", SCAN_ROWS, &deep, "FSTRING@140011");
+    add("{\"a\":\"");
+    add_many("x", 200000);
+    add("\"}\n{}");
+    compare_made("a string longer than a record may be", SCAN_ROWS, &small, "FSIZE@10000");
+    add("{\"a\":\"x\",\"b\":\"");
+    add_many("x", 200000);
+    compare_made("a record longer than it may be, without end", SCAN_ROWS, &small, "FSIZE@10000");
+    add("{\"a\":1,\"");
+    add_many("k", 60000);
+    add("\":1}");
+    compare_made("a key longer than a record may be", SCAN_ROWS, &small, "FSIZE@10000");
+    add("{\"a\":1,");
+    add_many(" ", 200000);
+    add("\"b\":1}");
+    compare_made("white space longer than a record may be", SCAN_ROWS, &small, "FSIZE@10000");
     add("{\"");
     add_many("k", 65535);
     add("\":1}");
