@@ -4,14 +4,12 @@ include(GNUInstallDirs)
 foreach(page penstock penstock-sensor)
     install(FILES doc/${page}.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 endforeach()
-foreach(unit penstock penstock-sensor) # they name the program's full path
-    configure_file(dist/${unit}.service ${CMAKE_BINARY_DIR}/dist/${unit}.service @ONLY)
-    install(FILES ${CMAKE_BINARY_DIR}/dist/${unit}.service DESTINATION lib/systemd/system)
-endforeach()
-install(FILES dist/penstock.sysusers DESTINATION lib/sysusers.d RENAME penstock.conf)
-install(FILES dist/penstock.tmpfiles DESTINATION lib/tmpfiles.d RENAME penstock.conf)
-install(FILES dist/penstock.yaml dist/sensor.env
-        DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/penstock/examples)
+install(CODE "
+    set(SOURCE \"${CMAKE_SOURCE_DIR}\")
+    set(BUILD \"${CMAKE_BINARY_DIR}\")
+    set(BINDIR \"${CMAKE_INSTALL_BINDIR}\")
+    set(EXAMPLES \"${CMAKE_INSTALL_DATADIR}/doc/penstock/examples\")")
+install(SCRIPT cmake/lay.cmake)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/penstock)
 
 if(BUILD_TESTING)
@@ -32,11 +30,3 @@ if(BUILD_TESTING)
                  WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
     endif()
 endif()
-
-# A configuration that is there is somebody's and stays.
-install(CODE "
-    set(file \"\$ENV{DESTDIR}${CMAKE_INSTALL_FULL_SYSCONFDIR}/penstock/penstock.yaml\")
-    if(NOT EXISTS \"\${file}\")
-        file(INSTALL DESTINATION \"${CMAKE_INSTALL_FULL_SYSCONFDIR}/penstock\" TYPE FILE
-             FILES \"${CMAKE_SOURCE_DIR}/dist/penstock.yaml\")
-    endif()")
