@@ -1376,7 +1376,7 @@ test_kill(unsigned rounds, unsigned acks, size_t size, uint64_t size_max)
                 CHECK(false, "round %u: block %u at %" PRIu64 " is lost: %s", round,
                       (unsigned)told[i].number, told[i].position, err.text);
         }
-        /* Nothing else is between, and a reader from the start meets no gap. */
+        /* Nothing else is between, and a reader from the start meets no gap but what is recycled meanwhile. */
         uint64_t position = 0;
         struct journal_gap gap;
         struct block block;
@@ -1386,7 +1386,7 @@ test_kill(unsigned rounds, unsigned acks, size_t size, uint64_t size_max)
             uint64_t at;
             enum status st = journal_read(j, position, b, &block, &at, &position, &gap, &err);
 
-            if (gap.from != gap.to)
+            if (gap.from != gap.to && gap.to > journal_extent(j).first)
                 CHECK(false, "round %u: gap %s", round, gap.reason);
             if (st != ST_OK)
                 break;
