@@ -28,8 +28,9 @@ row_json(const struct store_parked *row)
     char position[48];
 
     snprintf(position, sizeof position, "%llu.%u", (unsigned long long)row->position, row->row);
-    return json_pack("{s:I, s:o, s:s, s:I, s:I, s:o, s:o}", "id", (json_int_t)row->id, "category",
-                     call_text(row->category), "position", position, "records",
+    return json_pack("{s:I, s:o, s:o, s:s, s:I, s:I, s:o, s:o}", "id", (json_int_t)row->id,
+                     "tenantId", row->tenant[0] == '\0' ? json_null() : call_text(row->tenant),
+                     "category", call_text(row->category), "position", position, "records",
                      (json_int_t)row->count, "bytes", (json_int_t)row->bytes_size, "reason",
                      call_text(row->reason), "time", call_time(row->time));
 }
@@ -120,7 +121,43 @@ entry_free(struct entry *e)
     free(e->bytes);
 }
 
-/* The entry that the path names. False: answered. */
+struct owner_found {
+    char tenant[40];
+    int64_t id;
+};
+
+static bool
+tenant_visit(void *app, const struct store_parked *row)
+{
+    struct owner_found *found = app;
+
+    found->id = row->id;
+    snprintf(found->tenant, sizeof found->tenant, "%s", row->tenant);
+    return false;
+}
+
+/* Whose entry 'id' is, for a token of every tenant that names none. Records of requests without a tenant have none ("") either. */
+static enum status
+tenant_find(struct call *c, int64_t id, struct err *err)
+{
+    struct store_parked_filter filter = {
+        .owner = STORE_PARKED_INGEST, .after = id - 1, .count_max = 1};
+    struct owner_found found = {.id = -1};
+    enum status st;
+
+    if (c->tenant != NULL)
+        return ST_OK;
+    st = store_parked_list(c->control->store, &filter, tenant_visit, &found, err);
+    if (st == ST_OK && found.id != id)
+        st = ST_END;
+    if (st == ST_OK) {
+        snprintf(c->tenant_text, sizeof c->tenant_text, "%s", found.tenant);
+        c->tenant = c->tenant_text;
+    }
+    return st;
+}
+
+/* The entry that the path names; its tenant is the call's then. False: answered. */
 static bool
 entry_find(struct call *c, struct entry *e, struct http_reply *reply)
 {
@@ -130,6 +167,8 @@ entry_find(struct call *c, struct entry *e, struct http_reply *reply)
 
     *e = (struct entry){.owner = owner_of(c)};
     if (number[0] != '\0' && strlen(number) < 19 && number[strspn(number, "0123456789")] == '\0')
+        st = tenant_find(c, strtoll(number, NULL, 10), &err);
+    if (st == ST_OK)
         st = store_parked_show(c->control->store, c->tenant, strtoll(number, NULL, 10), entry_visit,
                                e, &err);
     if (st != ST_OK && st != ST_END)

@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+"""What ingestion parks is visible, counted, and can be dropped, whoever sent it; one tenant sees nothing of another's."""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
+from check import Checks  # noqa: E402
+from daemon import TENANT, Daemon  # noqa: E402
+
+check = Checks()
+OTHER = "0b1e0c1a-5d2f-4c60-9a44-0c0ffee0beef"
+UNKNOWN = "11111111-1111-4111-8111-111111111111"
+
+
+def envelope(tenant):
+    return ('{"time":"2026-09-14T08:07:45.2820995Z","tenantId":"%s","operationName":"Publish","category":"AdvancedHunting-EmailEvents",'
+            '"_TimeReceivedBySvc":"2026-09-14T08:06:13.0590000Z","properties":{"a":1},"Tenant":"DefaultTenant"}' % tenant)
+
+
+def everyone(daemon):
+    daemon.write_config(tenants=[{"id": TENANT}, {"id": OTHER}])
+    daemon.start()
+    tokens = {t: daemon.make_token(t, "SecurityAdministrator", "ingest")["token"] for t in (TENANT, OTHER)}
+    post = lambda body, token: daemon.request("POST", "/ingest/v1/records?onError=park", body, token=token)  # noqa: E731
+    answer = post(envelope(TENANT) + "\ngarbage\n", None)
+    check("the operator's good record goes, the bad one is parked", answer.status == 200 and
+          answer.json()["accepted"] == 1 and answer.json()["parked"] == 1, answer)
+    answer = post(envelope(OTHER) + "\n" + envelope(TENANT), tokens[OTHER])
+    check("another tenant's record is parked", answer.status == 200 and answer.json()["parked"] == 1, answer)
+    shown = daemon.get("/api/ingest/parked").json()["value"]
+    check("the operator sees both, and whose they are", [(v["tenantId"], v["records"]) for v in shown] == [(None, 1), (OTHER, 1)], shown)
+    for tenant, wanted in ((TENANT, []), (OTHER, [shown[1]["id"]])):
+        seen = daemon.get("/api/ingest/parked", token=tokens[tenant]).json()["value"]
+        check(f"{tenant[:4]} sees its own alone", [v["id"] for v in seen] == wanted, seen)
+    for entry in shown:
+        answer = daemon.get(f"/api/ingest/parked/{entry['id']}", token=tokens[TENANT])
+        check("and cannot read others by number", answer.status == 404, answer)
+        answer = daemon.request("DELETE", f"/api/ingest/parked/{entry['id']}", token=tokens[TENANT])
+        check("nor drop them", answer.status == 404, answer)
+    answer = daemon.get(f"/api/ingest/parked/{shown[0]['id']}")
+    check("the operator reads the one of nobody", answer.status == 200 and answer.json()["content"] == "garbage", answer)
+    for entry in shown:
+        answer = daemon.request("DELETE", f"/api/ingest/parked/{entry['id']}")
+        check("the operator drops it", answer.status == 204, answer)
+    check("nothing is left", daemon.get("/api/ingest/parked").json()["value"] == [] and daemon.status()["parked"]["entries"] == 0)
+    answer = daemon.get("/api/ingest/parked/99")
+    check("a number that is not there", answer.status == 404, answer)
+
+
+with Daemon() as daemon:
+    check.run("whoever sent it", everyone, daemon)
+check.end()
