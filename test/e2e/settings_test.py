@@ -134,7 +134,7 @@ def two_daemons(daemon):
     other = daemon.folder / "other.yaml"
     other.write_text(json.dumps({"tenants": [{"id": TENANT}]}))
     code, _, errors = daemon.run("serve", "--config", str(other), "--data", str(daemon.data), "--listen", "127.0.0.1:0")
-    check("the second is told what is wrong", code == 1 and "another penstock" in errors and str(daemon.data) in errors, code, errors)
+    check("the second is told what is wrong", code == 1 and "another process" in errors and str(daemon.data) in errors, code, errors)
     reload(daemon)
     answer = daemon.post("DeviceEvents", rows(0, 1), tenant=OTHER)
     check("and has switched no tenant off", answer.status == 200, answer)
