@@ -89,8 +89,8 @@ def install_node():
 def node(*arguments):
     """A command of Node. The lock file brings its own (Debian 12's is too old for the rest of it); other processors have
     the system's."""
-    own = NODE / "node_modules" / ".bin" / "node"
-    return [str(own) if own.exists() else "node", *map(str, arguments)]
+    own = [str(p) for p in NODE.glob("node_modules/node-linux-*/bin/node")]  # npm lays down the one that fits
+    return [*(own or ["node"]), *map(str, arguments)]
 
 
 def install_kafka():
