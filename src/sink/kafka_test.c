@@ -97,15 +97,15 @@ faults(void)
     static const struct {
         const char *what;
         int code;
-        enum sent sent;
+        enum sent sent, newer; /* newer: what librdkafka may make of it by itself from 2.8 on */
     } cases[] = {
-        {"too large",              10, SENT_REFUSED},
-        {"not allowed",            29, SENT_RETRY  },
-        {"a policy",               44, SENT_RETRY  },
-        {"damaged on its way",     2,  SENT_RETRY  },
-        {"no leader for a moment", 5,  SENT_DONE   },
-        {"throttled",              89, SENT_RETRY  },
-        {"an unknown error",       -1, SENT_RETRY  },
+        {"too large",              10, SENT_REFUSED, SENT_REFUSED},
+        {"not allowed",            29, SENT_RETRY,   SENT_RETRY  },
+        {"a policy",               44, SENT_RETRY,   SENT_RETRY  },
+        {"damaged on its way",     2,  SENT_RETRY,   SENT_DONE   }, /* sends it again */
+        {"no leader for a moment", 5,  SENT_DONE,    SENT_DONE   },
+        {"throttled",              89, SENT_RETRY,   SENT_RETRY  },
+        {"an unknown error",       -1, SENT_RETRY,   SENT_RETRY  },
     };
 
     kafka_mock_topic(&mock, "faults", 1);
@@ -116,7 +116,8 @@ faults(void)
         kafka_mock_fail(&mock, KAFKA_MOCK_PRODUCE, cases[i].code, 1);
         struct parcel p = send_one(state, &peer_device, BODY);
 
-        CHECK(p.sent == cases[i].sent, "%s: %d %s", cases[i].what, p.sent, p.err.text);
+        CHECK(p.sent == cases[i].sent || p.sent == cases[i].newer, "%s: %d %s", cases[i].what,
+              p.sent, p.err.text);
         kafka_mock_fail(&mock, KAFKA_MOCK_PRODUCE, 0, 0);
         p = send_one(state, &peer_device, BODY);
         CHECK(p.sent == SENT_DONE, "%s, then: %d %s", cases[i].what, p.sent, p.err.text);

@@ -3,6 +3,7 @@
 #include "base/test.h"
 #include "wire/http_server.h"
 #include <arpa/inet.h>
+#include <microhttpd.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -10,6 +11,14 @@
 #include <unistd.h>
 
 enum { ANSWER_MAX = 256 << 10, HEAD_MAX = 8 << 10 };
+
+/* What libmicrohttpd itself answers: from 1.0 on it takes no chunk with an extension (no client of note sends one), and
+ * refuses unknown encodings before we see them. */
+#if MHD_VERSION >= 0x01000000
+enum { CHUNK_EXTENSION = 400, OTHER_ENCODING = 400 };
+#else
+enum { CHUNK_EXTENSION = 200, OTHER_ENCODING = 501 };
+#endif
 
 static atomic_int begun, gone;
 
@@ -207,8 +216,10 @@ static const struct {
     {"a body", POST("/b", "Content-Length: 3\r\n", "abc"), 200, "POST|/b||-|-|3|96354"},
     {"an empty body", POST("/b", "Content-Length: 0\r\n", ""), 200, "|0|0"},
     {"a POST without a length has no body", POST("/b", "", ""), 200, "|0|0"},
-    {"chunks", POST("/b", "Transfer-Encoding: chunked\r\n", "1\r\na\r\n2;x=y\r\nbc\r\n0\r\n\r\n"),
+    {"chunks", POST("/b", "Transfer-Encoding: chunked\r\n", "1\r\na\r\n2\r\nbc\r\n0\r\n\r\n"),
      200, "|3|96354"},
+    {"a chunk with an extension", POST("/b", "Transfer-Encoding: chunked\r\n", "3;x=y\r\nabc\r\n0\r\n\r\n"),
+     CHUNK_EXTENSION, ""},
     {"chunks that are none", POST("/b", "Transfer-Encoding: chunked\r\n", "zz\r\nabc\r\n"), 400,
      ""},
     {"a length twice, the same", POST("/b", "Content-Length: 3\r\nContent-Length: 3\r\n", "abc"),
@@ -221,7 +232,7 @@ static const struct {
     {"a length beyond all numbers", POST("/b", "Content-Length: 99999999999999999999\r\n", "a"),
      413, ""},
     {"another transfer encoding", POST("/b", "Transfer-Encoding: gzip, chunked\r\n", "0\r\n\r\n"),
-     501, ""},
+     OTHER_ENCODING, ""},
     {"expectation met, then the body",
      POST("/b", "Content-Length: 3\r\nExpect: 100-continue\r\n", "abc"), 200, "|3|96354"},
     {"a body where none is taken", "GET /g HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",
