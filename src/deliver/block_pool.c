@@ -80,11 +80,13 @@ slot_for(struct block_pool *p, uint64_t position, bool *hit)
 
 enum status
 block_pool_take(struct block_pool *p, uint64_t position, const struct pool_block **held,
-                uint64_t *next, struct err *err)
+                uint64_t *next, struct journal_gap *gap, struct err *err)
 {
     struct slot *s;
     bool hit;
 
+    if (gap != NULL)
+        *gap = (struct journal_gap){0};
     pthread_mutex_lock(&p->lock);
     for (;;) {
         s = slot_for(p, position, &hit);
@@ -112,6 +114,8 @@ block_pool_take(struct block_pool *p, uint64_t position, const struct pool_block
         journal_read(p->journal, position, s->buffer, &b.block, &b.position, &b.next, &b.gap, err);
 
     *next = b.next;
+    if (st == ST_END && gap != NULL)
+        *gap = b.gap;
     pthread_mutex_lock(&p->lock);
     s->is_loading = false;
     if (st == ST_OK) {

@@ -16,8 +16,8 @@ MUST_CHECK enum status block_pool_make(struct journal *j, unsigned buffers,
 void block_pool_free(struct block_pool *p);
 
 /* The block at 'position' as journal_read gives it. On ST_OK *held lends until block_pool_drop, to be called soon. Waits while all buffers are in use.
- * ST_END: nothing there yet; *next is where to come back. */
+ * ST_END: nothing there yet; *next is where to come back, *gap ({0} or NULL otherwise) what was passed over to get there. */
 MUST_CHECK enum status block_pool_take(struct block_pool *p, uint64_t position,
                                        const struct pool_block **held, uint64_t *next,
-                                       struct err *err);
+                                       struct journal_gap *gap, struct err *err);
 void block_pool_drop(struct block_pool *p, const struct pool_block *held);

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/test.h"
 #include "deliver/deliver.h"
+#include "deliver/ledger.h"
 #include "journal/journal.h"
 #include <dirent.h>
 #include <ftw.h>
@@ -31,7 +32,7 @@ static char memory[8 << 20] __attribute__((aligned(16)));
 
 static const char *other_table; /* instead of A */
 
-static void
+static uint64_t
 append(struct journal *j, unsigned first, unsigned count)
 {
     struct arena a = {memory, sizeof memory, 0};
@@ -71,6 +72,7 @@ append(struct journal *j, unsigned first, unsigned count)
           "%s", err.text);
     CHECK(journal_append(j, index, (struct span){body, size}, &position, &err) == ST_OK, "%s",
           err.text);
+    return position;
 }
 
 static struct journal *
@@ -337,6 +339,33 @@ test_kills(void)
 
 /* ---- one process ---- */
 
+/* What was said to be taken outlives a power failure: the checkpoint tells of all of the lane's object. */
+static void
+check_lasting(const char *ledgers, const char *id, const char *target, const struct lane *lane)
+{
+    struct ledger *ledger;
+    struct ledger_entry entry;
+    struct err err = {""};
+    uint64_t told = 0;
+    struct stat info = {.st_size = -1};
+
+    CHECK(ledger_open(ledgers, id, "another", &ledger, &err) == ST_OK, "%s", err.text);
+    CHECK(ledger_checkpoint(ledger, &entry), "no checkpoint");
+    for (uint32_t i = 0; i < entry.lane_count; i++) {
+        char path[2048];
+
+        if (strcmp(entry.lanes[i].category, lane->category) != 0 ||
+            entry.lanes[i].hour != lane->hour)
+            continue;
+        told = entry.lanes[i].length;
+        snprintf(path, sizeof path, "%s/%s", target, entry.lanes[i].name);
+        CHECK(stat(path, &info) == 0, "%s", path);
+    }
+    CHECK(told == (uint64_t)info.st_size, "the checkpoint tells of %llu bytes, there are %lld",
+          (unsigned long long)told, (long long)info.st_size);
+    ledger_close(ledger);
+}
+
 static void
 test_exports(void)
 {
@@ -440,12 +469,27 @@ test_exports(void)
                         .table = "A",
                         .hour = clock_ticks() / TICKS_PER_HOUR * TICKS_PER_HOUR};
 
-    CHECK(deliver_resend(d, "b/good", &lane, SPAN_LITERAL("{\"n\":2999,\"pad\":\"\"}\n"), 1,
-                         WAIT_MS, &err) == ST_OK,
-          "%s", err.text);
+    /* A row as it was parked alone, being too large; two as an event hub would have had them; and lines. */
+    static const struct {
+        const char *body;
+        uint32_t rows;
+    } parked[] = {
+        {"{\"n\":2999,\"pad\":\"\"}",                                           1},
+        {"{\"records\":[{\"n\":2998,\"pad\":\"\"},{\"n\":2997,\"pad\":\"\"}]}", 2},
+        {"{\"n\":2996,\"pad\":\"\"}\r\n",                                       1},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(parked); i++)
+        CHECK(deliver_resend(d, "b/good", &lane, span_of(parked[i].body), parked[i].rows, WAIT_MS,
+                             &err) == ST_OK,
+              "%s", err.text);
     memset(seen, 0, sizeof seen);
+    torn_lines = 0;
     nftw(later, read_file, 8, FTW_PHYS);
-    CHECK(seen[2999] == 1, "resent %u times", seen[2999]);
+    for (unsigned i = 2996; i < 3000; i++)
+        CHECK(seen[i] == 1, "row %u was resent %u times", i, seen[i]);
+    CHECK(torn_lines == 0, "%u lines are torn by what was resent", torn_lines);
+    check_lasting(ledgers, "b/good", later, &lane);
     /* A name that can be no folder (admission lets none in): the rows are parked, the others go on. */
     other_table = "../../escape";
     append(j, 20 * ROWS, ROWS);
@@ -464,6 +508,275 @@ test_exports(void)
     journal_close(j);
 }
 
+/* ---- an interrupted window of which the journal lost a part ---- */
+
+enum { GAP_BLOCKS = 6, GAP_WINDOW = 3 /* blocks that were being sent */ };
+
+static const struct {
+    const char *name;
+    unsigned damaged; /* bit per block */
+    unsigned lines;   /* of each lane that were there */
+    unsigned torn;    /* bytes of the line after them that were, too */
+    unsigned row;     /* the window began at this row of its first block */
+} gap_cases[] = {
+    {"none",                                  0,               3 * ROWS / 2, 0, 0 },
+    {"the window's end and what follows",     1 << 2 | 1 << 3, 3 * ROWS / 2, 0, 0 },
+    {"all of it",                             7 | 1 << 3,      3 * ROWS / 2, 0, 0 },
+    {"its start, partly sent",                1 << 0,          3 * ROWS / 4, 0, 0 },
+    {"its start, torn behind it",             1 << 0,          3 * ROWS / 4, 5, 0 },
+    {"its middle, not yet sent",              1 << 1,          5,            0, 0 },
+    {"its middle, partly sent",               1 << 1,          3 * ROWS / 4, 0, 0 },
+    {"its middle, sent and torn behind it",   1 << 1,          ROWS + 3,     7, 0 },
+    {"its end, not yet sent",                 1 << 2,          ROWS / 2,     0, 0 },
+    {"nothing was sent",                      1 << 1,          0,            0, 0 },
+    {"two parts, sent before them",           1 << 0 | 1 << 2, 0,            0, 0 },
+    {"its start, from the middle of a block", 1 << 0,          ROWS / 2,     3, 20},
+};
+
+/* Where a file's line number 'lines' begins. */
+static long
+line_start(const char *path, unsigned lines)
+{
+    FILE *f = fopen(path, "r");
+    int c = 0;
+
+    CHECK(f != NULL, "%s", path);
+    if (f == NULL)
+        return 0;
+    while (lines > 0 && (c = getc(f)) != EOF)
+        lines -= c == '\n';
+    long at = ftell(f);
+
+    CHECK(lines == 0, "%s has %u lines less", path, lines);
+    fclose(f);
+    return at;
+}
+
+/* Bytes of a payload turn bad. */
+static void
+damage(const char *journal, uint64_t position)
+{
+    DIR *folder = opendir(journal);
+    struct dirent *e;
+    bool done = false;
+
+    while (folder != NULL && (e = readdir(folder)) != NULL) {
+        char path[600], *end;
+        unsigned long long base = strtoull(e->d_name, &end, 16);
+
+        if (strcmp(end, ".seg") != 0 || position < base || position > base + (16 << 20))
+            continue;
+        snprintf(path, sizeof path, "%s/%s", journal, e->d_name);
+        FILE *f = fopen(path, "r+");
+
+        done = f != NULL && fseek(f, (long)(position - base) + 300, SEEK_SET) == 0 &&
+               fwrite("?!?!", 4, 1, f) == 1;
+        if (f != NULL)
+            fclose(f);
+    }
+    if (folder != NULL)
+        closedir(folder);
+    CHECK(done, "no segment to damage");
+}
+
+static void
+deliver_all(struct journal *j, const char *ledgers, const char *target)
+{
+    struct deliverer *d = start(j, ledgers);
+    struct test_plan *p = plan_make();
+    struct err err = {""};
+
+    plan_add(p, TENANT "/gap", "folder", "path", target);
+    CHECK(deliver_set_plan(d, &p->plan, true, &err) == ST_OK, "%s", err.text);
+    plan_release(&p->plan);
+    CHECK(wait_for(d, j, TENANT "/gap"), "never caught up");
+    deliver_stop(d, WAIT_MS);
+}
+
+/* Makes the ledger say that the window of the first blocks was being sent when the process was killed, and the objects fit to it. */
+static void
+interrupt(const char *ledgers, const char *target, const uint64_t *positions, size_t c)
+{
+    struct ledger *ledger;
+    struct ledger_entry last, entry = {.fingerprint = 1, .position = positions[0]};
+    struct err err = {""};
+    char boot[40], path[2048];
+    static struct ledger_lane lanes[8];
+
+    ledger_boot(boot);
+    CHECK(ledger_open(ledgers, TENANT "/gap", boot, &ledger, &err) == ST_OK, "%s", err.text);
+    CHECK(ledger_checkpoint(ledger, &last) && last.lane_count == 2, "%u lanes", last.lane_count);
+    memcpy(lanes, last.lanes, last.lane_count * sizeof *lanes);
+    for (uint32_t i = 0; i < last.lane_count; i++) {
+        unsigned before = gap_cases[c].row / 2;
+
+        snprintf(path, sizeof path, "%s/%s", target, lanes[i].name);
+        long at = line_start(path, before);
+
+        lanes[i].size = lanes[i].length - (uint64_t)at;
+        lanes[i].length = (uint64_t)at;
+        at = line_start(path, before + gap_cases[c].lines) + (long)gap_cases[c].torn;
+        CHECK(truncate(path, at) == 0, "%s", path);
+    }
+    entry.row = gap_cases[c].row;
+    entry.lane_count = last.lane_count;
+    entry.lanes = lanes;
+    CHECK(ledger_write_checkpoint(ledger, &entry, &err) == ST_OK, "%s", err.text);
+    entry.is_pending = LEDGER_PENDING;
+    entry.end_position = positions[GAP_WINDOW];
+    CHECK(ledger_write_intent(ledger, &entry, false, &err) == ST_OK, "%s", err.text);
+    ledger_close(ledger);
+}
+
+static void
+test_gaps(size_t c)
+{
+    char journal[300], ledgers[300], target[300];
+    uint64_t positions[GAP_BLOCKS];
+    unsigned wrong = 0;
+
+    snprintf(journal, sizeof journal, "%s/gap-journal-%zu", root, c);
+    snprintf(ledgers, sizeof ledgers, "%s/gap-ledgers-%zu", root, c);
+    snprintf(target, sizeof target, "%s/gap-target-%zu", root, c);
+    struct journal *j = open_journal(journal);
+
+    for (unsigned i = 0; i < GAP_WINDOW; i++)
+        positions[i] = append(j, i * ROWS, ROWS);
+    deliver_all(j, ledgers, target);
+    for (unsigned i = GAP_WINDOW; i < GAP_BLOCKS; i++)
+        positions[i] = append(j, i * ROWS, ROWS);
+    interrupt(ledgers, target, positions, c);
+    journal_close(j);
+    for (unsigned i = 0; i < GAP_BLOCKS; i++)
+        if (gap_cases[c].damaged & 1u << i)
+            damage(journal, positions[i]);
+    j = open_journal(journal);
+    deliver_all(j, ledgers, target);
+    journal_close(j);
+    memset(seen, 0, sizeof seen);
+    torn_lines = 0;
+    nftw(target, read_file, 8, FTW_PHYS);
+    for (unsigned n = 0; n < GAP_BLOCKS * ROWS; n++) {
+        bool was_there = n < gap_cases[c].row || (n - gap_cases[c].row) / 2 < gap_cases[c].lines;
+        bool is_lost = (gap_cases[c].damaged & 1u << n / ROWS) != 0;
+
+        wrong += seen[n] != (was_there || !is_lost);
+    }
+    CHECK(wrong == 0 && torn_lines == 0, "%s: %u rows are missing or doubled, %u lines torn",
+          gap_cases[c].name, wrong, torn_lines);
+}
+
+/* The last block is lost after some of its rows were delivered, and only then a further one comes: it is delivered from its first row on. */
+static void
+test_gap_at_the_end(void)
+{
+    char journal[300], ledgers[300], target[300], boot[40];
+    struct ledger_entry entry = {.fingerprint = 1, .row = 20};
+    struct ledger *ledger;
+    struct err err = {""};
+    static struct deliver_status s;
+
+    snprintf(journal, sizeof journal, "%s/end-journal", root);
+    snprintf(ledgers, sizeof ledgers, "%s/end-ledgers", root);
+    snprintf(target, sizeof target, "%s/end-target", root);
+    struct journal *j = open_journal(journal);
+
+    (void)append(j, 0, ROWS);
+    entry.position = append(j, ROWS, ROWS);
+    ledger_boot(boot);
+    CHECK(mkdir(ledgers, 0700) == 0 &&
+              ledger_open(ledgers, TENANT "/gap", boot, &ledger, &err) == ST_OK &&
+              ledger_write_checkpoint(ledger, &entry, &err) == ST_OK,
+          "%s", err.text);
+    ledger_close(ledger);
+    damage(journal, entry.position);
+    struct deliverer *d = start(j, ledgers);
+    struct test_plan *p = plan_make();
+
+    plan_add(p, TENANT "/gap", "folder", "path", target);
+    CHECK(deliver_set_plan(d, &p->plan, true, &err) == ST_OK, "%s", err.text);
+    plan_release(&p->plan);
+    CHECK(wait_for(d, j, TENANT "/gap"), "behind the lost block");
+    (void)append(j, 2 * ROWS, ROWS);
+    CHECK(wait_for(d, j, TENANT "/gap"), "the block behind it");
+    CHECK(deliver_status_get(d, TENANT "/gap", &s) && s.lost_rows == ROWS - 20,
+          "%llu rows are counted as lost", (unsigned long long)s.lost_rows);
+    deliver_stop(d, WAIT_MS);
+    journal_close(j);
+    memset(seen, 0, sizeof seen);
+    nftw(target, read_file, 8, FTW_PHYS);
+    for (unsigned n = 2 * ROWS; n < 3 * ROWS; n++)
+        CHECK(seen[n] == 1, "row %u behind the lost block arrived %u times", n, seen[n]);
+}
+
+/* A window full of rows that are too large for the destination, killed before they were parked: they are parked when it comes back. */
+static void
+test_oversized(void)
+{
+    enum { COUNT = 16, SIZE = (4 << 20) + 100 };
+    char journal[300], ledgers[300], target[300], boot[40];
+    struct ledger_entry entry = {.fingerprint = 1};
+    struct ledger *ledger;
+    struct err err = {""};
+    char *body = malloc(SIZE + 1);
+
+    snprintf(journal, sizeof journal, "%s/large-journal", root);
+    snprintf(ledgers, sizeof ledgers, "%s/large-ledgers", root);
+    snprintf(target, sizeof target, "%s/large-target", root);
+    struct journal *j = open_journal(journal);
+
+    memset(body, 'x', SIZE);
+    memcpy(body, "{\"n\":\"", 6);
+    memcpy(body + SIZE - 2, "\"}\n", 3);
+    for (unsigned i = 0; i < COUNT; i++) {
+        struct arena a = {memory, sizeof memory, 0};
+        struct block_builder b;
+        struct span index;
+        uint64_t position;
+        uint16_t stream;
+
+        CHECK(block_builder_init(&b, &a, 1, &err) == ST_OK &&
+                  block_stream_index(&b, span_of(TENANT), span_of("AdvancedHunting-A"),
+                                     span_of("A"), &stream) == ST_OK,
+              "%s", err.text);
+        struct block_row *row = block_row_add(&b);
+
+        row->size = row->properties_size = SIZE;
+        row->group = ROW_GROUP_AS_IS;
+        row->stream = stream;
+        char *image = arena_take(&a, 1 << 16);
+
+        CHECK(block_seal(&b, SIZE + 1, clock_ticks(), clock_ticks(), image, 1 << 16, &index,
+                         &err) == ST_OK &&
+                  journal_append(j, index, (struct span){body, SIZE + 1}, &position, &err) == ST_OK,
+              "%s", err.text);
+        if (i == 0)
+            entry.position = position;
+    }
+    free(body);
+    ledger_boot(boot);
+    CHECK(mkdir(ledgers, 0700) == 0 &&
+              ledger_open(ledgers, TENANT "/large", boot, &ledger, &err) == ST_OK &&
+              ledger_write_checkpoint(ledger, &entry, &err) == ST_OK,
+          "%s", err.text);
+    entry.is_pending = LEDGER_PENDING;
+    entry.end_position = journal_extent(j).end;
+    CHECK(ledger_write_intent(ledger, &entry, false, &err) == ST_OK, "%s", err.text);
+    ledger_close(ledger);
+    struct deliverer *d = start(j, ledgers);
+    struct test_plan *p = plan_make();
+
+    plan_add(p, TENANT "/large", "folder", "path", target);
+    parked_count = 0;
+    CHECK(deliver_set_plan(d, &p->plan, true, &err) == ST_OK, "%s", err.text);
+    plan_release(&p->plan);
+    CHECK(wait_for(d, j, TENANT "/large"), "never came to the end");
+    deliver_stop(d, WAIT_MS);
+    journal_close(j);
+    CHECK(parked_count == COUNT, "%u of %d rows are parked", parked_count, COUNT);
+    parked_count = 0;
+}
+
 static int
 remove_one(const char *path, const struct stat *info, int kind, struct FTW *ftw)
 {
@@ -477,6 +790,10 @@ main(void)
     snprintf(root, sizeof root, "%s/penstock_deliver.XXXXXX",
              getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp");
     CHECK(mkdtemp(root) != NULL, "mkdtemp");
+    for (size_t i = 0; i < COUNT_OF(gap_cases); i++)
+        test_gaps(i);
+    test_gap_at_the_end();
+    test_oversized();
     test_exports();
     test_kills();
     if (test_failed == 0)

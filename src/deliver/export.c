@@ -40,6 +40,12 @@ struct resend { /* lives on the asking thread's stack */
     struct err err;
 };
 
+/* What the journal could not give of an interrupted window. */
+struct recovery_gap {
+    uint64_t before[LEDGER_LANES_MAX]; /* bytes of each lane that come before it */
+    unsigned count;                    /* of gaps; 'before' is of the first */
+};
+
 struct export
 {
     const struct export_context *context;
@@ -68,8 +74,9 @@ struct export
     int64_t checkpoint_ms, idle_ms;
     bool is_dirty;    /* the cursor moved since the last checkpoint */
     bool sync_failed; /* what was sent since the last checkpoint may be gone: back to it */
-    struct oversized oversized[OVERSIZED_MAX];
-    size_t oversized_count;
+    struct oversized *oversized; /* OVERSIZED_MAX, but all there are while recovering */
+    size_t oversized_count, oversized_room;
+    struct recovery_gap gap;
     unsigned failures;
     uint32_t chance;
     int64_t linger_ms;
@@ -246,6 +253,15 @@ static void
 oversized_keep(struct export *e, uint64_t position)
 {
     struct window_oversized from = window_oversized(e->window);
+
+    if (e->oversized_count == e->oversized_room) {
+        size_t room = e->oversized_room + OVERSIZED_MAX;
+
+        e->oversized = realloc(e->oversized, room * sizeof *e->oversized);
+        if (e->oversized == NULL)
+            abort(); /* see window.c, grown */
+        e->oversized_room = room;
+    }
     struct oversized *to = &e->oversized[e->oversized_count];
 
     *to = (struct oversized){.size = from.bytes.n, .position = position, .row = from.row};
@@ -297,22 +313,33 @@ struct reach { /* where a window ends */
 
 /* 'row': so many rows of the block at 'asked' were delivered before it was lost. */
 static void
-gap_count(struct export *e, const struct pool_block *held, uint64_t asked, uint32_t row)
+gap_count(struct export *e, const struct journal_gap *gap, uint64_t asked, uint32_t row,
+          uint64_t position)
 {
-    if (held->gap.to == held->gap.from || asked == 0)
+    if (gap->to == gap->from || asked == 0)
         return;
-    uint64_t lost = held->gap.rows > row ? held->gap.rows - row : 0;
+    uint64_t lost = gap->rows > row ? gap->rows - row : 0;
 
     pthread_mutex_lock(&e->lock);
     e->status.lost_rows += lost;
     e->status.last_error = e->context->options.now(e->context->options.clock);
     snprintf(e->status.error, sizeof e->status.error,
              "%llu rows between %llu and %llu could not be delivered: %s", (unsigned long long)lost,
-             (unsigned long long)asked, (unsigned long long)held->position, held->gap.reason);
+             (unsigned long long)asked, (unsigned long long)position, gap->reason);
     pthread_mutex_unlock(&e->lock);
     log_line(LOG_ERROR, "deliver", "export %s: %llu rows between %llu and %llu are lost to it: %s",
              e->id, (unsigned long long)lost, (unsigned long long)asked,
-             (unsigned long long)held->position, held->gap.reason);
+             (unsigned long long)position, gap->reason);
+}
+
+/* The window that is being collected again has a gap here. */
+static void
+gap_note(struct export *e, const struct journal_gap *gap)
+{
+    if (gap->to == gap->from || e->gap.count++ > 0)
+        return;
+    for (size_t i = 0; i < window_lane_count(e->window); i++)
+        e->gap.before[i] = window_lane(e->window, i)->size;
 }
 
 /* Takes rows of one block. ST_OK: go on; ST_FULL: the window is to be sent. */
@@ -333,10 +360,8 @@ fill_from(struct export *e, const struct pool_block *held, struct reach *at,
                         &wanted);
         if (st == ST_INVALID) {
             oversized_keep(e, held->position);
-            st = e->oversized_count == OVERSIZED_MAX && !bound->is_bounded ? ST_FULL : ST_OK;
-            if (e->oversized_count == OVERSIZED_MAX && bound->is_bounded)
-                oversized_drop(
-                    e); /* they were parked before the crash, or will be by the next window */
+            /* Recovering, none of them can wait for a next window: the bound is where this one ends. */
+            st = e->oversized_count >= OVERSIZED_MAX && !bound->is_bounded ? ST_FULL : ST_OK;
         }
     }
     pthread_mutex_lock(&e->lock);
@@ -351,6 +376,13 @@ fill_from(struct export *e, const struct pool_block *held, struct reach *at,
     return st;
 }
 
+static bool
+is_reached(const struct reach *at, const struct reach *bound)
+{
+    return at->position > bound->position ||
+           (at->position == bound->position && at->row >= bound->row);
+}
+
 /* Collects rows from the cursor on until the window is full, its linger is over or, recovering, the
  * bound is reached. ST_END: nothing came for a while (the cursor may have moved over rows that nobody wants). */
 static enum status
@@ -362,17 +394,24 @@ fill(struct export *e, struct reach *at, const struct reach *bound, struct err *
     window_reset(e->window, &e->limits);
     while (!is_ending(e)) {
         const struct pool_block *held;
+        struct journal_gap gap;
         uint64_t next;
 
-        if (bound->is_bounded && at->position == bound->position && at->row == bound->row)
+        if (bound->is_bounded && is_reached(at, bound))
             return ST_OK;
-        enum status st = block_pool_take(e->context->pool, at->position, &held, &next, err);
+        enum status st = block_pool_take(e->context->pool, at->position, &held, &next, &gap, err);
 
         if (st == ST_OK) {
             if (at->position != held->position) {
-                gap_count(e, held, at->position, at->row);
+                gap_count(e, &held->gap, at->position, at->row, held->position);
+                if (bound->is_bounded)
+                    gap_note(e, &held->gap);
                 at->position = held->position;
                 at->row = 0;
+                if (bound->is_bounded && is_reached(at, bound)) {
+                    block_pool_drop(e->context->pool, held);
+                    return ST_OK; /* all that was left of the window is gone */
+                }
             }
             st = fill_from(e, held, at, bound);
             block_pool_drop(e->context->pool, held);
@@ -380,13 +419,19 @@ fill(struct export *e, struct reach *at, const struct reach *bound, struct err *
                 return ST_OK;
             if (first_ms == 0 && (window_row_count(e->window) > 0 || e->oversized_count > 0))
                 first_ms = clock_monotonic_ms();
-            if (window_row_count(e->window) == 0 && e->oversized_count == 0 &&
+            if (window_row_count(e->window) == 0 && e->oversized_count == 0 && !bound->is_bounded &&
                 clock_monotonic_ms() - started_ms > WAIT_MS_MAX)
                 return ST_END; /* far behind, but nothing for us: show where we are */
             continue;
         }
         if (st != ST_END)
             return st;
+        if (at->position != next) { /* damage at the very end: what follows is another block */
+            gap_count(e, &gap, at->position, at->row, next);
+            if (bound->is_bounded)
+                gap_note(e, &gap);
+            at->row = 0;
+        }
         at->position = next;
         int64_t now_ms = clock_monotonic_ms();
         int64_t wait_ms =
@@ -620,6 +665,7 @@ finish_pending(struct export *e, const struct ledger_entry *entry, struct err *e
     e->limits.bytes_max = SIZE_MAX;
     e->limits.rows_max = UINT32_MAX;
     e->limits.lanes_max = LEDGER_LANES_MAX;
+    e->gap = (struct recovery_gap){.count = 0};
     enum status st = fill(e, &at, &bound, err);
 
     e->limits = limits;
@@ -635,7 +681,10 @@ finish_pending(struct export *e, const struct ledger_entry *entry, struct err *e
             at.row);
     window_seal(e->window);
     st = flight_load(&e->flight, e->window, e->route->profile, err);
-    if (st == ST_OK)
+    if (st == ST_OK && e->gap.count > 0)
+        st = flight_recover_gap(&e->flight, entry, same, e->gap.before, e->gap.count == 1, &doubled,
+                                err);
+    else if (st == ST_OK)
         st = flight_recover(&e->flight, entry, same, &doubled, err);
     if (st != ST_OK) {
         flight_clear(&e->flight);
@@ -643,12 +692,14 @@ finish_pending(struct export *e, const struct ledger_entry *entry, struct err *e
         return st;
     }
     if (doubled > 0)
-        log_line(
-            LOG_WARN, "deliver",
-            "export %s: its settings changed over a crash: up to %llu bytes may be there twice",
-            e->id, (unsigned long long)doubled);
-    if (!land(e, at.position, at.row))
+        log_line(LOG_WARN, "deliver",
+                 "export %s: its %s over a crash: up to %llu bytes may be there twice", e->id,
+                 same ? "interrupted window lost rows" : "settings changed",
+                 (unsigned long long)doubled);
+    if (!land(e, at.position, at.row)) {
+        oversized_drop(e);
         return err_set(err, ST_IO, "stopped");
+    }
     flight_clear(&e->flight);
     move_cursor(e, &at);
     e->is_dirty = true;
@@ -791,6 +842,12 @@ handle_resend(struct export *e)
     st = intent(e, 0, 0, LEDGER_SETTLED, &err);
     if (st == ST_OK)
         st = flight_load_one(f, r->lane, r->body, r->row_count, e->route->profile, &err);
+    if (st == ST_OK && f->items[0].body.n > e->limits.parcel_max)
+        st = err_set(&err, ST_INVALID, "refused again: it has %zu bytes, %s takes at most %zu",
+                     f->items[0].body.n, e->kind->name, e->limits.parcel_max);
+    if (st == ST_OK && e->kind->is_positioned && !e->kind->is_lasting_at_once &&
+        flight_needs_checkpoint(f))
+        st = checkpoint(e, &err);
     if (st == ST_OK) {
         st = flight_send(f, refuse, &refused);
         err = f->err;
@@ -798,7 +855,9 @@ handle_resend(struct export *e)
     if (refused)
         st = ST_INVALID;
     flight_clear(f);
-    flight_forget_objects(f);
+    /* It is forgotten where it was parked once we say that it is taken: it must be lasting before. */
+    if (st == ST_OK && !e->kind->is_lasting_at_once)
+        st = checkpoint(e, &err);
     pthread_mutex_lock(&e->lock);
     if (st == ST_OK)
         e->status.resent_rows += r->row_count;
@@ -851,13 +910,15 @@ go_back(struct export *e)
 {
     struct err err = {"the destination could not make lasting what was sent"};
 
-    if (intent(e, 0, 0, LEDGER_BACK, &err) != ST_OK)
-        log_line(LOG_ERROR, "deliver", "export %s: %s", e->id, err.text);
+    close_sink(e);
+    /* Until the ledger says so, the intent before it would count as if all that it tells of were there. */
+    while (intent(e, 0, 0, LEDGER_BACK, &err) != ST_OK && !is_ending(e))
+        back_off(e, &err, -1);
+    err = (struct err){"the destination could not make lasting what was sent"};
     log_line(LOG_ERROR, "deliver", "export %s: a sync failed: goes back to its last checkpoint",
              e->id);
     e->sync_failed = false;
     e->is_dirty = false;
-    close_sink(e);
     back_off(e, &err, -1);
 }
 
@@ -898,6 +959,7 @@ export_run(void *app)
             back_off(e, &err, -1);
     }
     oversized_drop(e);
+    free(e->oversized);
     close_sink(e);
     ledger_close(e->ledger);
     pthread_mutex_lock(&e->lock);

@@ -144,30 +144,6 @@ flight_load(struct flight *f, const struct window *w, enum profile profile, stru
     return ST_OK;
 }
 
-enum status
-flight_load_one(struct flight *f, const struct lane *lane, struct span body, uint32_t row_count,
-                enum profile profile, struct err *err)
-{
-    flight_clear(f);
-    objects_start(f);
-    f->profile = profile;
-    f->number++;
-    if (f->object_count == LEDGER_LANES_MAX)
-        flight_forget_objects(f);
-    if (!ROOM_FOR(f, lane) || !ROOM_FOR(f, item))
-        return err_set(err, ST_FULL, "no memory for a further lane");
-    f->lanes[0] = (struct flight_lane){.lane = *lane};
-    if (f->kind->is_positioned) {
-        enum status st = object_find(f, lane, &f->lanes[0].object, err);
-
-        if (st != ST_OK)
-            return st;
-    }
-    f->lane_count = 1;
-    f->items[f->item_count++] = (struct flight_item){.body = body, .row_count = row_count};
-    return ST_OK;
-}
-
 /* Marks the first 'bytes' bytes of a lane as being there; a torn parcel goes on where it stops. */
 static void
 lane_skip(struct flight *f, uint32_t lane, uint64_t bytes)
@@ -203,9 +179,27 @@ intent_lane(const struct ledger_entry *intent, const struct lane *lane)
     return NULL;
 }
 
-enum status
-flight_recover(struct flight *f, const struct ledger_entry *intent, bool same_bytes,
-               uint64_t *doubled, struct err *err)
+/* How much of what the journal still has of a lane went before the crash: 'went' bytes of the whole lane, of which the journal lost some
+ * behind the first 'before' ones. */
+static uint64_t
+gap_skip(const struct flight *f, uint32_t lane, const struct ledger_lane *told, uint64_t went,
+         uint64_t before, bool is_single)
+{
+    uint64_t left = 0;
+
+    for (size_t i = 0; i < f->item_count; i++)
+        if (f->items[i].lane == lane)
+            left += f->items[i].body.n;
+    uint64_t lost = told->done + told->size - left;
+
+    if (told->done + told->size <= left || went <= before)
+        return went;
+    return is_single && went >= before + lost ? went - lost : before;
+}
+
+static enum status
+recover_lanes(struct flight *f, const struct ledger_entry *intent, bool same_bytes,
+              const uint64_t *before, bool is_single, uint64_t *doubled, struct err *err)
 {
     *doubled = 0;
     if (!f->kind->is_positioned)
@@ -233,8 +227,17 @@ flight_recover(struct flight *f, const struct ledger_entry *intent, bool same_by
             continue;
         }
         if (same_bytes) {
-            lane_skip(f, i, told->done + there);
-        } else if (there > 0 && f->kind->cut != NULL) {
+            uint64_t went = told->done + there;
+
+            if (before != NULL) {
+                uint64_t skip = gap_skip(f, i, told, went, before[i], is_single);
+
+                if (!is_single)
+                    *doubled += went - skip;
+                went = skip;
+            }
+            lane_skip(f, i, went);
+        } else if (there > 0 && f->kind->cut != NULL && before == NULL) {
             st = f->kind->cut(f->sink, &l->lane, told->name, told->length, err);
             if (st != ST_OK)
                 return st;
@@ -245,6 +248,20 @@ flight_recover(struct flight *f, const struct ledger_entry *intent, bool same_by
         }
     }
     return ST_OK;
+}
+
+enum status
+flight_recover(struct flight *f, const struct ledger_entry *intent, bool same_bytes,
+               uint64_t *doubled, struct err *err)
+{
+    return recover_lanes(f, intent, same_bytes, NULL, true, doubled, err);
+}
+
+enum status
+flight_recover_gap(struct flight *f, const struct ledger_entry *intent, bool same_bytes,
+                   const uint64_t *before, bool is_single, uint64_t *doubled, struct err *err)
+{
+    return recover_lanes(f, intent, same_bytes, before, is_single, doubled, err);
 }
 
 static struct ledger_lane *
@@ -473,6 +490,67 @@ item_split(struct flight *f, size_t index)
     f->item_count++;
     free(whole.owned);
     return ST_OK;
+}
+
+/* Puts the rows of a body, whatever framed them, into the framing that the destination wants. What cannot be told apart stays as it is. */
+static enum status
+item_frame(struct flight *f, struct flight_item *item, struct err *err)
+{
+    static const char head[] = "{\"records\":[";
+    struct span body = item->body;
+    enum window_framing from = WINDOW_LINES;
+    uint32_t rows = 0;
+
+    if (body.n > sizeof head && memcmp(body.p, head, sizeof head - 1) == 0) {
+        window_split(WINDOW_RECORDS, body, split_count, &rows);
+        if (rows == item->row_count)
+            from = WINDOW_RECORDS;
+    }
+    rows = 0;
+    window_split(from, body, split_count, &rows);
+    if (rows == 0)
+        return ST_OK;
+    item->body = (struct span){NULL, 0};
+    item->row_count = 0;
+    struct splitting s = {
+        .f = f, .half = {item, item},
+             .rows_first = UINT32_MAX
+    };
+
+    window_split(from, body, split_row, &s);
+    if (s.failed)
+        return err_set(err, ST_FULL, "no memory to frame a parcel anew");
+    if (f->framing == WINDOW_RECORDS) { /* split_row keeps two bytes of room for it */
+        memcpy(item->owned + item->body.n, "]}", 2);
+        item->body.n += 2;
+    }
+    return ST_OK;
+}
+
+enum status
+flight_load_one(struct flight *f, const struct lane *lane, struct span body, uint32_t row_count,
+                enum profile profile, struct err *err)
+{
+    flight_clear(f);
+    objects_start(f);
+    f->profile = profile;
+    f->number++;
+    if (f->object_count == LEDGER_LANES_MAX)
+        flight_forget_objects(f);
+    if (!ROOM_FOR(f, lane) || !ROOM_FOR(f, item))
+        return err_set(err, ST_FULL, "no memory for a further lane");
+    f->lanes[0] = (struct flight_lane){.lane = *lane};
+    if (f->kind->is_positioned) {
+        enum status st = object_find(f, lane, &f->lanes[0].object, err);
+
+        if (st != ST_OK)
+            return st;
+    }
+    f->lane_count = 1;
+    struct flight_item *item = &f->items[f->item_count++];
+
+    *item = (struct flight_item){.body = body, .row_count = row_count};
+    return item_frame(f, item, err);
 }
 
 static void

@@ -69,7 +69,8 @@ void flight_free(struct flight *f);
 MUST_CHECK enum status flight_load(struct flight *f, const struct window *w, enum profile profile,
                                    struct err *err);
 
-/* Loads a single body that was parked before; borrowed until it has landed. */
+/* Loads a single body that was parked before; borrowed until it has landed. It is framed anew: it may be a row alone (too large once), or come
+ * from a destination that the export had before. */
 MUST_CHECK enum status flight_load_one(struct flight *f, const struct lane *lane, struct span body,
                                        uint32_t row_count, enum profile profile, struct err *err);
 
@@ -77,6 +78,12 @@ MUST_CHECK enum status flight_load_one(struct flight *f, const struct lane *lane
  * and the first send. 'same_bytes': the route's fingerprint is unchanged. *doubled: bytes that will be there twice since nothing else was possible. */
 MUST_CHECK enum status flight_recover(struct flight *f, const struct ledger_entry *intent,
                                       bool same_bytes, uint64_t *doubled, struct err *err);
+
+/* The same when the journal could not give all of the window's rows any more. 'before': bytes of each lane that come before the (first) gap;
+ * 'is_single': there is one gap. What was sent of what is left is left out as far as it can be told; nothing is cut, for it cannot be sent again. */
+MUST_CHECK enum status flight_recover_gap(struct flight *f, const struct ledger_entry *intent,
+                                          bool same_bytes, const uint64_t *before, bool is_single,
+                                          uint64_t *doubled, struct err *err);
 
 /* Lanes for an intent or (all objects known) a checkpoint, in memory lent until the next call. */
 const struct ledger_lane *flight_intent_lanes(struct flight *f, uint32_t *count);

@@ -7,6 +7,8 @@
 enum {
     MESSAGE_MAX = BLOCK_BODY_MAX + 4096, /* no row is too large for it: size_max bounds messages */
     CATEGORIES_MAX = 512,
+    SCAN_MS_MAX =
+        2000, /* of blocks that hold nothing for the reader: it comes back with its cursor */
 };
 
 static bool
@@ -108,13 +110,14 @@ static enum status
 collect(struct journal *j, struct block_pool *pool, const struct plan_route *route,
         struct window *w, uint64_t *position, uint32_t *row, int wait_ms, struct err *err)
 {
-    int64_t until_ms = clock_monotonic_ms() + wait_ms;
+    int64_t now_ms = clock_monotonic_ms(), until_ms = now_ms + wait_ms;
+    int64_t scan_until_ms = now_ms + (wait_ms > SCAN_MS_MAX ? wait_ms : SCAN_MS_MAX);
 
     for (;;) {
         const struct pool_block *held;
         uint64_t next;
         uint32_t wanted = 0;
-        enum status st = block_pool_take(pool, *position, &held, &next, err);
+        enum status st = block_pool_take(pool, *position, &held, &next, NULL, err);
 
         if (st == ST_END) {
             int64_t left_ms = until_ms - clock_monotonic_ms();
@@ -147,7 +150,7 @@ collect(struct journal *j, struct block_pool *pool, const struct plan_route *rou
             *row = 0;
         }
         block_pool_drop(pool, held);
-        if (st == ST_FULL)
+        if (st == ST_FULL || clock_monotonic_ms() >= scan_until_ms)
             return ST_OK;
     }
 }
