@@ -360,6 +360,16 @@ open_journal(struct daemon *d, struct err *err)
     return st;
 }
 
+static bool
+is_tenant(void *app, const char *tenant)
+{
+    struct daemon *d = app;
+    bool is_active = false;
+    struct err ignored;
+
+    return store_tenant_find(d->store, tenant, &is_active, &ignored) == ST_OK && is_active;
+}
+
 static enum status
 open_admission(struct daemon *d, struct err *err)
 {
@@ -394,6 +404,7 @@ open_admission(struct daemon *d, struct err *err)
         .depth_max = c->limits.depth_max,
         .columns_max = c->limits.columns_max,
         .unknown_tables = c->unknown_tables,
+        .tenants = {d, is_tenant  },
     };
 
     return admitter_make(&o, &d->admitter, err);

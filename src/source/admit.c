@@ -464,6 +464,7 @@ admission_set(struct admission *x, const struct admit_request *r)
     snprintf(x->tenant, sizeof x->tenant, "%s", r->tenant != NULL ? r->tenant : "");
     envelope_reader_init(&x->envelopes, a->o.catalog, a->o.unknown_tables,
                          r->tenant != NULL ? x->tenant : NULL);
+    x->envelopes.tenants = a->o.tenants;
     memset(x->id, 0, sizeof x->id);
     x->body_max = r->body_max;
     x->block_max = r->block_size_max == 0 || r->block_size_max > BLOCK_BODY_MAX

@@ -11,6 +11,7 @@
 #include "model/block.h"
 #include "model/catalog.h"
 #include "source/devices.h"
+#include "source/envelope.h"
 
 struct admitter;
 struct journal;
@@ -32,7 +33,8 @@ struct admit_options {
     size_t memory_max;    /* bytes all admissions may hold together */
     unsigned wait_ms_max; /* how long one waits for memory */
     uint32_t record_size_max, depth_max, columns_max;
-    bool unknown_tables; /* tables that the catalog does not know pass through */
+    bool unknown_tables;             /* tables that the catalog does not know pass through */
+    struct envelope_tenants tenants; /* whose envelopes a request without a tenant may hold */
 };
 MUST_CHECK enum status admitter_make(const struct admit_options *o, struct admitter **admitter,
                                      struct err *err);
@@ -51,7 +53,8 @@ struct admit_request {
     bool
         gzip; /* bytes are gzip (checked: one or more members, inflated size is bounded by 'inflated_max') */
     uint64_t body_max; /* bytes after inflation; 0: no limit */
-    uint32_t block_size_max; /* bytes of body per block, about; 0: BLOCK_BODY_MAX. Smaller ones stay in the processor's caches (replay) */
+    uint32_t
+        block_size_max; /* bytes of body per block, about; 0: BLOCK_BODY_MAX. Smaller ones stay in the processor's caches (replay) */
 };
 
 struct admit_fault {
@@ -68,7 +71,7 @@ enum admit_outcome {
     ADMIT_FAULTY /* nothing was kept; see faults */,
     ADMIT_LATER /* nothing was kept; try again */,
     ADMIT_UNKNOWN_TABLE,
-    ADMIT_FAILED, /* the disk failed; unknown whether it was kept */
+    ADMIT_FAILED,   /* the disk failed; unknown whether it was kept */
     ADMIT_TOO_LARGE /* nothing was kept: larger than body_max after inflation */
 };
 

@@ -120,7 +120,8 @@ void
 envelope_reader_init(struct envelope_reader *r, const struct catalog *catalog, bool unknown_tables,
                      const char *tenant)
 {
-    if (r->catalog != catalog || r->unknown_tables != unknown_tables)
+    /* Tenants come and go: what was met without one is asked for anew in each request. */
+    if (r->catalog != catalog || r->unknown_tables != unknown_tables || tenant == NULL)
         memset(r, 0, sizeof *r);
     r->catalog = catalog;
     r->unknown_tables = unknown_tables;
@@ -151,6 +152,13 @@ find_stream(struct envelope_reader *r, const char *tenant, struct span category,
         return k;
     memcpy(terminated, tenant, TENANT_SIZE);
     terminated[TENANT_SIZE] = '\0';
+    if (r->tenant == NULL && r->tenants.is_tenant != NULL &&
+        !r->tenants.is_tenant(r->tenants.app, terminated)) {
+        err_set(err, ST_INVALID,
+                "there is no active tenant %s here: add it to 'tenants' of the configuration",
+                terminated);
+        return NULL;
+    }
     if (known_stream_make(k, r->catalog, r->unknown_tables, terminated, category,
                           (struct span){NULL, 0}, err) != ST_OK)
         return NULL;

@@ -32,10 +32,17 @@ struct hour_cached { /* the hour of the last datetime of this kind */
     bool is_set;
     int64_t ticks;
 };
+/* Whether records may belong to a tenant (a lower-case GUID). Any thread; asked once for each stream of a request that names no tenant. */
+struct envelope_tenants {
+    void *app;
+    bool (*is_tenant)(void *app, const char *tenant); /* NULL: any may */
+};
 struct envelope_reader {
     const struct catalog *catalog;
     bool unknown_tables;
-    const char *tenant; /* borrowed; NULL: any */
+    const char *tenant; /* borrowed; NULL: any that 'tenants' knows */
+    struct envelope_tenants
+        tenants; /* set behind init, which forgets the streams of a reader without a tenant */
     struct hour_cached time, received;
     struct known_stream streams[KNOWN_STREAMS];
 };

@@ -42,6 +42,13 @@ def everyone(daemon):
     for entry in shown:
         answer = daemon.request("DELETE", f"/api/ingest/parked/{entry['id']}")
         check("the operator drops it", answer.status == 204, answer)
+    answer = daemon.request("POST", "/ingest/v1/records", envelope(UNKNOWN))
+    check("records of a tenant that is not there are refused, not lost", answer.status == 400 and UNKNOWN in str(answer), answer)
+    answer = post(envelope(UNKNOWN) + "\n" + envelope(TENANT) + "\n" + envelope(OTHER), None)
+    check("or parked", answer.status == 200 and answer.json()["accepted"] == 2 and answer.json()["parked"] == 1, answer)
+    entry = daemon.get("/api/ingest/parked").json()["value"][0]
+    check("with the reason", "no active tenant" in entry["reason"], entry)
+    daemon.request("DELETE", f"/api/ingest/parked/{entry['id']}")
     check("nothing is left", daemon.get("/api/ingest/parked").json()["value"] == [] and daemon.status()["parked"]["entries"] == 0)
     answer = daemon.get("/api/ingest/parked/99")
     check("a number that is not there", answer.status == 404, answer)
