@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,8 +18,8 @@ static const char usage_text[] =
     "Usage: penstock serve [--config FILE] [--data DIR] [--listen ADDRESS:PORT]\n\n"
     "Runs the daemon in the foreground: takes records in, keeps them, exports them.\n\n"
     "  --config FILE   YAML or JSON; see: penstock config describe. Default: built-in defaults\n"
-    "  --data DIR      everything it keeps; default: PENSTOCK_DATA, /var/lib/penstock or "
-    "./penstock-data\n"
+    "  --data DIR      everything it keeps; default: PENSTOCK_DATA, then what the configuration\n"
+    "                  says; without one /var/lib/penstock if it exists, else ./penstock-data\n"
     "  --listen A:P    address and port, over the configuration's (127.0.0.1:7780); port 0: a free "
     "one\n"
     "  --ready-file F  written once requests are taken: {\"url\":...,\"pid\":...}\n\n"
@@ -62,6 +63,7 @@ cmd_serve(int argc, char **argv)
     const char *ready_file = NULL;
     struct daemon *d;
     struct err err = {""};
+    struct stat folder;
     sigset_t signals;
     int option;
 
@@ -99,6 +101,14 @@ cmd_serve(int argc, char **argv)
         o.data = client_data_folder(o.data);
     /* A thread per connection would make glibc keep an arena for each: resident memory grows, nothing gets faster. */
     mallopt(M_ARENA_MAX, 2);
+    /* As the commands look for it (client.h), so that they find what this daemon keeps. */
+    if (o.data == NULL)
+        o.data = getenv("PENSTOCK_DATA");
+    if (o.data != NULL && o.data[0] == '\0')
+        o.data = NULL;
+    if (o.data == NULL && o.config_path == NULL && stat("/var/lib/penstock", &folder) == 0 &&
+        S_ISDIR(folder.st_mode))
+        o.data = "/var/lib/penstock";
     /* Blocked before any thread is made, so that all inherit it and only sigtimedwait takes them. */
     signal(SIGPIPE, SIG_IGN);
     sigemptyset(&signals);
