@@ -114,6 +114,8 @@ static struct counter durations = {
     .bound_count = COUNT_OF(duration_bounds)
 };
 
+const struct counter *const api_counters[] = {&requests, &durations, NULL};
+
 /* ---- finding the row ---- */
 
 /* Cuts the first segment off *path (which begins with '/'); false at the end. A last, empty one does not count. */

@@ -45,3 +45,10 @@ struct api_row {
 };
 /* Calls 'visit' for each route in the order of the manual; stops when it returns false. */
 void api_describe(bool (*visit)(void *app, const struct api_row *row), void *app);
+
+/* One metric, for the manual: its labels as "tenant, export"; "" if it has none. */
+struct api_metric {
+    const char *name, *type, *labels, *help;
+};
+/* Calls 'visit' for each metric that GET /metrics shows; stops when it returns false. */
+void api_describe_metrics(bool (*visit)(void *app, const struct api_metric *metric), void *app);

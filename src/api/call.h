@@ -37,6 +37,8 @@ struct route { /* ends at a NULL method */
     const char *help;
 };
 extern const struct route api_routes[];
+struct counter;
+extern const struct counter *const api_counters[]; /* of this folder; ends at NULL */
 
 struct call {
     struct api *api;

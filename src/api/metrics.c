@@ -108,6 +108,23 @@ static const struct metric parked_metrics[] = {
 };
 /* clang-format on */
 
+/* Those that no structure holds as a number. */
+enum {
+    OTHER_STATE,
+    OTHER_CATEGORY,
+    OTHER_DEVICES,
+    OTHER_START,
+    OTHER_COUNT,
+};
+static const struct api_metric other_metrics[OTHER_COUNT] = {
+    [OTHER_STATE] = {"penstock_export_state",                  "gauge",   "tenant, export, state",
+                     "1 for the state that the export is in."                                                                                       },
+    [OTHER_CATEGORY] = {"penstock_export_category_records_total", "counter",
+                     "tenant, export, category",                                                   "Records that the destination took, by category."},
+    [OTHER_DEVICES] = {"penstock_devices",                       "gauge",   "",                      "Devices that are known."                        },
+    [OTHER_START] = {"penstock_start_time_seconds",            "gauge",   "",                      "When the program started."                      },
+};
+
 static void
 value_write(FILE *out, const struct metric *m, const void *from)
 {
@@ -149,6 +166,13 @@ static void
 head_write(FILE *out, const char *name, const char *type, const char *help)
 {
     fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void
+other_head_write(FILE *out, int which)
+{
+    head_write(out, other_metrics[which].name, other_metrics[which].type,
+               other_metrics[which].help);
 }
 
 static void
@@ -223,23 +247,22 @@ exports_write(FILE *out, const struct all *all)
             value_write(out, m, &all->statuses[i]);
         }
     }
-    head_write(out, "penstock_export_state", "gauge", "1 for the state that the export is in.");
+    other_head_write(out, OTHER_STATE);
     for (size_t i = 0; i < all->count; i++) {
         const char *state = export_state_name(all->statuses[i].state);
 
-        fputs("penstock_export_state", out);
+        fputs(other_metrics[OTHER_STATE].name, out);
         export_labels(out, &all->statuses[i]);
         fputc(',', out);
         label_write(out, "state", state, strlen(state));
         fputs("} 1\n", out);
     }
-    head_write(out, "penstock_export_category_records_total", "counter",
-               "Records that the destination took, by category.");
+    other_head_write(out, OTHER_CATEGORY);
     for (size_t i = 0; i < all->count; i++)
         for (uint32_t k = 0; k < all->statuses[i].category_count; k++) {
             const struct deliver_category *category = &all->statuses[i].categories[k];
 
-            fputs("penstock_export_category_records_total", out);
+            fputs(other_metrics[OTHER_CATEGORY].name, out);
             export_labels(out, &all->statuses[i]);
             fputc(',', out);
             label_write(out, "category", category->category, strlen(category->category));
@@ -265,10 +288,11 @@ everything_write(FILE *out, const struct call *c)
     table_write(out, ingest_metrics, &ingest);
     if (store_parked_count(c->control->store, NULL, NULL, &parked, &err) == ST_OK)
         table_write(out, parked_metrics, &parked);
-    head_write(out, "penstock_devices", "gauge", "Devices that are known.");
-    fprintf(out, "penstock_devices %zu\n", devices_count(c->api->devices, NULL));
-    head_write(out, "penstock_start_time_seconds", "gauge", "When the program started.");
-    fprintf(out, "penstock_start_time_seconds %.3f\n",
+    other_head_write(out, OTHER_DEVICES);
+    fprintf(out, "%s %zu\n", other_metrics[OTHER_DEVICES].name,
+            devices_count(c->api->devices, NULL));
+    other_head_write(out, OTHER_START);
+    fprintf(out, "%s %.3f\n", other_metrics[OTHER_START].name,
             (double)(c->api->started - TICKS_AT_UNIX_EPOCH) / (double)TICKS_PER_SECOND);
 }
 
@@ -324,4 +348,46 @@ metrics_answer(struct call *c, struct http_reply *reply)
     call_reply_taken(reply, 200, text, size);
     if (reply->status == 200)
         reply->content_type = "text/plain; version=0.0.4; charset=utf-8";
+}
+
+/* ---- for the manual ---- */
+
+static const char *
+counter_type(const struct counter *c)
+{
+    static const char *const types[] = {"counter", "gauge", "histogram"};
+
+    return types[c->kind];
+}
+
+void
+api_describe_metrics(bool (*visit)(void *app, const struct api_metric *metric), void *app)
+{
+    static const struct {
+        const struct metric *rows;
+        const char *labels;
+    } tables[] = {
+        {export_metrics,  "tenant, export"},
+        {journal_metrics, ""              },
+        {ingest_metrics,  ""              },
+        {parked_metrics,  ""              },
+    };
+
+    for (size_t i = 0; i < COUNT_OF(tables); i++)
+        for (const struct metric *m = tables[i].rows; m->name != NULL; m++)
+            if (!visit(app, &(struct api_metric){m->name, m->type, tables[i].labels, m->help}))
+                return;
+    for (size_t i = 0; i < OTHER_COUNT; i++)
+        if (!visit(app, &other_metrics[i]))
+            return;
+    for (size_t i = 0; api_counters[i] != NULL; i++) {
+        const struct counter *c = api_counters[i];
+        char labels[100] = "";
+
+        for (size_t k = 0; c->labels[k] != NULL; k++)
+            snprintf(labels + strlen(labels), sizeof labels - strlen(labels), "%s%s",
+                     k > 0 ? ", " : "", c->labels[k]);
+        if (!visit(app, &(struct api_metric){c->name, counter_type(c), labels, c->help}))
+            return;
+    }
 }

@@ -3,6 +3,7 @@
 #include "penstock/cmd_export.h"
 #include "penstock/cmd_generate.h"
 #include "penstock/cmd_journal.h"
+#include "penstock/cmd_manual.h"
 #include "penstock/cmd_replay.h"
 #include "penstock/cmd_schema.h"
 #include "penstock/cmd_send.h"
@@ -19,17 +20,26 @@ config_with_kinds(int argc, char **argv)
     return cmd_config(argc, argv, kinds_get());
 }
 
+const struct exit_row exit_rows[] = {
+    {EXIT_DONE,        "done"                                            },
+    {EXIT_REFUSED,     "refused or found wrong"                          },
+    {EXIT_USAGE,       "wrong usage"                                     },
+    {EXIT_UNREACHABLE, "not reachable or a machine's failure (try again)"},
+    {0,                NULL                                              },
+};
+
 const struct command commands[] = {
     {"serve",    "run the daemon: take records in, keep them, export them", cmd_serve        },
     {"send",     "push NDJSON from a file or standard input to the daemon", cmd_send         },
     {"tail",     "read a local event hub",                                  cmd_tail         },
-    {"export",   "list, show, set, watch, replay and repair exports",       cmd_export       },
+    {"export",   "list, show, set, pause, replay and repair exports",       cmd_export       },
     {"status",   "how everything is doing",                                 cmd_status       },
     {"schema",   "tables, columns and types",                               cmd_schema       },
     {"token",    "create, list and revoke bearer tokens",                   cmd_token        },
     {"config",   "check, show and describe the configuration",              config_with_kinds},
     {"journal",  "check, print and measure the journal's files",            cmd_journal      },
     {"replay",   "files through the same pipeline to a local folder",       cmd_replay       },
+    {"manual",   "the reference manual of this very program, in Markdown",  cmd_manual       },
     {"generate", "make realistic records for tests and benchmarks",         cmd_generate     },
     {NULL,       NULL,                                                      NULL             },
 };

@@ -3,6 +3,11 @@
 
 /* Exit codes of every command; documented in penstock(1). */
 enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_UNREACHABLE = 3 };
+struct exit_row {
+    int code;
+    const char *help;
+};
+extern const struct exit_row exit_rows[]; /* ends at a NULL help */
 
 struct command {
     const char *name;

@@ -12,9 +12,10 @@ usage(FILE *to)
             PENSTOCK_VERSION);
     for (const struct command *c = commands; c->name != NULL; c++)
         fprintf(to, "  %-9s %s\n", c->name, c->help);
-    fputs("\nExit codes: 0 done; 1 refused or found wrong; 2 wrong usage; 3 not reachable or a "
-          "machine's failure (try again).\n"
-          "Files: penstock.yaml where --config says; data in --data, PENSTOCK_DATA, "
+    fputs("\nExit codes:", to);
+    for (const struct exit_row *e = exit_rows; e->help != NULL; e++)
+        fprintf(to, "%s %d %s", e == exit_rows ? "" : ";", e->code, e->help);
+    fputs(".\nFiles: penstock.yaml where --config says; data in --data, PENSTOCK_DATA, "
           "/var/lib/penstock or ./penstock-data.\n",
           to);
 }
