@@ -10,7 +10,8 @@ install(CODE "
     set(BINDIR \"${CMAKE_INSTALL_BINDIR}\")
     set(EXAMPLES \"${CMAKE_INSTALL_DATADIR}/doc/penstock/examples\")")
 install(SCRIPT cmake/lay.cmake)
-install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/penstock)
+install(FILES LICENSE README.md ARCHITECTURE.md doc/manual.md
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/penstock)
 
 if(BUILD_TESTING)
     foreach(pair penstock_program:penstock penstock-sensor:penstock-sensor)
@@ -28,5 +29,23 @@ if(BUILD_TESTING)
         add_test(NAME sensor/live
                  COMMAND ${Python3_EXECUTABLE} script/sensor-live $<TARGET_FILE:penstock-sensor>
                  WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+    endif()
+    if(TARGET penstock_program)
+        add_test(NAME doc/manual
+                 COMMAND ${Python3_EXECUTABLE} script/manual --check
+                         $<TARGET_FILE:penstock_program> doc/manual.md
+                 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+        # As they are, and with what stands in comments ("#word") in force.
+        foreach(example penstock.yaml penstock.example.yaml)
+            add_test(NAME doc/${example}
+                     COMMAND $<TARGET_FILE:penstock_program> config check dist/${example}
+                     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+        endforeach()
+        add_test(NAME doc/penstock.example.yaml-whole
+                 COMMAND sh -c "sed 's/^\\( *\\)#\\([^ ]\\)/\\1\\2/' dist/penstock.example.yaml >${CMAKE_BINARY_DIR}/example.yaml && \"$0\" config check ${CMAKE_BINARY_DIR}/example.yaml"
+                         $<TARGET_FILE:penstock_program>
+                 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+        set_tests_properties(doc/penstock.example.yaml-whole PROPERTIES ENVIRONMENT
+            "PENSTOCK_ARCHIVE_KEY=c2FtcGxl;PENSTOCK_HUB_CONNECTION=Endpoint=sb://contoso-siem.servicebus.windows.net/\\;SharedAccessKeyName=send\\;SharedAccessKey=c2FtcGxl")
     endif()
 endif()
