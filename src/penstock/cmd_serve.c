@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -63,7 +62,6 @@ cmd_serve(int argc, char **argv)
     const char *ready_file = NULL;
     struct daemon *d;
     struct err err = {""};
-    struct stat folder;
     sigset_t signals;
     int option;
 
@@ -101,14 +99,6 @@ cmd_serve(int argc, char **argv)
         o.data = client_data_folder(o.data);
     /* A thread per connection would make glibc keep an arena for each: resident memory grows, nothing gets faster. */
     mallopt(M_ARENA_MAX, 2);
-    /* As the commands look for it (client.h), so that they find what this daemon keeps. */
-    if (o.data == NULL)
-        o.data = getenv("PENSTOCK_DATA");
-    if (o.data != NULL && o.data[0] == '\0')
-        o.data = NULL;
-    if (o.data == NULL && o.config_path == NULL && stat("/var/lib/penstock", &folder) == 0 &&
-        S_ISDIR(folder.st_mode))
-        o.data = "/var/lib/penstock";
     /* Blocked before any thread is made, so that all inherit it and only sigtimedwait takes them. */
     signal(SIGPIPE, SIG_IGN);
     sigemptyset(&signals);
