@@ -19,7 +19,7 @@ lay(penstock.service "${CMAKE_INSTALL_PREFIX}/lib/systemd/system" penstock.servi
 lay(penstock-sensor.service "${CMAKE_INSTALL_PREFIX}/lib/systemd/system" penstock-sensor.service)
 lay(penstock.sysusers "${CMAKE_INSTALL_PREFIX}/lib/sysusers.d" penstock.conf)
 lay(penstock.tmpfiles "${CMAKE_INSTALL_PREFIX}/lib/tmpfiles.d" penstock.conf)
-foreach(name penstock.yaml sensor.env)
+foreach(name penstock.yaml penstock.example.yaml sensor.env)
     lay(${name} "${CMAKE_INSTALL_PREFIX}/${EXAMPLES}" ${name})
 endforeach()
 # Settings that are there are somebody's and stay.
