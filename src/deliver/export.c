@@ -417,8 +417,10 @@ fill(struct export *e, struct reach *at, const struct reach *bound, struct err *
             block_pool_drop(e->context->pool, held);
             if (st == ST_FULL)
                 return ST_OK;
-            if (first_ms == 0 && (window_row_count(e->window) > 0 || e->oversized_count > 0))
+            if (first_ms == 0 && (window_row_count(e->window) > 0 || e->oversized_count > 0)) {
                 first_ms = clock_monotonic_ms();
+                set_state(e, EXPORT_RUNNING); /* it waits for its linger, but it has work */
+            }
             if (window_row_count(e->window) == 0 && e->oversized_count == 0 && !bound->is_bounded &&
                 clock_monotonic_ms() - started_ms > WAIT_MS_MAX)
                 return ST_END; /* far behind, but nothing for us: show where we are */
