@@ -724,6 +724,34 @@ blob_length(void *state, const struct lane *lane, const char *name, uint64_t *le
     return st;
 }
 
+static enum status
+blob_holds(void *state, const struct lane *lane, const char *name, uint64_t offset,
+           struct span bytes, bool *same, struct err *err)
+{
+    struct blob *b = state;
+    char range[80], text[160];
+    struct request r = {.method = "GET", .name = name, .headers = {range}};
+    enum status st = layout_check(lane, LAYOUT_AZURE, name, err);
+
+    *same = false;
+    if (st != ST_OK)
+        return st;
+    snprintf(range, sizeof range, "x-ms-range: bytes=%llu-%llu", (unsigned long long)offset,
+             (unsigned long long)(offset + bytes.n - 1));
+    if (request_send(b, &r, err) != ST_OK)
+        return ST_IO;
+    size_t answer = answer_find(&r.x);
+
+    if (r.x.status == 206 || (r.x.status == 200 && offset == 0))
+        *same = r.x.response.n >= bytes.n && memcmp(r.x.response.p, bytes.p, bytes.n) == 0;
+    else if (r.x.status != 416 && answers[answer].meaning != NO_BLOB &&
+             answers[answer].meaning != NO_CONTAINER) {
+        answer_text(&r.x, answer, text);
+        return err_set(err, ST_IO, "cannot read %s/%.150s: %s", b->endpoint, name, text);
+    }
+    return ST_OK;
+}
+
 /* ---- open and close ---- */
 
 static enum status
@@ -816,5 +844,6 @@ const struct sink_kind sink_blob = {
     .send = blob_send,
     .locate = blob_locate,
     .length = blob_length,
+    .holds = blob_holds,
     .close = blob_close,
 };

@@ -231,6 +231,31 @@ other_writers(void)
     CHECK(p.sent == SENT_RETRY && p.is_foreign, "a part of it: %d", p.sent);
     p = send_at(state, DEVICE_NAME, 9, "{3}\n");
     CHECK(p.sent == SENT_RETRY && p.is_foreign, "behind the end: %d", p.sent);
+    static const struct {
+        const char *name;
+        uint64_t offset;
+        const char *bytes;
+        bool same;
+    } held[] = {
+        {DEVICE_NAME,   0, "{1}\n",  true },
+        {DEVICE_NAME,   1, "1}",     true },
+        {DEVICE_NAME,   0, "{9}\n",  false},
+        {DEVICE_NAME,   0, "{1}\n{", false},
+        {DEVICE_NAME,   4, "{",      false},
+        {DEVICE_NAME_1, 0, "{1}\n",  false},
+    };
+    bool same = false;
+
+    for (size_t i = 0; i < COUNT_OF(held); i++)
+        CHECK(sink_blob.holds(state, &peer_device, held[i].name, held[i].offset,
+                              span_of(held[i].bytes), &same, &err) == ST_OK &&
+                  same == held[i].same,
+              "'%s' at %llu of %s: %d", held[i].bytes, (unsigned long long)held[i].offset,
+              held[i].name, same);
+    fake_answer(&fake, 503, "ServerBusy", NULL, 1, "GET ");
+    CHECK(sink_blob.holds(state, &peer_device, DEVICE_NAME, 0, span_of("{1}\n"), &same, &err) ==
+              ST_IO,
+          "a look at a busy service");
     fake_answer(&fake, 403, "AuthorizationPermissionMismatch", NULL, 1, "GET ");
     p = send_at(state, DEVICE_NAME, 0, "{1}\n");
     CHECK(p.sent == SENT_RETRY && !p.is_foreign, "may not be read: %d %s", p.sent, p.err.text);

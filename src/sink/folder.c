@@ -354,6 +354,7 @@ parcel_send(struct folder *f, struct parcel *p)
     }
     if (st != ST_OK) {
         parcel_retry(p, -1, "%s", err.text);
+        p->is_full = is_locked; /* it is the other's now, who may keep it for ever */
         return;
     }
     if ((uint64_t)info.st_size != p->offset) {
@@ -405,7 +406,48 @@ folder_length(void *state, const struct lane *lane, const char *name, uint64_t *
     bool is_locked;
     enum status st = object_get(state, lane, name, false, &o, &info, &is_locked, err);
 
+    if (is_locked) { /* to look at it is free */
+        int fd;
+
+        st = file_open(state, name, false, &fd, err);
+        if (st == ST_OK && fstat(fd, &info) != 0)
+            st = failed(state, err, "see", name);
+        if (fd >= 0)
+            close(fd);
+    }
     *length = st == ST_OK ? (uint64_t)info.st_size : 0;
+    return st == ST_END ? ST_OK : st;
+}
+
+static enum status
+folder_holds(void *state, const struct lane *lane, const char *name, uint64_t offset,
+             struct span bytes, bool *same, struct err *err)
+{
+    struct folder *f = state;
+    const char *last = name;
+    int folder, fd;
+    enum status st = layout_check(lane, LAYOUT_FOLDER, name, err);
+
+    *same = false;
+    if (st == ST_OK)
+        st = folder_walk(f, name, false, &folder, &last, err);
+    if (st != ST_OK)
+        return st == ST_END ? ST_OK : st;
+    fd = openat(folder, last, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 && errno != ENOENT)
+        st = failed(f, err, "open", name);
+    close(folder);
+    char *there = fd >= 0 ? malloc(bytes.n) : NULL;
+
+    if (fd >= 0 && there == NULL)
+        st = err_set(err, ST_FULL, "no memory to read %s/%s", f->path, name);
+    if (there != NULL) {
+        st = pread_all(fd, there, bytes.n, (off_t)offset, name, err);
+        *same = st == ST_OK && memcmp(there, bytes.p, bytes.n) == 0;
+    }
+    free(there);
+    if (fd >= 0)
+        close(fd);
     return st == ST_END ? ST_OK : st;
 }
 
@@ -547,6 +589,7 @@ const struct sink_kind sink_folder = {
     .send = folder_send,
     .locate = folder_locate,
     .length = folder_length,
+    .holds = folder_holds,
     .cut = folder_cut,
     .sync = folder_sync_all,
     .close = folder_close,

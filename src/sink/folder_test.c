@@ -129,6 +129,21 @@ damaged_names(void)
     sink_folder.close(state);
 }
 
+static const struct {
+    const char *name;
+    uint64_t offset;
+    const char *bytes;
+    bool same;
+} held[] = {
+    {DEVICE_NAME,   0,  "{1}\r\n",        true },
+    {DEVICE_NAME,   5,  "{2}\r\n",        true },
+    {DEVICE_NAME,   0,  "{1}\r\n{2}\r\n", true },
+    {DEVICE_NAME,   5,  "{1}\r\n",        false},
+    {DEVICE_NAME,   5,  "{2}\r\n{",       false},
+    {DEVICE_NAME,   10, "{",              false},
+    {DEVICE_NAME_1, 0,  "{",              false},
+};
+
 static void
 positions(void)
 {
@@ -159,7 +174,26 @@ positions(void)
               strcmp(name, DEVICE_NAME_1) == 0 && length == 0,
           "another export gets its own object: %s", name);
     p = send_at(second, &peer_device, DEVICE_NAME, 10, "{x}\r\n");
-    CHECK(p.sent == SENT_RETRY && !p.is_foreign, "locked: %d %s", p.sent, p.err.text);
+    CHECK(p.sent == SENT_RETRY && !p.is_foreign && p.is_full, "locked: %d %s", p.sent, p.err.text);
+    CHECK(sink_folder.length(second, &peer_device, DEVICE_NAME, &length, &err) == ST_OK &&
+              length == 10,
+          "the length of a locked one: %llu %s", (unsigned long long)length, err.text);
+    for (size_t i = 0; i < COUNT_OF(held); i++) {
+        bool same = !held[i].same;
+
+        CHECK(sink_folder.holds(second, &peer_device, held[i].name, held[i].offset,
+                                span_of(held[i].bytes), &same, &err) == ST_OK &&
+                  same == held[i].same,
+              "'%s' at %llu of %s: %d %s", held[i].bytes, (unsigned long long)held[i].offset,
+              held[i].name, same, err.text);
+    }
+    {
+        bool same;
+
+        CHECK(sink_folder.holds(second, &peer_device, "../x", 0, span_of("x"), &same, &err) ==
+                  ST_INVALID,
+              "a look outside");
+    }
     sink_folder.close(second);
 
     sink_folder.close(state);

@@ -86,6 +86,9 @@ struct sink_kind {
     /* Positioned: the length of a named object of the lane now; ST_OK and 0 if absent. For recovery and after SENT_RETRY. */
     enum status (*length)(void *state, const struct lane *lane, const char *name, uint64_t *length,
                           struct err *err);
+    /* Positioned: whether the object holds exactly these bytes (at most body_max) at 'offset'. For recovery: others may append to it, too. */
+    enum status (*holds)(void *state, const struct lane *lane, const char *name, uint64_t offset,
+                         struct span bytes, bool *same, struct err *err);
     /* Positioned: cuts the object back to 'length' (only a folder can; NULL elsewhere): after a torn append or a power loss. */
     enum status (*cut)(void *state, const struct lane *lane, const char *name, uint64_t length,
                        struct err *err);
