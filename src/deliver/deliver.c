@@ -89,14 +89,15 @@ floor_rest(struct deliverer *d, const struct plan_route *route)
     journal_floor_set(d->context.options.journal, route->id, stand.floor, true);
 }
 
-/* What the new plan does not have any more was deleted: also an export that rested. */
+/* What the new plan does not have any more was deleted: also an export that rested, and one whose id another setting has now. */
 static void
 forget_deleted(struct deliverer *d, const struct plan *old, const struct plan *new)
 {
     for (size_t i = 0; old != NULL && i < old->route_count; i++) {
         const char *id = old->routes[i].id;
+        const struct plan_route *now = plan_find(new, id);
 
-        if (plan_find(new, id) != NULL)
+        if (now != NULL && now->start_ticks == old->routes[i].start_ticks)
             continue;
         ledger_forget(d->folder, id);
         journal_floor_remove(d->context.options.journal, id);

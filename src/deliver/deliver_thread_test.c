@@ -777,6 +777,39 @@ test_oversized(void)
     parked_count = 0;
 }
 
+/* A setting deleted and made again between two plans is another one: it begins where it was made, not where the old one stood. */
+static void
+test_made_again(void)
+{
+    char journal[300], ledgers[300], target[300];
+    struct err err = {""};
+    static struct deliver_status s;
+
+    snprintf(journal, sizeof journal, "%s/again-journal", root);
+    snprintf(ledgers, sizeof ledgers, "%s/again-ledgers", root);
+    snprintf(target, sizeof target, "%s/again-target", root);
+    struct journal *j = open_journal(journal);
+    struct deliverer *d = start(j, ledgers);
+    struct test_plan *p = plan_make();
+
+    (void)append(j, 0, ROWS);
+    plan_add(p, "a/again", "folder", "path", "/proc/no/such/folder");
+    CHECK(deliver_set_plan(d, &p->plan, true, &err) == ST_OK, "%s", err.text);
+    plan_release(&p->plan);
+    p = plan_make();
+    struct plan_route *route = plan_add(p, "a/again", "folder", "path", target);
+
+    route->fingerprint = 2;
+    route->start_ticks = INT64_MAX;
+    CHECK(deliver_set_plan(d, &p->plan, true, &err) == ST_OK, "%s", err.text);
+    plan_release(&p->plan);
+    (void)append(j, ROWS, ROWS);
+    CHECK(wait_for(d, j, "a/again") && deliver_status_get(d, "a/again", &s) && s.sent_rows == ROWS,
+          "%llu rows were sent", (unsigned long long)s.sent_rows);
+    deliver_stop(d, WAIT_MS);
+    journal_close(j);
+}
+
 static int
 remove_one(const char *path, const struct stat *info, int kind, struct FTW *ftw)
 {
@@ -794,6 +827,7 @@ main(void)
         test_gaps(i);
     test_gap_at_the_end();
     test_oversized();
+    test_made_again();
     test_exports();
     test_kills();
     if (test_failed == 0)

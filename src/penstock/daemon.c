@@ -150,6 +150,8 @@ rebuild_plan(void *app, struct err *err)
     struct plan *plan;
 
     pthread_mutex_lock(&d->plan_lock);
+    /* Before it is read: what another process changes meanwhile is seen as a change the next time. */
+    d->store_seen = store_changed(d->store);
     enum status st =
         plan_build(atomic_load(&d->api.control), ++d->plan_version, plan_fault, d, &plan, err);
 
@@ -157,7 +159,6 @@ rebuild_plan(void *app, struct err *err)
         st = deliver_set_plan(d->deliverer, plan, true, err);
         plan_release(plan);
     }
-    d->store_seen = store_changed(d->store);
     pthread_mutex_unlock(&d->plan_lock);
     return st;
 }
