@@ -460,8 +460,9 @@ scan_skip(struct scanner *s, const char *text, size_t size, bool is_last,
         s->state = STATE_LINE;
         at = torn;
     } else {
+        /* What is too long may end in a line feed, and whether '{' follows may not be known yet. */
         if (s->state != STATE_LINE_SKIP)
-            at = fault->at;
+            at = fault->at - (fault->code == FAULT_SIZE);
         s->state = STATE_LINE_SKIP;
         if (!end_skip(s, text, size, &at) && is_last)
             s->state = STATE_LINE;

@@ -316,6 +316,8 @@ static const struct row rows[] = {
     {"skip: byte order mark", R, T(BOM "{}\n{}"), "FSYNTAX@0 S0+6 R6+2 E8", NULL, NULL, {0}, true},
     {"skip: two records on a line", R, T("{}{}\n{}"), "R0+2 FSYNTAX@2 S2+3 R5+2 E7", NULL, NULL, {0}, true},
     {"skip: a long line", R, T("{\"a\":\"" FIFTY FIFTY "\"}\n{}"), "FSIZE@16 S0+109 R109+2 E111", NULL, NULL, {.record_size_max = 16}, true},
+    {"skip: a long line that ends at the limit", R, T("{\n\n{}\n{}"), "FSIZE@3 S0+3 R3+2 R6+2 E8", NULL, NULL, {.record_size_max = 3}, true},
+    {"skip: behind the limit any line", R, T("{\n\nx\n{}"), "FSIZE@3 S0+3 FNOT_OBJECT@3 S3+2 R5+2 E7", NULL, NULL, {.record_size_max = 3}, true},
     {"skip: a long line at the end", R, T("{\"a\":\"" FIFTY FIFTY), "FSIZE@16 S0+106 E106", NULL, NULL, {.record_size_max = 16}, true},
     {"skip: too deep in lines", R, T("{\"a\":[]}\n{}"), "FDEPTH@5 S0+9 R9+2 E11", NULL, NULL, {.depth_max = 1}, true},
     {"skip: too deep in an array", R, T("[{\"a\":[]},{}]"), "FDEPTH@6 S1+8 R10+2 E13", NULL, NULL, {.depth_max = 1}, true},
