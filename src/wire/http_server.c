@@ -12,7 +12,12 @@
  * Closing a socket with unread bytes makes the kernel send a reset, which can overtake and destroy
  * the answer on its way, so on_completed first reads and drops what the peer is still sending, for
  * at most LINGER_MS_MAX. In the middle of a body libmicrohttpd 0.9 takes no answer: then the rest of
- * the body is dropped, and the answer leaves at its end. */
+ * the body is dropped, and the answer leaves at its end.
+ *
+ * libmicrohttpd's own time limit starts anew with every byte. So each connection has a seat with a
+ * deadline of ours, which the accepting thread looks through: who is beyond it, or is in the way of a
+ * newcomer, has its socket shut down under it, which wakes its thread. The seat is taken away, under
+ * the lock, before libmicrohttpd closes the socket. */
 #include "wire/http_server.h"
 #include "base/clock.h"
 #include <arpa/inet.h>
@@ -39,6 +44,8 @@ enum {
     HAND_OVER_MS_MAX = 2000,
     PARAMETERS_MAX = 32,
     BACKLOG = 512,
+    TICK_MS = 250, /* between two looks for missed deadlines */
+    EVICT_MS = 50, /* between two that make room, if the first did not leave at once */
     CERTIFICATE_DAYS = 825,
 /* Sanitizers put far more on the stack than the program does. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -49,6 +56,16 @@ enum {
 };
 
 #define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+
+struct seat { /* one connection; the server's lock guards it */
+    struct seat *next, *previous;
+    int fd;
+    bool is_in_request; /* a head came whole, its answer has not left */
+    bool is_shut;
+    int64_t since_ms;    /* of its coming, or of the end of its last request */
+    int64_t deadline_ms; /* INT64_MAX while a handler has it */
+    uint64_t moved_size; /* bytes of body since the deadline was set */
+};
 
 struct http_server {
     struct MHD_Daemon *daemon;
@@ -64,6 +81,8 @@ struct http_server {
     bool is_handing_over;      /* a connection was accepted and has not started yet */
     unsigned connection_count; /* open, or not cleaned up yet */
     unsigned active_count;     /* exchanges */
+    struct seat *seats;
+    bool is_crowded; /* somebody waits for a connection to end */
     bool is_stopping;
 };
 
@@ -74,6 +93,7 @@ struct parameter {
 struct exchange {
     struct http_request request;
     struct http_server *server;
+    struct seat *seat; /* NULL: there was no memory for one, the connection ends */
     const struct http_handler *handler;
     void *app; /* of the handler */
     void *state;
@@ -190,6 +210,127 @@ query_parse(struct exchange *x, const char *query, char *out)
     return NULL;
 }
 
+/* ---- seats ---- */
+
+/* Called with the lock held. */
+static void
+seat_shut(struct seat *seat)
+{
+    seat->is_shut = true;
+    shutdown(seat->fd, SHUT_RDWR);
+}
+
+static struct seat *
+seat_take(struct http_server *s, int fd)
+{
+    struct seat *seat = calloc(1, sizeof *seat);
+
+    if (seat == NULL) {
+        shutdown(fd, SHUT_RDWR);
+        return NULL;
+    }
+    seat->fd = fd;
+    seat->since_ms = clock_monotonic_ms();
+    seat->deadline_ms = seat->since_ms + (int64_t)s->options.head_s_max * 1000;
+    seat->next = s->seats;
+    if (seat->next != NULL)
+        seat->next->previous = seat;
+    s->seats = seat;
+    return seat;
+}
+
+static void
+seat_leave(struct http_server *s, struct seat *seat)
+{
+    if (seat->next != NULL)
+        seat->next->previous = seat->previous;
+    if (seat->previous != NULL)
+        seat->previous->next = seat->next;
+    else
+        s->seats = seat->next;
+    free(seat);
+}
+
+/* A handler has the connection now. False: it was shut meanwhile, nobody hears an answer. 'left_ms' is what the peer had
+ * left, for seat_resume. */
+static bool
+seat_pause(struct http_server *s, struct seat *seat, uint64_t size, int64_t *left_ms)
+{
+    bool is_open;
+
+    if (seat == NULL)
+        return false;
+    pthread_mutex_lock(&s->lock);
+    is_open = !seat->is_shut;
+    *left_ms = seat->deadline_ms - clock_monotonic_ms();
+    seat->moved_size += size;
+    seat->deadline_ms = INT64_MAX;
+    seat->is_in_request = true;
+    pthread_mutex_unlock(&s->lock);
+    return is_open;
+}
+
+/* The peer's turn again: with the time it had left, unless it moved enough to get all of it. */
+static void
+seat_resume(struct http_server *s, struct seat *seat, int64_t left_ms)
+{
+    pthread_mutex_lock(&s->lock);
+    if (seat->moved_size >= HTTP_BODY_SIZE_MIN) {
+        seat->moved_size = 0;
+        left_ms = (int64_t)s->options.body_s_max * 1000;
+    }
+    seat->deadline_ms = clock_monotonic_ms() + left_ms;
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* A body of at most 'size' bytes is to move. */
+static void
+seat_body(struct http_server *s, struct seat *seat, uint64_t size)
+{
+    int64_t pieces = (int64_t)(size / HTTP_BODY_SIZE_MIN) + 1;
+
+    pthread_mutex_lock(&s->lock);
+    seat->moved_size = 0;
+    seat->deadline_ms = clock_monotonic_ms() + pieces * s->options.body_s_max * 1000;
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* The request is over; the lock is held. */
+static void
+seat_rest(struct http_server *s, struct seat *seat)
+{
+    unsigned idle_s = s->options.idle_s_max, head_s = s->options.head_s_max;
+
+    seat->is_in_request = false;
+    seat->since_ms = clock_monotonic_ms();
+    seat->deadline_ms = seat->since_ms + (int64_t)(idle_s > head_s ? idle_s : head_s) * 1000;
+}
+
+/* Shuts all that missed their deadline; the lock is held. */
+static void
+seats_reap(struct http_server *s, int64_t now_ms)
+{
+    for (struct seat *seat = s->seats; seat != NULL; seat = seat->next)
+        if (!seat->is_shut && seat->deadline_ms <= now_ms)
+            seat_shut(seat);
+}
+
+/* Shuts the one that has gone without a request for longest, if for long enough; the lock is held. */
+static bool
+seats_evict(struct http_server *s, int64_t now_ms)
+{
+    struct seat *oldest = NULL;
+
+    for (struct seat *seat = s->seats; seat != NULL; seat = seat->next)
+        if (!seat->is_shut && !seat->is_in_request &&
+            (oldest == NULL || seat->since_ms < oldest->since_ms))
+            oldest = seat;
+    if (oldest == NULL || now_ms - oldest->since_ms < HTTP_ROOM_MS_MIN)
+        return false;
+    seat_shut(oldest);
+    return true;
+}
+
 /* ---- requests ---- */
 
 const char *
@@ -251,6 +392,15 @@ target_path(const char *target)
     return authority[0] == '/' ? authority : "/";
 }
 
+static struct seat *
+seat_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    return info == NULL ? NULL : info->socket_context;
+}
+
 /* libmicrohttpd read a request line; what is returned comes back as *context everywhere. */
 static void *
 on_uri(void *app, const char *target, struct MHD_Connection *connection)
@@ -264,6 +414,7 @@ on_uri(void *app, const char *target, struct MHD_Connection *connection)
     if (x == NULL)
         return NULL;
     x->server = server;
+    x->seat = seat_of(connection);
     x->request.connection = connection;
     x->request.peer = x->peer;
     x->request.path = memcpy(x->text, path, size + 1);
@@ -379,6 +530,7 @@ reply_queue(struct exchange *x, struct MHD_Connection *connection)
     struct http_reply *reply = &x->reply;
     struct MHD_Response *response;
     enum MHD_Result result;
+    size_t size;
     bool is_last;
 
     if (reply->status < 200 || reply->status > 599)
@@ -392,6 +544,7 @@ reply_queue(struct exchange *x, struct MHD_Connection *connection)
             MHD_create_response_from_buffer(reply->body_size, reply->body, MHD_RESPMEM_MUST_FREE);
     if (response == NULL)
         return MHD_NO;
+    size = reply->body_size;
     if (reply->body_size > 0) {
         reply->body = NULL; /* the response's now */
         response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
@@ -408,10 +561,11 @@ reply_queue(struct exchange *x, struct MHD_Connection *connection)
         response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, text);
     }
     pthread_mutex_lock(&x->server->lock);
-    is_last = x->is_cut || x->server->is_stopping;
+    is_last = x->is_cut || x->server->is_stopping || x->server->is_crowded;
     pthread_mutex_unlock(&x->server->lock);
     if (is_last)
         response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    seat_body(x->server, x->seat, size);
     result = MHD_queue_response(connection, reply->status, response);
     MHD_destroy_response(response);
     return result;
@@ -419,11 +573,20 @@ reply_queue(struct exchange *x, struct MHD_Connection *connection)
 
 /* ---- the request's course ---- */
 
-struct framing { /* headers that say where a body ends */
-    unsigned length_count, encoding_count;
-    const char *length, *encoding;
-    bool differ;
+struct framing { /* headers that say where a body ends, and others that must be plain */
+    unsigned length_count, encoding_count, host_count;
+    const char *length, *encoding, *authorization;
+    bool differ, authorizations_differ, has_bad_name;
 };
+
+/* Of the characters of RFC 9110 section 5.6.2 alone: a blank before the colon is what smugglers write. */
+static bool
+name_is_token(const char *name)
+{
+    return name[0] != '\0' &&
+           name[strspn(name, "!#$%&'*+-.^_`|~0123456789"
+                             "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")] == '\0';
+}
 
 static enum MHD_Result
 framing_visit(void *app, enum MHD_ValueKind kind, const char *name, const char *value)
@@ -433,6 +596,8 @@ framing_visit(void *app, enum MHD_ValueKind kind, const char *name, const char *
     (void)kind;
     if (value == NULL)
         value = "";
+    if (!name_is_token(name))
+        f->has_bad_name = true;
     if (strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0) {
         f->differ = f->differ || (f->length != NULL && strcmp(f->length, value) != 0);
         f->length = value;
@@ -440,18 +605,32 @@ framing_visit(void *app, enum MHD_ValueKind kind, const char *name, const char *
     } else if (strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0) {
         f->encoding = value;
         f->encoding_count++;
+    } else if (strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0) {
+        f->host_count++;
+    } else if (strcasecmp(name, MHD_HTTP_HEADER_AUTHORIZATION) == 0) {
+        if (f->authorization != NULL && strcmp(f->authorization, value) != 0)
+            f->authorizations_differ = true;
+        f->authorization = value;
     }
     return MHD_YES;
 }
 
-/* Refuses what two readers could read in two ways (RFC 9112 section 6.3). True: a body follows. */
+/* Refuses what two readers could read in two ways (RFC 9112 sections 3.2, 5.1 and 6.3). True: a body
+ * follows, or what may be one. */
 static bool
 framing_check(struct exchange *x, struct MHD_Connection *connection)
 {
     struct framing f = {0};
 
     MHD_get_connection_values(connection, MHD_HEADER_KIND, framing_visit, &f);
-    if (f.encoding_count > 0 && f.length_count > 0)
+    if (f.has_bad_name)
+        http_reply_error(&x->reply, 400, "BadRequest",
+                         "a header's name holds a blank, or what no header's name may hold");
+    else if (f.host_count > 1)
+        http_reply_error(&x->reply, 400, "BadRequest", "several Host headers");
+    else if (f.authorizations_differ)
+        http_reply_error(&x->reply, 400, "BadRequest", "several different Authorization headers");
+    else if (f.encoding_count > 0 && f.length_count > 0)
         http_reply_error(&x->reply, 400, "BadRequest",
                          "Content-Length and Transfer-Encoding exclude each other");
     else if (f.differ)
@@ -462,7 +641,8 @@ framing_check(struct exchange *x, struct MHD_Connection *connection)
     else if (f.encoding_count > 1 || (f.encoding != NULL && strcasecmp(f.encoding, "chunked") != 0))
         http_reply_error(&x->reply, 501, "NotImplemented",
                          "of transfer encodings only 'chunked' is known");
-    return f.encoding_count > 0 || (f.length != NULL && f.length[strspn(f.length, "0")] != '\0');
+    return x->reply.status != 0 || f.encoding_count > 0 ||
+           (f.length != NULL && f.length[strspn(f.length, "0")] != '\0');
 }
 
 static size_t
@@ -520,16 +700,18 @@ static enum MHD_Result
 on_access(void *app, struct MHD_Connection *connection, const char *url, const char *method,
           const char *version, const char *data, size_t *size, void **context)
 {
+    struct http_server *server = app;
     struct exchange *x = *context;
+    int64_t left_ms;
 
-    (void)app;
     (void)url;
     (void)version;
-    if (x == NULL)
+    if (x == NULL || !seat_pause(server, x->seat, *size, &left_ms))
         return MHD_NO;
     if (!x->is_routed) {
         exchange_begin(x, connection, method);
         idle_restart(x, connection);
+        seat_body(server, x->seat, 0);
         /* Without a body the answer waits for the end, so that the connection is kept. */
         return x->is_cut ? reply_queue(x, connection) : MHD_YES;
     }
@@ -538,16 +720,20 @@ on_access(void *app, struct MHD_Connection *connection, const char *url, const c
 
         *size = 0;
         if (x->is_replied) {
+            seat_resume(server, x->seat, left_ms);
             x->dropped_size += bytes.n;
             return x->dropped_size <= HTTP_DROP_SIZE_MAX ? MHD_YES : MHD_NO;
         }
         x->handler->data(x->app, &x->request, x->state, bytes, &x->reply);
         x->is_replied = x->reply.status != 0;
         idle_restart(x, connection);
+        seat_resume(server, x->seat, left_ms);
         return MHD_YES;
     }
-    if (x->is_cut)
+    if (x->is_cut) {
+        seat_resume(server, x->seat, left_ms);
         return MHD_YES;
+    }
     if (!x->is_replied) {
         x->is_replied = true;
         x->handler->end(x->app, &x->request, x->state, &x->reply);
@@ -597,11 +783,13 @@ on_completed(void *app, struct MHD_Connection *connection, void **context,
     if (x->is_cut && code == MHD_REQUEST_TERMINATED_COMPLETED_OK)
         linger(server, connection);
     free(x->reply.body);
-    free(x);
     pthread_mutex_lock(&server->lock);
+    if (x->seat != NULL)
+        seat_rest(server, x->seat);
     if (--server->active_count == 0)
         pthread_cond_broadcast(&server->changed);
     pthread_mutex_unlock(&server->lock);
+    free(x);
 }
 
 static void
@@ -609,15 +797,21 @@ on_connection(void *app, struct MHD_Connection *connection, void **context,
               enum MHD_ConnectionNotificationCode code)
 {
     struct http_server *server = app;
+    const union MHD_ConnectionInfo *info =
+        code == MHD_CONNECTION_NOTIFY_STARTED
+            ? MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)
+            : NULL;
 
-    (void)connection;
-    (void)context;
     pthread_mutex_lock(&server->lock);
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         server->connection_count++;
         server->is_handing_over = false;
+        *context = info == NULL ? NULL : seat_take(server, info->connect_fd);
     } else {
         server->connection_count--;
+        if (*context != NULL)
+            seat_leave(server, *context);
+        *context = NULL;
     }
     pthread_cond_broadcast(&server->changed);
     pthread_mutex_unlock(&server->lock);
@@ -638,7 +832,7 @@ listen_at(const char *address, uint16_t port, int *listener, struct err *err)
     if (!is_v4 && inet_pton(AF_INET6, address, &v6.sin6_addr) != 1)
         return err_set(err, ST_INVALID,
                        "'%s' is not an address to listen at, such as 127.0.0.1 or ::1", address);
-    fd = socket(at->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    fd = socket(at->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         goto fail;
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0)
@@ -717,6 +911,8 @@ options_complete(const struct http_server_options *o)
 
     all.connections_max = o->connections_max > 0 ? o->connections_max : HTTP_CONNECTIONS_MAX;
     all.idle_s_max = o->idle_s_max > 0 ? o->idle_s_max : HTTP_IDLE_S_MAX;
+    all.head_s_max = o->head_s_max > 0 ? o->head_s_max : HTTP_HEAD_S_MAX;
+    all.body_s_max = o->body_s_max > 0 ? o->body_s_max : HTTP_BODY_S_MAX;
     all.head_size_max = o->head_size_max > 0 ? o->head_size_max : HTTP_HEAD_SIZE_MAX;
     all.read_size = o->read_size > 0 ? o->read_size : HTTP_READ_SIZE;
     return all;
@@ -740,15 +936,48 @@ monotonic_after(unsigned ms)
     return (struct timespec){.tv_sec = (time_t)(at / 1000), .tv_nsec = (long)(at % 1000) * 1000000};
 }
 
-/* Waits until one more connection may be. False: the server stops. */
+/* Waits until somebody wants a connection, and sees to the deadlines meanwhile. False: the server stops. */
+static bool
+guest_wait(struct http_server *s, int64_t *reaped_ms)
+{
+    struct pollfd wait = {.fd = s->listener, .events = POLLIN};
+
+    for (;;) {
+        int64_t now = clock_monotonic_ms();
+        bool goes_on;
+
+        pthread_mutex_lock(&s->lock);
+        goes_on = !s->is_stopping;
+        if (goes_on && now - *reaped_ms >= TICK_MS) {
+            seats_reap(s, now);
+            *reaped_ms = now;
+        }
+        pthread_mutex_unlock(&s->lock);
+        if (!goes_on || poll(&wait, 1, TICK_MS) > 0)
+            return goes_on;
+    }
+}
+
+/* Waits until one more connection may be, for which those without a request have to go. False: the
+ * server stops. */
 static bool
 slot_wait(struct http_server *s)
 {
+    int64_t evicted_ms = 0;
     bool goes_on;
 
     pthread_mutex_lock(&s->lock);
-    while (s->connection_count >= s->options.connections_max && !s->is_stopping)
-        pthread_cond_wait(&s->changed, &s->lock);
+    while (s->connection_count >= s->options.connections_max && !s->is_stopping) {
+        struct timespec until = monotonic_after(EVICT_MS);
+        int64_t now = clock_monotonic_ms();
+
+        s->is_crowded = true;
+        seats_reap(s, now);
+        if (now - evicted_ms >= EVICT_MS && seats_evict(s, now))
+            evicted_ms = now;
+        (void)pthread_cond_timedwait(&s->changed, &s->lock, &until);
+    }
+    s->is_crowded = false;
     goes_on = !s->is_stopping;
     pthread_mutex_unlock(&s->lock);
     return goes_on;
@@ -788,8 +1017,9 @@ static void *
 accept_run(void *app)
 {
     struct http_server *s = app;
+    int64_t reaped_ms = 0;
 
-    while (slot_wait(s)) {
+    while (guest_wait(s, &reaped_ms) && slot_wait(s)) {
         struct sockaddr_storage peer;
         socklen_t size = sizeof peer;
         int fd =
@@ -797,7 +1027,7 @@ accept_run(void *app)
 
         if (fd >= 0)
             hand_over(s, fd, (const struct sockaddr *)&peer, size);
-        else if (errno != EINTR && errno != ECONNABORTED)
+        else if (errno != EINTR && errno != ECONNABORTED && errno != EAGAIN)
             accept_failed(s);
     }
     return NULL;

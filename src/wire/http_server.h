@@ -2,7 +2,12 @@
  *
  * A connection has a thread, so a handler may block (for a journal commit, for memory, in a long poll);
  * while it blocks its socket is not read: that is the back-pressure. Handlers of different connections run
- * at the same time. */
+ * at the same time.
+ *
+ * Peers that take their time hold a connection for a limited time only: the head has a deadline that no dripping
+ * extends, a body must move, and when all connections are taken those that are between requests, or have been
+ * silent since they came, make room for new ones, the longest waiting first. While that happens, answers say
+ * Connection: close. What a handler takes is never counted against its peer. */
 #pragma once
 #include "base/base.h"
 
@@ -62,10 +67,16 @@ struct http_handler {
 enum { /* what a 0 in the options stands for */
        HTTP_CONNECTIONS_MAX = 256,
        HTTP_IDLE_S_MAX = 60,
+       HTTP_HEAD_S_MAX = 10,
+       HTTP_BODY_S_MAX = 30,
        HTTP_HEAD_SIZE_MAX = 32 << 10,
        HTTP_READ_SIZE = 64 << 10,
        /* no option */
        HTTP_DROP_SIZE_MAX = 64 << 20, /* bytes of body read for nothing after an answer is known */
+       HTTP_BODY_SIZE_MIN =
+           64 << 10, /* bytes that a body moves in body_s_max, or it ends within them */
+       HTTP_ROOM_MS_MIN =
+           1000, /* a connection without a request makes room for others after that */
 };
 
 struct http_server_options {
@@ -73,7 +84,10 @@ struct http_server_options {
     uint16_t port;                         /* 0: a free one, see http_server_port */
     const char *certificate_pem, *key_pem; /* PEM text, both or neither; borrowed for the call */
     unsigned connections_max;              /* further ones wait in the listen queue */
-    unsigned idle_s_max;  /* a connection that moves no byte for so long is closed */
+    unsigned
+        idle_s_max; /* a connection that moves no byte for so long is closed; so is one whose next head has not come whole */
+    unsigned head_s_max;  /* from being accepted (TLS and all) to the end of the first head */
+    unsigned body_s_max;  /* for each HTTP_BODY_SIZE_MIN bytes of a request's or an answer's body */
     size_t head_size_max; /* request line and headers; 431 beyond */
     size_t read_size;     /* bytes that 'data' gets at once, about */
 };

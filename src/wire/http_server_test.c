@@ -1,5 +1,6 @@
 /* http_server_test.c - what the server makes of requests as bytes, good ones and bad ones: written to a plain socket,
  * so that nothing mends them on the way. */
+#include "base/clock.h"
 #include "base/test.h"
 #include "wire/http_server.h"
 #include <arpa/inet.h>
@@ -20,7 +21,8 @@ enum { CHUNK_EXTENSION = 400, OTHER_ENCODING = 400 };
 enum { CHUNK_EXTENSION = 200, OTHER_ENCODING = 501 };
 #endif
 
-static atomic_int begun, gone;
+static atomic_int begun, gone, held;
+static atomic_bool is_released;
 
 /* ---- a handler that says what it saw ---- */
 
@@ -51,6 +53,11 @@ echo_data(void *app, const struct http_request *r, void *state, struct span byte
     seen->bytes += bytes.n;
     if (strcmp(r->path, "/middle") == 0 && seen->bytes > 10)
         http_reply_error(reply, 400, "Middle", "wrong");
+    if (strcmp(r->path, "/hold") == 0) {
+        atomic_fetch_add(&held, 1);
+        while (!atomic_load(&is_released))
+            sched_yield();
+    }
 }
 
 static void
@@ -222,6 +229,19 @@ static const struct {
      CHUNK_EXTENSION, ""},
     {"chunks that are none", POST("/b", "Transfer-Encoding: chunked\r\n", "zz\r\nabc\r\n"), 400,
      ""},
+    {"a blank before a colon", POST("/b", "Content-Length : 3\r\n", "abc"), 400, ""},
+    {"a tab before a colon", POST("/b", "Content-Length\t: 3\r\n", "abc"), 400, ""},
+    {"a blank before a header's name", "GET / HTTP/1.1\r\n X: 1\r\nHost: x\r\n\r\n", 400, ""},
+    {"a blank within a header's name", POST("/b", "X y: 1\r\n", ""), 400, ""},
+    {"a header's name of other bytes", POST("/b", "X\x01y: 1\r\n", ""), 400, ""},
+    {"a header's name in parentheses", POST("/b", "X(y): 1\r\n", ""), 400, ""},
+    {"all that a header's name may hold", POST("/b", "!#$%&'*+-.^_`|~09azAZ: 1\r\n", ""), 200, ""},
+    {"two authorizations",
+     POST("/b", "Authorization: Bearer a\r\nauthorization: Bearer b\r\n", ""), 400,
+     "several different Authorization"},
+    {"an authorization twice, the same",
+     POST("/b", "Authorization: Bearer a\r\nauthorization: Bearer a\r\n", ""), 200, ""},
+    {"two hosts", POST("/b", "Host: y\r\n", ""), 400, ""},
     {"a length twice, the same", POST("/b", "Content-Length: 3\r\nContent-Length: 3\r\n", "abc"),
      200, "|3|96354"},
     {"two lengths", POST("/b", "Content-Length: 3\r\nContent-Length: 4\r\n", "abcd"), 400, ""},
@@ -403,6 +423,149 @@ test_vanished(uint16_t port)
     }
 }
 
+/* What comes behind a head that two readers could read in two ways is never read as a request. */
+static void
+test_smuggling(uint16_t port)
+{
+    static const char *const heads[] = {"Content-Length : 100\r\n", "Content-Length\t: 100\r\n",
+                                        "Transfer-Encoding : chunked\r\n", "X y: 1\r\n"};
+    char *answer = malloc(ANSWER_MAX), request[400];
+
+    for (size_t i = 0; i < COUNT_OF(heads); i++) {
+        int fd = dial(port);
+
+        snprintf(request, sizeof request, "POST /b HTTP/1.1\r\nHost: x\r\n%s\r\n%s", heads[i],
+                 GET("/smuggled"));
+        say(fd, request, strlen(request));
+        CHECK(hear(fd, answer, false) && atoi(answer + 9) == 400, "%s: %.200s", heads[i], answer);
+        CHECK(is_closed(fd), "%s: went on", heads[i]); /* nothing more is answered */
+        close(fd);
+    }
+    free(answer);
+}
+
+static struct http_server *
+patience_start(const struct http_server_options *o)
+{
+    struct http_server *server;
+    struct err err;
+
+    if (http_server_start(o, route, NULL, &server, &err) != ST_OK) {
+        printf("%s\n", err.text);
+        exit(1);
+    }
+    return server;
+}
+
+static const struct {
+    const char *name, *start;
+    bool drips, is_tls;
+    /* clang-format off */
+} slow_peers[] = {
+    {"nothing at all",             "",                                                  false, false},
+    {"nothing of a TLS handshake", "",                                                  false, true },
+    {"a dripping request line",    "GET /",                                             true,  false},
+    {"a dripping header",          "GET / HTTP/1.1\r\nHost: x\r\nX: ",                  true,  false},
+    {"half a body",                POST("/b", "Content-Length: 9999999\r\n", "abc"),    false, false},
+    {"a dripping body",            POST("/b", "Content-Length: 9999999\r\n", "abc"),    true,  false},
+    {"a dripping refused body",    POST("/middle", "Content-Length: 9999999\r\n", "abc"), true,  false},
+};
+/* clang-format on */
+
+/* Drips until the connection ends; false: it never did. */
+static bool
+drip(int fd, bool drips)
+{
+    for (int i = 0; i < 200; i++) {
+        struct pollfd wait = {.fd = fd, .events = POLLIN};
+        char c;
+
+        if (poll(&wait, 1, 50) == 1 && recv(fd, &c, 1, 0) <= 0)
+            return true;
+        if (drips)
+            say(fd, "a", 1);
+    }
+    return false;
+}
+
+/* Slow peers are parted with, though they drip; those whom a handler holds up are not slow. */
+static void
+test_slow_peers(void)
+{
+    struct http_server_options o = {.address = "127.0.0.1", .head_s_max = 1, .body_s_max = 1};
+    struct http_server *plain = patience_start(&o), *tls;
+    char *certificate, *key, *answer = malloc(ANSWER_MAX);
+    struct err err;
+    int fd = dial(http_server_port(plain)), fds[COUNT_OF(slow_peers)];
+    int64_t start = clock_monotonic_ms();
+
+    CHECK(http_make_certificate("", &certificate, &key, &err) == ST_OK, "%s", err.text);
+    o.certificate_pem = certificate;
+    o.key_pem = key;
+    tls = patience_start(&o);
+    say(fd, POST("/hold", "Content-Length: 6\r\n", "abc"),
+        strlen(POST("/hold", "Content-Length: 6\r\n", "abc")));
+    while (atomic_load(&held) == 0)
+        sched_yield();
+    for (size_t i = 0; i < COUNT_OF(slow_peers); i++) {
+        fds[i] = dial(http_server_port(slow_peers[i].is_tls ? tls : plain));
+        say(fds[i], slow_peers[i].start, strlen(slow_peers[i].start));
+    }
+    for (size_t i = 0; i < COUNT_OF(slow_peers); i++) {
+        CHECK(drip(fds[i], slow_peers[i].drips), "%s: kept for ever", slow_peers[i].name);
+        close(fds[i]);
+    }
+    CHECK(clock_monotonic_ms() - start >= 1000, "parted with too early");
+    atomic_store(&is_released, true);
+    say(fd, "def", 3);
+    CHECK(hear(fd, answer, false) && atoi(answer + 9) == 200, "held by a handler: %.200s", answer);
+    close(fd);
+    http_server_stop(plain, 2000);
+    http_server_stop(tls, 2000);
+    free(certificate);
+    free(key);
+    free(answer);
+}
+
+/* A house full of peers that ask for nothing makes room; a request that is being handled stays. */
+static void
+test_full_house(void)
+{
+    enum { SEATS = 8, SILENT = 20 };
+    struct http_server_options o = {.address = "127.0.0.1", .connections_max = SEATS};
+    struct http_server *server = patience_start(&o);
+    int fd = dial(http_server_port(server)), idle = dial(http_server_port(server)), guest,
+        silent[SILENT], before = atomic_load(&held);
+    char *answer = malloc(ANSWER_MAX);
+
+    atomic_store(&is_released, false);
+    say(fd, POST("/hold", "Content-Length: 3\r\n", "abc"),
+        strlen(POST("/hold", "Content-Length: 3\r\n", "abc")));
+    while (atomic_load(&held) == before)
+        sched_yield();
+    say(idle, GET("/first"), strlen(GET("/first")));
+    CHECK(hear(idle, answer, false), "first: %.200s", answer);
+    for (size_t i = 0; i < SILENT; i++) {
+        silent[i] = dial(http_server_port(server));
+        say(silent[i], "GET / HT", 8);
+    }
+    guest = dial(http_server_port(server));
+    say(guest, GET("/guest"), strlen(GET("/guest")));
+    CHECK(hear(guest, answer, false) && strstr(answer, "GET|/guest|") != NULL, "shut out: %.200s",
+          answer);
+    CHECK(is_closed(idle), "the one that was idle longest was kept");
+    CHECK(is_closed(silent[0]), "the first silent one was kept");
+    atomic_store(&is_released, true);
+    CHECK(hear(fd, answer, false) && atoi(answer + 9) == 200, "was handled: %.200s", answer);
+    for (size_t i = 0; i < SILENT; i++)
+        close(silent[i]);
+    close(idle);
+    close(guest);
+    close(fd);
+    http_server_stop(server, 2000);
+    free(answer);
+}
+
 static const struct {
     const char *segment, *decoded; /* NULL: refused */
 } segments[] = {
@@ -515,7 +678,10 @@ main(void)
     test_refused_body(http_server_port(server));
     test_head_limit(http_server_port(server));
     test_vanished(http_server_port(server));
+    test_smuggling(http_server_port(server));
     http_server_stop(server, 2000);
+    test_slow_peers();
+    test_full_house();
     CHECK(atomic_load(&begun) == atomic_load(&gone), "begun %d, gone %d", atomic_load(&begun),
           atomic_load(&gone));
     return test_end();
