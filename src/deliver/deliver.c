@@ -15,6 +15,7 @@ struct deliverer {
     char *folder;
     pthread_mutex_t change; /* one plan swap at a time */
     pthread_rwlock_t lock;  /* guards exports and plan */
+    atomic_bool no_waits;
     struct plan *plan;
     struct export **exports; /* sorted by route id */
     size_t count;
@@ -205,6 +206,17 @@ deliver_set_plan(struct deliverer *d, struct plan *plan, bool forget, struct err
 }
 
 void
+deliver_end_waits(struct deliverer *d)
+{
+    atomic_store(&d->no_waits, true);
+    journal_wake(d->context.options.journal);
+    pthread_rwlock_rdlock(&d->lock);
+    for (size_t i = 0; i < d->count; i++)
+        export_resend_end(d->exports[i]);
+    pthread_rwlock_unlock(&d->lock);
+}
+
+void
 deliver_stop(struct deliverer *d, unsigned grace_ms)
 {
     if (d == NULL)
@@ -366,8 +378,9 @@ deliver_hub_read(struct deliverer *d, const char *tenant, const char *hub, uint6
     *rows = 0;
     if (plan == NULL)
         return err_set(err, ST_INVALID, "no settings are loaded yet");
-    enum status st = hub_read(d->context.options.journal, d->context.pool, plan, tenant, hub,
-                              position, row, size_max, wait_ms, out, out_size, rows, err);
+    enum status st =
+        hub_read(d->context.options.journal, d->context.pool, plan, tenant, hub, position, row,
+                 size_max, wait_ms, &d->no_waits, out, out_size, rows, err);
 
     plan_release(plan);
     return st;

@@ -8,6 +8,8 @@
 #include "journal/journal.h"
 #include <dirent.h>
 #include <ftw.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -810,6 +812,76 @@ test_made_again(void)
     journal_close(j);
 }
 
+/* ---- who waits when all ends ---- */
+
+struct waiter {
+    struct deliverer *d;
+    bool resends;
+    atomic_bool began;
+    enum status st;
+};
+
+static void *
+waiter_run(void *app)
+{
+    struct waiter *w = app;
+    struct lane lane = {.tenant = TENANT, .category = "AdvancedHunting-A", .table = "A"};
+    uint64_t position = 0, rows;
+    uint32_t row = 0;
+    char *out = NULL;
+    size_t size;
+    struct err err;
+
+    atomic_store(&w->began, true);
+    if (w->resends)
+        w->st = deliver_resend(w->d, "a/dead", &lane, SPAN_LITERAL("{}\n"), 1, 3600000, &err);
+    else
+        w->st = deliver_hub_read(w->d, TENANT, "events", &position, &row, 9000, 3600000, &out,
+                                 &size, &rows, &err);
+    free(out);
+    return NULL;
+}
+
+/* Of an hour that they were ready to wait nothing is left; nor do those wait who come only now. */
+static void
+test_end_waits(void)
+{
+    char journal[300], ledgers[300];
+    struct err err = {""};
+
+    snprintf(journal, sizeof journal, "%s/waits-journal", root);
+    snprintf(ledgers, sizeof ledgers, "%s/waits-ledgers", root);
+    struct journal *j = open_journal(journal);
+    struct deliverer *d = start(j, ledgers);
+    struct test_plan *p = plan_make();
+    struct waiter waiters[4] = {
+        {.d = d          },
+        {      .d = d, .resends = true},
+        {      .d = d               },
+        { .d = d,                .resends = true}
+    };
+    pthread_t threads[4];
+
+    plan_add(p, "a/dead", "folder", "path", "/proc/no/such/folder");
+    plan_add(p, "c/hub", "hub", "", "")->destination.hub = "events";
+    CHECK(deliver_set_plan(d, &p->plan, true, &err) == ST_OK, "%s", err.text);
+    plan_release(&p->plan);
+    for (size_t i = 0; i < 4; i++) {
+        if (i == 2)
+            deliver_end_waits(d);
+        CHECK(pthread_create(&threads[i], NULL, waiter_run, &waiters[i]) == 0, "thread");
+        while (!atomic_load(&waiters[i].began))
+            sched_yield();
+    }
+    for (size_t i = 0; i < 4; i++) {
+        pthread_join(threads[i], NULL);
+        CHECK(waiters[i].st == (waiters[i].resends ? ST_FULL : ST_OK), "waiter %zu: %d", i,
+              (int)waiters[i].st);
+    }
+    deliver_stop(d, WAIT_MS);
+    journal_close(j);
+}
+
 static int
 remove_one(const char *path, const struct stat *info, int kind, struct FTW *ftw)
 {
@@ -828,6 +900,7 @@ main(void)
     test_gap_at_the_end();
     test_oversized();
     test_made_again();
+    test_end_waits();
     test_exports();
     test_kills();
     if (test_failed == 0)

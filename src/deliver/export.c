@@ -57,7 +57,7 @@ struct export
     struct deliver_status status;
     struct resend *resend;
     uint64_t replay_position;
-    bool replay_wanted, is_over;
+    bool replay_wanted, is_over, no_resends;
     int64_t progress_ms;
     atomic_bool stop, finish;
     /* own: the thread's */
@@ -1148,6 +1148,22 @@ export_replay(struct export *e, uint64_t position)
     journal_wake(e->context->options.journal);
 }
 
+void
+export_resend_end(struct export *e)
+{
+    pthread_mutex_lock(&e->lock);
+    struct resend *r = e->resend;
+
+    e->no_resends = true;
+    if (r != NULL && !r->is_taken) {
+        r->st = err_set(&r->err, ST_FULL, "the export is stopping");
+        r->is_over = true;
+        e->resend = NULL;
+        pthread_cond_broadcast(&e->wake);
+    }
+    pthread_mutex_unlock(&e->lock);
+}
+
 enum status
 export_resend(struct export *e, const struct lane *lane, struct span body, uint32_t row_count,
               int wait_ms, struct err *err)
@@ -1158,7 +1174,7 @@ export_resend(struct export *e, const struct lane *lane, struct span body, uint3
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += wait_ms / 1000 + 1;
     pthread_mutex_lock(&e->lock);
-    if (e->resend != NULL || e->is_over) {
+    if (e->resend != NULL || e->is_over || e->no_resends) {
         pthread_mutex_unlock(&e->lock);
         return err_set(err, ST_FULL, "export %s is busy: try again", e->id);
     }

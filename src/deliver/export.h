@@ -37,5 +37,7 @@ void export_status(struct export *e, struct deliver_status *status);
 void export_lag(const struct export_context *context, struct deliver_status *status);
 bool export_is_stuck(struct export *e, int64_t stall_ms);
 void export_replay(struct export *e, uint64_t position);
+/* Who waits for a resend that has not begun waits no longer; no more are taken. */
+void export_resend_end(struct export *e);
 MUST_CHECK enum status export_resend(struct export *e, const struct lane *lane, struct span body,
                                      uint32_t row_count, int wait_ms, struct err *err);

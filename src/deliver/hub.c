@@ -7,6 +7,7 @@
 enum {
     MESSAGE_MAX = BLOCK_BODY_MAX + 4096, /* no row is too large for it: size_max bounds messages */
     CATEGORIES_MAX = 512,
+    WAIT_STEP_MS = 500,
     SCAN_MS_MAX =
         2000, /* of blocks that hold nothing for the reader: it comes back with its cursor */
 };
@@ -108,7 +109,8 @@ join(const struct window *w, char **out, size_t *out_size, struct err *err)
 
 static enum status
 collect(struct journal *j, struct block_pool *pool, const struct plan_route *route,
-        struct window *w, uint64_t *position, uint32_t *row, int wait_ms, struct err *err)
+        struct window *w, uint64_t *position, uint32_t *row, int wait_ms,
+        const atomic_bool *no_waits, struct err *err)
 {
     int64_t now_ms = clock_monotonic_ms(), until_ms = now_ms + wait_ms;
     int64_t scan_until_ms = now_ms + (wait_ms > SCAN_MS_MAX ? wait_ms : SCAN_MS_MAX);
@@ -120,16 +122,16 @@ collect(struct journal *j, struct block_pool *pool, const struct plan_route *rou
         enum status st = block_pool_take(pool, *position, &held, &next, NULL, err);
 
         if (st == ST_END) {
-            int64_t left_ms = until_ms - clock_monotonic_ms();
+            int64_t began_ms = clock_monotonic_ms(), left_ms = until_ms - began_ms;
+            int64_t step_ms = left_ms < WAIT_STEP_MS ? left_ms : WAIT_STEP_MS;
 
             *position = next;
             *row = 0;
-            if (window_row_count(w) > 0 || left_ms <= 0)
+            if (window_row_count(w) > 0 || left_ms <= 0 || atomic_load(no_waits))
                 return ST_OK;
-            if (!journal_wait(j, *position, (int)left_ms) && clock_monotonic_ms() >= until_ms)
-                return ST_OK;
-            /* A wake without news is a change of settings or the end: answer what there is. */
-            if (journal_extent(j).end <= *position)
+            /* A wake without news is a change of settings: answer what there is. */
+            if (!journal_wait(j, *position, (int)step_ms) &&
+                clock_monotonic_ms() - began_ms < step_ms)
                 return ST_OK;
             continue;
         }
@@ -158,7 +160,7 @@ collect(struct journal *j, struct block_pool *pool, const struct plan_route *rou
 enum status
 hub_read(struct journal *j, struct block_pool *pool, struct plan *plan, const char *tenant,
          const char *hub, uint64_t *position, uint32_t *row, size_t size_max, int wait_ms,
-         char **out, size_t *out_size, uint64_t *rows, struct err *err)
+         const atomic_bool *no_waits, char **out, size_t *out_size, uint64_t *rows, struct err *err)
 {
     const char *categories[CATEGORIES_MAX + 1];
     struct plan_route merged = {0};
@@ -179,7 +181,7 @@ hub_read(struct journal *j, struct block_pool *pool, struct plan *plan, const ch
     };
 
     window_reset(w, &limits);
-    st = collect(j, pool, &merged, w, position, row, wait_ms, err);
+    st = collect(j, pool, &merged, w, position, row, wait_ms, no_waits, err);
     if (st == ST_OK) {
         window_seal(w);
         *rows = window_row_count(w);

@@ -664,8 +664,8 @@ daemon_stop(struct daemon *d)
     unsigned grace_ms = d->generation_count > 0 ? (unsigned)config_of(d)->http.grace_ms : 0;
 
     sources_stop(d->sources);
-    if (d->journal != NULL)
-        journal_wake(d->journal); /* long polls end */
+    if (d->deliverer != NULL)
+        deliver_end_waits(d->deliverer); /* long polls end */
     if (d->server != NULL)
         http_server_stop(d->server, grace_ms);
     deliver_stop(d->deliverer, grace_ms);
