@@ -1152,6 +1152,45 @@ test_memory(void)
 }
 
 static void
+collect_category(void *app, const struct block *b, const struct block_row *row)
+{
+    const struct block_stream *stream = &b->streams[row->stream];
+
+    snprintf(app, 300, "%s %s", stream->table, stream->category);
+}
+
+/* A table is found however it is spelled, and its category's prefix is never doubled. */
+static void
+test_table_names(void)
+{
+    static const struct {
+        const char *table, *stream;
+    } names[] = {
+        {"DeviceInfo",                     "DeviceInfo AdvancedHunting-DeviceInfo"        },
+        {"deviceINFO",                     "DeviceInfo AdvancedHunting-DeviceInfo"        },
+        {"AdvancedHunting-DeviceInfo",     "DeviceInfo AdvancedHunting-DeviceInfo"        },
+        {"advancedhunting-deviceinfo",     "DeviceInfo AdvancedHunting-DeviceInfo"        },
+        {"AdvancedHunting-Whatever_1",     "Whatever_1 AdvancedHunting-Whatever_1"        },
+        {"AdvancedHunting-DeviceTvmInfoX", "DeviceTvmInfoX AdvancedHunting-DeviceTvmInfoX"},
+    };
+    struct world w;
+
+    world_open(&w);
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        struct admit_request request = {
+            .shape = ADMIT_ROWS, .tenant = T1, .table = span_of(names[i].table)};
+        struct admit_result r;
+        char stream[300] = "";
+
+        CHECK(admit(&w, request, span_of("{}"), FEED_WHOLE, &r) == ST_OK, "%s: %s", names[i].table,
+              r.err.text);
+        each_row(&w, r.first_position, collect_category, stream);
+        CHECK(strcmp(stream, names[i].stream) == 0, "%s: became %s", names[i].table, stream);
+    }
+    world_close(&w);
+}
+
+static void
 test_begin(void)
 {
     /* clang-format off */
@@ -1351,6 +1390,7 @@ main(void)
     test_large();
     test_many();
     test_memory();
+    test_table_names();
     test_begin();
     test_failures();
     test_replay();

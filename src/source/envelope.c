@@ -56,6 +56,18 @@ unsafe_name(const char *what, struct span name, size_t size_max, struct err *err
                    what, shown, name.n > n ? "..." : "", size_max);
 }
 
+/* Who names the category where a table is wanted means its table. */
+static struct span
+without_category_prefix(const struct catalog *catalog, struct span table)
+{
+    static const char prefix[] = "AdvancedHunting-";
+    size_t n = sizeof prefix - 1;
+
+    if (table.n > n && strncasecmp(table.p, prefix, n) == 0 && catalog_find(catalog, table) == NULL)
+        return (struct span){table.p + n, table.n - n};
+    return table;
+}
+
 /* A table in a path is found in any case and gets the catalog's: two spellings would be two categories that share a container. */
 static const struct catalog_table *
 find_any_case(const struct catalog *catalog, struct span *table)
@@ -81,6 +93,7 @@ known_stream_make(struct known_stream *k, const struct catalog *catalog, bool un
     const struct catalog_table *known;
 
     if (category.n == 0) {
+        table = without_category_prefix(catalog, table);
         if (!catalog_name_is_safe(table, CATALOG_TABLE_NAME_MAX))
             return unsafe_name("table", table, CATALOG_TABLE_NAME_MAX, err);
         known = find_any_case(catalog, &table);

@@ -21,7 +21,8 @@ struct known_stream {
 };
 
 /* Checks and resolves a stream. Not safe, or unknown and !unknown_tables: ST_INVALID, err names the
- * nearest known one. An empty 'category' is made from the table. */
+ * nearest known one. An empty 'category' is made from the table, which may be spelled in any
+ * case and as its category, AdvancedHunting-X. */
 MUST_CHECK enum status known_stream_make(struct known_stream *k, const struct catalog *catalog,
                                          bool unknown_tables, const char *tenant,
                                          struct span category, struct span table, struct err *err);
