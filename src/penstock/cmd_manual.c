@@ -13,6 +13,7 @@
 #include "source/admit.h"
 #include "source/devices.h"
 #include "source/source.h"
+#include "wire/http_server.h"
 #include "wire/yaml.h"
 #include <stdlib.h>
 
@@ -240,6 +241,8 @@ static const struct limit {
     {"Values of one property in a device group",                 DEVICE_VALUES_MAX,      false},
     {"Name of a device group, bytes",                            DEVICE_GROUP_NAME_MAX,  false},
     {"Name of a table, bytes",                                   CATALOG_TABLE_NAME_MAX, false},
+    {"Seconds in which a connection's first request head comes", HTTP_HEAD_S_MAX,        false},
+    {"Seconds for each 64 KiB of a body, either way",            HTTP_BODY_S_MAX,        false},
     {"Categories counted singly for an export (then `(other)`)", DELIVER_CATEGORIES_MAX, false},
 };
 

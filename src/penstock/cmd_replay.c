@@ -133,6 +133,8 @@ static int
 print_faults(const char *name, const struct admit_result *result)
 {
     fprintf(stderr, "penstock replay: %s: %s\n", name, result->err.text);
+    if (result->fault_count == 1 && strstr(result->err.text, result->faults[0].text) != NULL)
+        return EXIT_REFUSED; /* said */
     for (uint64_t i = 0; i < result->fault_count && i < ADMIT_FAULTS_MAX; i++)
         fprintf(stderr, "  record %llu, byte %llu%s%s: %s\n",
                 (unsigned long long)result->faults[i].record,
@@ -142,6 +144,15 @@ print_faults(const char *name, const struct admit_result *result)
     return EXIT_REFUSED;
 }
 
+static bool
+is_blank(const char *p, size_t n)
+{
+    while (n > 0 && (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n'))
+        p++, n--;
+    return n == 0;
+}
+
+/* A file without records is no fault: a day on which nothing happened leaves one. */
 static int
 replay_file(struct replay *r, struct admitter *admitter, const struct admit_request *request,
             const char *name)
@@ -151,6 +162,7 @@ replay_file(struct replay *r, struct admitter *admitter, const struct admit_requ
     struct err err = {""};
     int fd = strcmp(name, "-") == 0 ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
     int code = EXIT_DONE;
+    bool is_empty = true;
 
     if (fd < 0 || result == NULL) {
         fprintf(stderr, "penstock replay: cannot open %s: %s\n", name, strerror(errno));
@@ -181,11 +193,17 @@ replay_file(struct replay *r, struct admitter *admitter, const struct admit_requ
         if (n == 0)
             break;
         r->done_bytes += (uint64_t)n;
+        is_empty = is_empty && is_blank(space, (size_t)n);
         if (admit_filled(x, (size_t)n) != ST_OK)
             break;
         progress(r, false);
     }
-    admit_end(x, result);
+    if (is_empty) {
+        admit_abort(x);
+        result->outcome = ADMIT_DURABLE;
+    } else {
+        admit_end(x, result);
+    }
     if (fd != STDIN_FILENO)
         close(fd);
     if (result->outcome != ADMIT_DURABLE)

@@ -42,7 +42,7 @@ def answers(daemon):
     daemon.post("DeviceEvents", rows(0, 10))
     daemon.wait_delivered("local-archive")
     for words in ("status", "export list", "export show local-archive", "export status", "export status local-archive",
-                  "export parked list local-archive", "schema", "schema DeviceInfo", "token list", "config describe",
+                  "export parked list local-archive", "export parked list --ingest", "schema", "schema DeviceInfo", "token list", "config describe",
                   "journal stats", "journal check"):
         code, out, errors = daemon.run(*words.split(), "--json")
         try:
@@ -98,7 +98,19 @@ def secrets(daemon):
                   code, out[-300:], errors)
 
 
-for title, function in (("help", helps), ("answers", answers), ("the data folder", folders), ("secrets", secrets)):
+def replays(daemon):
+    for name, text, wanted, says in (("empty", "", 0, ""), ("blank", "\r\n\n \n", 0, ""), ("no records", '{"records":[]}', 1, "holds no record"),
+                                     ("no tenant", '{"category":"AdvancedHunting-DeviceInfo","properties":{}}', 1, "tenantId is missing"),
+                                     ("one", '{"tenantId":"%s","category":"AdvancedHunting-DeviceInfo","properties":{}}\n' % TENANT, 0, "")):
+        file = daemon.folder / "replayed.json"
+        file.write_text(text)
+        code, out, errors = run("replay", str(file), "--to", str(daemon.folder / "replayed"))
+        count = 1 if name == "one" else 0
+        check(f"replay of {name}: {wanted}, said once", code == wanted and f"{count} records read" in out
+              and errors.count("\n") == (1 if says else 0) and says in errors, code, out, errors)
+
+
+for title, function in (("help", helps), ("replay", replays), ("answers", answers), ("the data folder", folders), ("secrets", secrets)):
     with Daemon() as daemon:
         check.run(title, function, daemon)
 check.end()

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What ingestion parks is visible, counted, and can be dropped, whoever sent it; one tenant sees nothing of another's."""
+import json
 import pathlib
 import sys
 
@@ -39,7 +40,17 @@ def everyone(daemon):
         check("nor drop them", answer.status == 404, answer)
     answer = daemon.get(f"/api/ingest/parked/{shown[0]['id']}")
     check("the operator reads the one of nobody", answer.status == 200 and answer.json()["content"] == "garbage", answer)
-    for entry in shown:
+    by_name = lambda *words: daemon.run("export", "parked", *words, "--ingest")  # noqa: E731
+    code, out, errors = by_name("list", "--json")
+    check("the command lists them too", code == 0 and json.loads(out)["value"] == shown, code, out, errors)
+    code, out, errors = by_name("show", str(shown[0]["id"]))
+    check("shows one", code == 0 and "garbage" in out, code, out, errors)
+    code, out, errors = by_name("resend", str(shown[0]["id"]))
+    check("says how it is sent again", code == 2 and "penstock send" in errors, code, out, errors)
+    code, out, errors = by_name("drop", str(shown[0]["id"]))
+    check("and drops it", code == 0, code, out, errors)
+    check("so that it is gone", daemon.get(f"/api/ingest/parked/{shown[0]['id']}").status == 404)
+    for entry in shown[1:]:
         answer = daemon.request("DELETE", f"/api/ingest/parked/{entry['id']}")
         check("the operator drops it", answer.status == 204, answer)
     answer = daemon.request("POST", "/ingest/v1/records", envelope(UNKNOWN))
