@@ -278,6 +278,7 @@ void
 appender_enter(struct journal *j)
 {
     pthread_mutex_lock(&j->lock);
+    j->may_recycle = true;
     j->appender_count++;
 }
 

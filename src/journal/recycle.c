@@ -42,6 +42,8 @@ first_may_go(const struct journal *j, bool may_yield, bool *yields, struct err *
 {
     const struct floor_entry *holder;
 
+    if (!j->may_recycle)
+        return err_set(err, ST_FULL, "the journal's floors are not set yet");
     if (j->segment_count < 2)
         return say_full(j, NULL, NULL, err);
     const struct segment *s = j->segments[0], *next = j->segments[1];
@@ -242,6 +244,9 @@ journal_retain(struct journal *j)
 {
     unsigned count = 0;
 
+    pthread_mutex_lock(&j->lock);
+    j->may_recycle = true;
+    pthread_mutex_unlock(&j->lock);
     pthread_mutex_lock(&j->names);
     while (first_is_due(j) && recycle_first(j, false, NULL) == ST_OK)
         count++;

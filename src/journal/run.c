@@ -66,6 +66,9 @@ journal_run_begin(struct journal *j, struct journal_run **made, struct err *err)
         return err_set(err, ST_FULL, "no memory for a run");
     }
     run->journal = j;
+    pthread_mutex_lock(&j->lock);
+    j->may_recycle = true;
+    pthread_mutex_unlock(&j->lock);
     run->fd = -1;
     run->segment->epoch = epoch_make();
     snprintf(run->path, sizeof run->path, "%s/run-%016" PRIx64, j->folder, epoch_make());

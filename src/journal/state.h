@@ -115,6 +115,8 @@ struct journal {
     struct segment *next;   /* has its name and head, is in no list */
     uint64_t next_base;     /* for what is made after it */
     bool next_wanted;
+    /* The owner has set its floors: it appends or asks to retain. Until then nobody knows what is needed, so nothing is given up. */
+    bool may_recycle;
     uint64_t next_attempts;
     enum status next_status;
     struct err next_err;

@@ -269,6 +269,12 @@ def quota(azurite):
         wait_for(lambda: daemon.lag("fast") == 0, 10, "the other export has all")
         size = daemon.status()["journal"]
         check("quota: the journal keeps to it", size["bytes"] <= size["quotaBytes"], size)
+        for _ in range(3):  # nothing may be given up before it is known who still needs it
+            daemon.kill()
+            daemon.start()
+            wait_for(lambda: daemon.export("azurite")["state"] == "retrying", 10, "the export retries again")
+        check("quota: killed and started there, nothing is lost", progress(daemon, "azurite")["recordsLost"] == 0,
+              progress(daemon, "azurite"))
         proxy.mode = "pass"
         load.wait_acknowledged(20, 90)
         numbers = load.finish()
