@@ -1255,7 +1255,7 @@ test_run_crashes(void)
 
         CHECK(seen.blocks == expected && seen.gaps == gaps && seen.gap_rows == gaps * 9,
               "crash %d: %u blocks, %u gaps: %s", crash, seen.blocks, seen.gaps, found.text);
-        CHECK(file_count(folder, ".", "ff") == 0, "a run's file is removed");
+        CHECK(file_count(folder, ".", "run-00000000000000ff") == 0, "a run's file is removed");
         append(j, 20, 100);
         CHECK(look(j, cursor).blocks == expected + 1 && look(j, cursor).gaps == gaps, "goes on");
         journal_close(j);

@@ -124,7 +124,7 @@ MUST_CHECK enum scan_result scan_next(struct scanner *s, const char *text, size_
 
 /* After SCAN_FAULT with can_skip, with the same buffer: moves past the faulty record.
  * In form 'lines' to the next line: the first one up to the fault that begins with '{' (the line before was torn, and this
- * one is whole), else the one behind the first line feed at or behind fault->at.
+ * one is whole; of a FAULT_SIZE before it), else the one behind the first line feed at or behind fault->at.
  * In the other forms can_skip is true only if the record is well-formed but breaks depth_max, values_max or the size of a
  * key; it is skipped as a whole. (One longer than record_size_max cannot be skipped there.)
  * SCAN_RECORD: skipped, go on with scan_next. SCAN_MORE: no line feed yet; all is dropped (consumed is 'size') and the next
