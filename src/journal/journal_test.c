@@ -1008,6 +1008,45 @@ test_faults(void)
     }
 }
 
+/* What a killed program left counts as acknowledged from the next start on, so it is synced first; what was closed in order was. */
+static void
+test_killed_sync(void)
+{
+    char folder[256];
+    struct faults faults = {0};
+    struct journal_options o;
+    struct journal_recovery found;
+    struct journal *j;
+    struct err err = {""};
+    int result = 1;
+
+    folder_new(folder);
+    o = options(folder);
+    o.fault = fault;
+    o.fault_app = &faults;
+    fflush(stdout);
+    pid_t child = fork();
+
+    if (child == 0) {
+        j = reopen(&o, &found);
+        append(j, 0, 1000);
+        _exit(test_failed != 0);
+    }
+    waitpid(child, &result, 0);
+    CHECK(result == 0, "the killed one");
+    faults = (struct faults){"sync", 0, EIO, true};
+    CHECK(journal_open(&o, &j, &found, &err) == ST_IO && faults.what == NULL,
+          "what was not synced was taken for lasting");
+    j = reopen(&o, &found);
+    CHECK(look(j, 0).blocks == 1, "the block of the killed one");
+    journal_close(j);
+    faults = (struct faults){"sync", 0, EIO, true};
+    j = reopen(&o, &found);
+    CHECK(faults.what != NULL && look(j, 0).blocks == 1, "closed in order");
+    journal_close(j);
+    folder_remove(folder);
+}
+
 /* A sector that cannot be read is tried again, then passed over, so that nobody waits for it for ever. */
 static void
 test_read_faults(void)
@@ -1593,6 +1632,7 @@ main(void)
     test_time_and_rows();
     test_requests();
     test_faults();
+    test_killed_sync();
     test_read_faults();
     test_runs();
     test_run_faults();

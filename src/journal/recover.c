@@ -170,6 +170,34 @@ requests_load(struct journal *j)
     }
 }
 
+/* What a killed program wrote and did not sync is in the page cache alone. From here on it counts as acknowledged (readers deliver it, a
+ * request that comes again is a duplicate of it), so it is made lasting first. */
+static enum status
+unsealed_sync(struct journal *j, const struct scanned *scan, struct err *err)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < scan->count; i++) {
+        const struct segment *s = scan->segments[i];
+        char path[PATH_SIZE];
+
+        if (s->state == SEGMENT_SEALED || is_empty(s))
+            continue;
+        any = true;
+        segment_path(path, j->folder, s->base, ".seg");
+        int number = journal_fault(j, "sync");
+        int fd = number == 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+
+        if (number == 0 && (fd < 0 || (j->options.sync && fdatasync(fd) != 0)))
+            number = errno;
+        if (fd >= 0)
+            close(fd);
+        if (number != 0)
+            return err_set(err, ST_IO, "cannot sync %s: %s", path, strerror(number));
+    }
+    return any && j->options.sync ? folder_sync(j->folder, err) : ST_OK;
+}
+
 static enum status
 adopt(struct journal *j, struct scanned *scan, struct journal_recovery *found, struct err *err)
 {
@@ -250,7 +278,9 @@ recover(struct journal *j, struct journal_recovery *found, struct err *err)
     st = segments_scan(j->folder, j->options.segment_size, SCAN_PAYLOADS, &scan, err);
     if (st != ST_OK)
         return st;
-    st = adopt(j, &scan, found, err);
+    st = unsealed_sync(j, &scan, err);
+    if (st == ST_OK)
+        st = adopt(j, &scan, found, err);
     scanned_free(&scan);
     if (st == ST_OK)
         st = leftovers_remove(j, err);
