@@ -23,6 +23,7 @@ struct file {
     char path[PATH_SIZE]; /* "": standard output */
     int fd;               /* -1: not open */
     bool is_regular, is_dirty;
+    bool is_looked_at; /* what a killed predecessor left: synced, and its torn row ended */
     dev_t device;
     ino_t inode;
     const atomic_bool *stop;
@@ -58,6 +59,19 @@ file_release(struct file *f)
     f->fd = -1;
 }
 
+/* A program killed in the middle of a write leaves a part of a row, which must not swallow the next one. */
+static bool
+ends_in_row(const char *path, off_t size)
+{
+    int fd = size > 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    char last = '\n';
+    bool torn = fd >= 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
+
+    if (fd >= 0)
+        close(fd);
+    return torn;
+}
+
 /* Has the file of that name open, whichever it is now. */
 static enum status
 file_ready(struct file *f, struct err *err)
@@ -85,6 +99,13 @@ file_ready(struct file *f, struct err *err)
     f->is_regular = S_ISREG(info.st_mode);
     f->device = info.st_dev;
     f->inode = info.st_ino;
+    if (!f->is_looked_at && f->is_regular && f->path[0] != '\0') {
+        f->is_dirty = true;
+        if (ends_in_row(f->path, info.st_size)) {
+            f->part_size = SIZE_MAX; /* of no parcel */
+        }
+    }
+    f->is_looked_at = true;
     return ST_OK;
 }
 
@@ -189,7 +210,12 @@ static enum status
 file_sync(void *state, struct err *err)
 {
     struct file *f = state;
+    struct stat info;
+    struct err ignored;
 
+    if (!f->is_looked_at && f->path[0] != '\0' && stat(f->path, &info) == 0 &&
+        S_ISREG(info.st_mode) && file_ready(f, &ignored) != ST_OK)
+        f->is_sync_failed = true;
     if (f->fd >= 0 && f->is_dirty && f->is_regular && fdatasync(f->fd) != 0)
         f->is_sync_failed = true;
     f->is_dirty = false;

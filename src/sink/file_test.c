@@ -46,6 +46,36 @@ file_is(const char *name, const char *expected)
     return is_same;
 }
 
+static const struct {
+    const char *name, *before, *after;
+} starts[] = {
+    {"nothing",    "",        "2\n"         },
+    {"whole rows", "1\n",     "1\n2\n"      },
+    {"a torn row", "1\n{\"a", "1\n{\"a\n2\n"},
+};
+
+/* A torn row that a killed program left does not take the next one with it. */
+static void
+goes_on(void)
+{
+    for (size_t i = 0; i < COUNT_OF(starts); i++) {
+        for (int syncs = 0; syncs < 2; syncs++) {
+            struct err err = {""};
+
+            CHECK(file_replace(path, span_of(starts[i].before), 0640, &err) == ST_OK, "%s",
+                  err.text);
+            void *state = opened(NULL);
+
+            if (syncs)
+                CHECK(sink_file.sync(state, &err) == ST_OK, "%s: %s", starts[i].name, err.text);
+            CHECK(sends(state, "2\n", 1) == SENT_DONE && file_is("rows", starts[i].after),
+                  "behind %s", starts[i].name);
+            sink_file.close(state);
+            unlink(path);
+        }
+    }
+}
+
 static void
 rotation(void)
 {
@@ -166,6 +196,7 @@ main(void)
 {
     peer_folder(top);
     snprintf(path, sizeof path, "%s/rows", top);
+    goes_on();
     rotation();
     full_disk();
     stuck_pipe();
