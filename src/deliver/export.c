@@ -652,6 +652,30 @@ cut_back(struct export *e, const struct ledger_entry *entry, struct err *err)
     return ST_OK;
 }
 
+/* What a killed program appended since its checkpoint is there, but in the page cache alone: touched, it is part of the next sync, after which
+ * it counts as lasting. Objects that it wrote to are all in the checkpoint. */
+static enum status
+touch(struct export *e, struct err *err)
+{
+    struct ledger_entry last;
+    enum status st = ST_OK;
+
+    if (!e->kind->is_positioned || e->kind->is_lasting_at_once ||
+        !ledger_checkpoint(e->ledger, &last))
+        return ST_OK;
+    for (uint32_t i = 0; i < last.lane_count && st == ST_OK; i++) {
+        const struct ledger_lane *l = &last.lanes[i];
+        struct lane lane = {.hour = l->hour};
+        uint64_t length;
+
+        memcpy(lane.tenant, l->tenant, sizeof lane.tenant);
+        memcpy(lane.category, l->category, sizeof lane.category);
+        memcpy(lane.table, l->table, sizeof lane.table);
+        st = e->kind->length(e->sink, &lane, l->name, &length, err);
+    }
+    return st;
+}
+
 /* Finishes the window that a crash interrupted. */
 static enum status
 finish_pending(struct export *e, const struct ledger_entry *entry, struct err *err)
@@ -769,6 +793,9 @@ recover(struct export *e, struct err *err)
 
         e->position = later ? last.position : entry.position;
         e->row = later ? last.row : entry.row;
+        st = touch(e, err);
+        if (st != ST_OK)
+            return st;
         if (entry.is_pending == LEDGER_PENDING && !later) {
             st = finish_pending(e, &entry, err);
             if (st != ST_OK)
