@@ -185,6 +185,10 @@ deliver_set_plan(struct deliverer *d, struct plan *plan, bool forget, struct err
                 is_there = strcmp(export_route(d->exports[k])->id, route->id) == 0;
             if (rests(route))
                 floor_rest(d, route);
+            else if (
+                !runs(
+                    route)) /* it had another destination once: nobody moves that floor any more */
+                journal_floor_remove(d->context.options.journal, route->id);
             if (is_there || !runs(route))
                 continue;
             enum status one = export_start(&d->context, plan, route, &d->exports[d->count], &why);

@@ -713,51 +713,59 @@ test_gap_at_the_end(void)
         CHECK(seen[n] == 1, "row %u behind the lost block arrived %u times", n, seen[n]);
 }
 
+/* A block of one row that is too large for a folder's parcel. */
+static uint64_t
+append_large(struct journal *j)
+{
+    enum { SIZE = (4 << 20) + 100 };
+    struct arena a = {memory, sizeof memory, 0};
+    struct block_builder b;
+    struct span index;
+    uint64_t position = 0;
+    uint16_t stream;
+    struct err err = {""};
+    char *body = malloc(SIZE + 1);
+
+    memset(body, 'x', SIZE);
+    memcpy(body, "{\"n\":\"", 6);
+    memcpy(body + SIZE - 2, "\"}\n", 3);
+    CHECK(block_builder_init(&b, &a, 1, &err) == ST_OK &&
+              block_stream_index(&b, span_of(TENANT), span_of("AdvancedHunting-A"), span_of("A"),
+                                 &stream) == ST_OK,
+          "%s", err.text);
+    struct block_row *row = block_row_add(&b);
+
+    row->size = row->properties_size = SIZE;
+    row->group = ROW_GROUP_AS_IS;
+    row->stream = stream;
+    char *image = arena_take(&a, 1 << 16);
+
+    CHECK(block_seal(&b, SIZE + 1, clock_ticks(), clock_ticks(), image, 1 << 16, &index, &err) ==
+                  ST_OK &&
+              journal_append(j, index, (struct span){body, SIZE + 1}, &position, &err) == ST_OK,
+          "%s", err.text);
+    free(body);
+    return position;
+}
+
 /* A window full of rows that are too large for the destination, killed before they were parked: they are parked when it comes back. */
 static void
 test_oversized(void)
 {
-    enum { COUNT = 16, SIZE = (4 << 20) + 100 };
+    enum { COUNT = 16 };
     char journal[300], ledgers[300], target[300], boot[40];
     struct ledger_entry entry = {.fingerprint = 1};
     struct ledger *ledger;
     struct err err = {""};
-    char *body = malloc(SIZE + 1);
 
     snprintf(journal, sizeof journal, "%s/large-journal", root);
     snprintf(ledgers, sizeof ledgers, "%s/large-ledgers", root);
     snprintf(target, sizeof target, "%s/large-target", root);
     struct journal *j = open_journal(journal);
 
-    memset(body, 'x', SIZE);
-    memcpy(body, "{\"n\":\"", 6);
-    memcpy(body + SIZE - 2, "\"}\n", 3);
-    for (unsigned i = 0; i < COUNT; i++) {
-        struct arena a = {memory, sizeof memory, 0};
-        struct block_builder b;
-        struct span index;
-        uint64_t position;
-        uint16_t stream;
-
-        CHECK(block_builder_init(&b, &a, 1, &err) == ST_OK &&
-                  block_stream_index(&b, span_of(TENANT), span_of("AdvancedHunting-A"),
-                                     span_of("A"), &stream) == ST_OK,
-              "%s", err.text);
-        struct block_row *row = block_row_add(&b);
-
-        row->size = row->properties_size = SIZE;
-        row->group = ROW_GROUP_AS_IS;
-        row->stream = stream;
-        char *image = arena_take(&a, 1 << 16);
-
-        CHECK(block_seal(&b, SIZE + 1, clock_ticks(), clock_ticks(), image, 1 << 16, &index,
-                         &err) == ST_OK &&
-                  journal_append(j, index, (struct span){body, SIZE + 1}, &position, &err) == ST_OK,
-              "%s", err.text);
-        if (i == 0)
-            entry.position = position;
-    }
-    free(body);
+    entry.position = append_large(j);
+    for (unsigned i = 1; i < COUNT; i++)
+        (void)append_large(j);
     ledger_boot(boot);
     CHECK(mkdir(ledgers, 0700) == 0 &&
               ledger_open(ledgers, TENANT "/large", boot, &ledger, &err) == ST_OK &&
@@ -872,6 +880,35 @@ test_made_again(void)
     journal_close(j);
 }
 
+/* A setting whose destination becomes the local event hub holds nothing of the journal any more, however far behind its old one was. */
+static void
+test_becomes_hub(void)
+{
+    char journal[300], ledgers[300];
+    struct err err = {""};
+
+    snprintf(journal, sizeof journal, "%s/hub-journal", root);
+    snprintf(ledgers, sizeof ledgers, "%s/hub-ledgers", root);
+    struct journal *j = open_journal(journal);
+    struct deliverer *d = start(j, ledgers);
+
+    (void)append(j, 0, ROWS);
+    for (unsigned i = 0; i < 2; i++) {
+        struct test_plan *p = plan_make();
+
+        if (i == 0)
+            plan_add(p, "a/one", "folder", "path", "/proc/no/such/folder");
+        else
+            plan_add(p, "a/one", "hub", "", "")->fingerprint = 2;
+        CHECK(deliver_set_plan(d, &p->plan, true, &err) == ST_OK, "%s", err.text);
+        plan_release(&p->plan);
+    }
+    for (unsigned i = 0; i < 36; i++) /* more than the journal's quota */
+        (void)append_large(j);
+    deliver_stop(d, WAIT_MS);
+    journal_close(j);
+}
+
 /* ---- who waits when all ends ---- */
 
 struct waiter {
@@ -962,6 +999,7 @@ main(void)
     test_killed_sync();
     test_made_again();
     test_end_waits();
+    test_becomes_hub();
     test_exports();
     test_kills();
     if (test_failed == 0)

@@ -159,6 +159,8 @@ rebuild_plan(void *app, struct err *err)
         st = deliver_set_plan(d->deliverer, plan, true, err);
         plan_release(plan);
     }
+    if (st != ST_OK)
+        d->store_seen = UINT64_MAX; /* daemon_tend tries again */
     pthread_mutex_unlock(&d->plan_lock);
     return st;
 }
