@@ -90,7 +90,7 @@ static const struct {
     {"x",                 NULL                 },
     {"",                  NULL                 },
     {"DeviceInfoDeviceInfoDeviceInfoDeviceInfoDeviceInfoDeviceInfoDeviceInfoDeviceInfoDeviceInfoDev"
-     "ice",                    NULL                                     },
+     "ice",          NULL                 },
 };
 
 static void

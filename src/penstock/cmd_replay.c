@@ -99,8 +99,10 @@ take_block(void *app, struct span index, struct span body, struct err *err)
                             &wanted);
             if (st == ST_INVALID) {
                 r->oversized++;
-                fprintf(stderr, "penstock replay: a row of %zu bytes is larger than %zu, and was left out\n",
-                        window_oversized(t->window).bytes.n, t->limits.parcel_max);
+                fprintf(
+                    stderr,
+                    "penstock replay: a row of %zu bytes is larger than %zu, and was left out\n",
+                    window_oversized(t->window).bytes.n, t->limits.parcel_max);
             } else if (st == ST_FULL) {
                 enum status flushed = target_flush(t, err);
 
@@ -426,14 +428,16 @@ options_read(int argc, char **argv, struct replay_options *o)
             else if (strcmp(optarg, "bare") == 0)
                 o->profile = PROFILE_BARE;
             else {
-                fprintf(stderr, "penstock replay: --profile is wire, documented or bare, not '%s'\n",
+                fprintf(stderr,
+                        "penstock replay: --profile is wire, documented or bare, not '%s'\n",
                         optarg);
                 return EXIT_USAGE;
             }
             break;
         case 'm':
             if (strcmp(optarg, "catalog") != 0 && strcmp(optarg, "always") != 0) {
-                fprintf(stderr, "penstock replay: --machine-group is catalog or always, not '%s'\n", optarg);
+                fprintf(stderr, "penstock replay: --machine-group is catalog or always, not '%s'\n",
+                        optarg);
                 return EXIT_USAGE;
             }
             o->group_mode = optarg[0] == 'a' ? GROUP_ALWAYS : GROUP_BY_CATALOG;
@@ -491,7 +495,8 @@ cmd_replay(int argc, char **argv)
     }
     if (o.tenant != NULL && !guid_copy(span_of(o.tenant), tenant)) {
         fprintf(stderr,
-                "penstock replay: --tenant is a GUID like 7b1e0c1a-5d2f-4c60-9a44-0c0ffee0beef, not '%s'\n",
+                "penstock replay: --tenant is a GUID like 7b1e0c1a-5d2f-4c60-9a44-0c0ffee0beef, "
+                "not '%s'\n",
                 o.tenant);
         free(r);
         return EXIT_USAGE;
