@@ -1,5 +1,6 @@
-/* api.c - the table of routes, and the way of a request to its row: path, method, token, role, tenant,
- * body, in this order, so that nothing of a body is taken from anyone who may not send it. */
+/* api.c - the table of routes, and the way of a request to its row: path, method, token, role,
+ * tenant, body, in this order, so that nothing of a body is taken from anyone who may not send
+ * it. */
 #include "api/api.h"
 #include "api/call.h"
 #include "base/clock.h"
@@ -118,7 +119,8 @@ const struct counter *const api_counters[] = {&requests, &durations, NULL};
 
 /* ---- finding the row ---- */
 
-/* Cuts the first segment off *path (which begins with '/'); false at the end. A last, empty one does not count. */
+/* Cuts the first segment off *path (which begins with '/'); false at the end. A last, empty one
+ * does not count. */
 static bool
 segment_next(const char **path, struct span *segment)
 {
@@ -129,7 +131,8 @@ segment_next(const char **path, struct span *segment)
     return true;
 }
 
-/* Whether the path has the pattern's shape; literal segments ignore case, as the services we stand in for do. */
+/* Whether the path has the pattern's shape; literal segments ignore case, as the services we stand
+ * in for do. */
 static bool
 path_matches(const char *pattern, const char *path)
 {
@@ -200,7 +203,8 @@ arguments_decode(struct call *c, const char *path, struct http_reply *reply)
 static void
 refuse_token(struct http_reply *reply, enum token_answer answer)
 {
-    /* Which of the bad ones it was is not told: a guess that is known and expired is still a guess. */
+    /* Which of the bad ones it was is not told: a guess that is known and expired is still a
+     * guess. */
     http_reply_error(reply, 401, "InvalidAuthenticationToken",
                      answer == TOKEN_MISSING
                          ? "a token is needed: Authorization: Bearer TOKEN"
@@ -288,7 +292,8 @@ authorize(struct call *c, struct http_reply *reply)
     answer =
         token_verify(c->control->tokens, header == NULL ? (struct span){"", 0} : span_of(header),
                      call_now(c), &c->who);
-    /* Made a moment ago, perhaps by the command line in another process: look once more. Only a well-formed token (its check part holds) gets here. */
+    /* Made a moment ago, perhaps by the command line in another process: look once more. Only a
+     * well-formed token (its check part holds) gets here. */
     if (answer == TOKEN_UNKNOWN && tokens_refresh(c->control->tokens, NULL) == ST_OK)
         answer = token_verify(c->control->tokens, span_of(header), call_now(c), &c->who);
     if (answer != TOKEN_GOOD) {

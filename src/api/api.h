@@ -1,5 +1,6 @@
-/* api.h - the HTTP interface: one table of routes (api.c) over the parts of the daemon. Handlers run on the server's threads, many at a time; everything
- * they use is safe for that. Rights are checked in one place, from the route's row, before any byte of a body is taken. */
+/* api.h - the HTTP interface: one table of routes (api.c) over the parts of the daemon. Handlers
+ * run on the server's threads, many at a time; everything they use is safe for that. Rights are
+ * checked in one place, from the route's row, before any byte of a body is taken. */
 #pragma once
 #include "base/base.h"
 #include "control/control.h"
@@ -11,9 +12,11 @@ struct devices;
 struct journal;
 struct deliverer;
 
-/* What the routes work on; borrowed, outlives the server. Filled in by "penstock serve" and by tests. */
+/* What the routes work on; borrowed, outlives the server. Filled in by "penstock serve" and by
+ * tests. */
 struct api {
-    /* Store, settings, tokens, configuration, catalog. A reload puts a new bundle here; old ones stay valid until the server has stopped. */
+    /* Store, settings, tokens, configuration, catalog. A reload puts a new bundle here; old ones
+     * stay valid until the server has stopped. */
     _Atomic(const struct control *) control;
     struct admitter *admitter;
     struct devices *devices;
@@ -23,15 +26,18 @@ struct api {
     void *clock;
     const char *version;
     int64_t started; /* ticks */
-    /* Called after settings, groups or tenants were changed: builds the new plan and swaps it before it returns, so that an answered PUT is in force. */
+    /* Called after settings, groups or tenants were changed: builds the new plan and swaps it
+     * before it returns, so that an answered PUT is in force. */
     enum status (*plan_changed)(void *app, struct err *err);
     /* A tenant's device groups were stored: makes the registry use them. */
     enum status (*groups_changed)(void *app, const char *tenant, struct err *err);
-    /* Health follows progress: the journal takes blocks, every export moves or says that it retries, sources run. 'text' says what does not. */
+    /* Health follows progress: the journal takes blocks, every export moves or says that it
+     * retries, sources run. 'text' says what does not. */
     bool (*is_healthy)(void *app, char text[400]);
     /* Ready: recovered, plan loaded, taking requests (false while stopping). */
     bool (*is_ready)(void *app, char text[400]);
-    /* Sources' and journal recovery's state as JSON members ("\"sources\":[...],\"recovery\":{...}"), malloc'd, for /api/status; NULL: none. */
+    /* Sources' and journal recovery's state as JSON members
+     * ("\"sources\":[...],\"recovery\":{...}"), malloc'd, for /api/status; NULL: none. */
     char *(*status_extra)(void *app);
     void *app; /* of the five above */
 };

@@ -1,5 +1,6 @@
-/* api_cases.h - what the HTTP interface is sent and what it must say, row by row, in order; for api_test.c. Bad input
- * above all. Limits of the test's daemon: bodies 1 MiB, records 64 KiB, depth 32, columns 100. */
+/* api_cases.h - what the HTTP interface is sent and what it must say, row by row, in order; for
+ * api_test.c. Bad input above all. Limits of the test's daemon: bodies 1 MiB, records 64 KiB, depth
+ * 32, columns 100. */
 #pragma once
 
 #define A "aaaaaaaa-1111-4222-8333-444444444444"

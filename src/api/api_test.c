@@ -1,5 +1,5 @@
-/* api_test.c - the whole interface over loopback, with the real parts behind it: journal, admission, exports, settings. The
- * rows are in api_cases.h. */
+/* api_test.c - the whole interface over loopback, with the real parts behind it: journal,
+ * admission, exports, settings. The rows are in api_cases.h. */
 #include "api/api.h"
 #include "base/clock.h"
 #include "base/file.h"

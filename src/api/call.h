@@ -17,7 +17,8 @@ enum call_scope {
     SCOPE_OPEN,   /* nobody's: no token is asked for */
     SCOPE_SERVER, /* the daemon's: a token of any tenant that has the role there */
     SCOPE_PATH,   /* the tenant named by the first {segment} */
-    SCOPE_TENANT, /* the token's tenant; with a token for all, the one of ?tenantId=, or the only one there is */
+    /* the token's tenant; with a token for all, the one of ?tenantId=, or the only one there is */
+    SCOPE_TENANT,
     SCOPE_ANY, /* the token's tenant; with a token for all, that of ?tenantId=, or all */
 };
 
@@ -27,10 +28,11 @@ struct route { /* ends at a NULL method */
     const char *method, *pattern;
     enum call_scope scope;
     enum role role;
-    size_t
-        body_max; /* bytes of body that are collected for 'answer'; 0: none is taken. Ignored with 'data' */
+    /* bytes of body that are collected for 'answer'; 0: none is taken. Ignored with 'data' */
+    size_t body_max;
     void (*answer)(struct call *c, struct http_reply *reply);
-    /* Routes whose bodies are streamed: 'begin' may refuse, 'data' takes the bytes, 'gone' releases. NULL: collected. */
+    /* Routes whose bodies are streamed: 'begin' may refuse, 'data' takes the bytes, 'gone'
+     * releases. NULL: collected. */
     void (*begin)(struct call *c, struct http_reply *reply);
     void (*data)(struct call *c, struct span bytes, struct http_reply *reply);
     void (*gone)(struct call *c);
@@ -46,8 +48,8 @@ struct call {
     const struct route *route;     /* NULL: there is none, it was answered */
     const struct http_request *request;
     struct principal who; /* unless SCOPE_OPEN */
-    const char
-        *tenant; /* lower-case GUID that it is about; NULL: all of them (SCOPE_ANY), or none */
+    /* lower-case GUID that it is about; NULL: all of them (SCOPE_ANY), or none */
+    const char *tenant;
     char tenant_text[40];
     char arguments[CALL_ARGUMENTS_MAX][CALL_ARGUMENT_SIZE]; /* the pattern's {segments}, decoded */
     char *body; /* collected, NUL behind it; never NULL in 'answer' of a route with a body_max */
@@ -72,7 +74,8 @@ void call_header(struct http_reply *reply, const char *name, const char *value);
 /* Whole number of a query parameter, 'absent' if it is not there. False: answered with 400. */
 MUST_CHECK bool call_number(const struct call *c, const char *name, uint64_t absent, uint64_t max,
                             uint64_t *value, struct http_reply *reply);
-/* A JSON string of text that may be no UTF-8: then what is not ASCII becomes '?'. NULL text: null. */
+/* A JSON string of text that may be no UTF-8: then what is not ASCII becomes '?'. NULL text:
+ * null. */
 json_t *call_text(const char *text);
 /* Ticks as "2026-09-14T08:07:45.2820995Z"; null for 0. */
 json_t *call_time(int64_t ticks);

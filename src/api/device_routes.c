@@ -1,4 +1,5 @@
-/* device_routes.c - device groups in the shape of streaming-api.md section 5.3, and the devices that are known. */
+/* device_routes.c - device groups in the shape of streaming-api.md section 5.3, and the devices
+ * that are known. */
 #include "api/call.h"
 #include "control/store.h"
 #include "source/device_groups_json.h"

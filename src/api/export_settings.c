@@ -1,5 +1,5 @@
-/* export_settings.c - data export settings over HTTP: what control answers goes out, a change is in force before it is
- * answered, and beside it how the export is doing. */
+/* export_settings.c - data export settings over HTTP: what control answers goes out, a change is in
+ * force before it is answered, and beside it how the export is doing. */
 #include "api/call.h"
 #include "base/clock.h"
 #include "control/settings.h"

@@ -1,7 +1,8 @@
-/* hub_routes.c - the local event hub over HTTP: long poll from a cursor, and the cursors of consumer groups.
+/* hub_routes.c - the local event hub over HTTP: long poll from a cursor, and the cursors of
+ * consumer groups.
  *
- * Reading moves nothing: a consumer commits when it is done with what it read, so that whatever was read by one that
- * died is read again. A cursor is "POSITION.ROW" of the journal. */
+ * Reading moves nothing: a consumer commits when it is done with what it read, so that whatever was
+ * read by one that died is read again. A cursor is "POSITION.ROW" of the journal. */
 #include "api/call.h"
 #include "control/store.h"
 #include "deliver/deliver.h"
@@ -166,7 +167,8 @@ hub_answer_cursor_get(struct call *c, struct http_reply *reply)
         call_reply_status(reply, st, "StoreFailed", &err);
 }
 
-/* A hub is what the plan's routes feed: a look without waiting says whether it is there. False: answered. */
+/* A hub is what the plan's routes feed: a look without waiting says whether it is there. False:
+ * answered. */
 static bool
 hub_is_there(const struct call *c, struct http_reply *reply)
 {

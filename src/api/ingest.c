@@ -1,5 +1,5 @@
-/* ingest.c - POST /ingest/...: a body becomes an admission piece by piece as it is read from the socket; while the
- * admission waits for memory or for the journal, the socket is not read. */
+/* ingest.c - POST /ingest/...: a body becomes an admission piece by piece as it is read from the
+ * socket; while the admission waits for memory or for the journal, the socket is not read. */
 #include "api/call.h"
 #include "source/admit.h"
 #include <stdlib.h>

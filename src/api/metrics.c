@@ -1,6 +1,7 @@
-/* metrics.c - GET /metrics: what was counted with base/counter.h, and behind it the numbers that the parts keep themselves,
- * read at this moment. Each of those is one row of a table. Names follow the product's own metrics where there are any
- * (streaming-api.md section 7: records and bytes exported, export failures). */
+/* metrics.c - GET /metrics: what was counted with base/counter.h, and behind it the numbers that
+ * the parts keep themselves, read at this moment. Each of those is one row of a table. Names follow
+ * the product's own metrics where there are any (streaming-api.md section 7: records and bytes
+ * exported, export failures). */
 #include "api/call.h"
 #include "base/clock.h"
 #include "base/counter.h"

@@ -1,5 +1,5 @@
-/* parked.c - what a destination refused, or ingestion could not take: listed, shown, sent again, dropped. Entries of
- * another owner or tenant are not there. */
+/* parked.c - what a destination refused, or ingestion could not take: listed, shown, sent again,
+ * dropped. Entries of another owner or tenant are not there. */
 #include "api/call.h"
 #include "control/store.h"
 #include "deliver/deliver.h"
@@ -136,7 +136,8 @@ tenant_visit(void *app, const struct store_parked *row)
     return false;
 }
 
-/* Whose entry 'id' is, for a token of every tenant that names none. Records of requests without a tenant have none ("") either. */
+/* Whose entry 'id' is, for a token of every tenant that names none. Records of requests without a
+ * tenant have none ("") either. */
 static enum status
 tenant_find(struct call *c, int64_t id, struct err *err)
 {
@@ -222,8 +223,8 @@ parked_answer_show(struct call *c, struct http_reply *reply)
     entry_free(&e);
 }
 
-/* The hour that the rows belong to: that of the first envelope's time, which stands near the front; of rows without
- * envelope that of their parking. */
+/* The hour that the rows belong to: that of the first envelope's time, which stands near the front;
+ * of rows without envelope that of their parking. */
 static int64_t
 hour_of(const struct entry *e)
 {

@@ -1,5 +1,6 @@
-/* schema_json_test.c - the built-in catalog against its data, read here with another parser than the one that made it: every
- * key and column of every file. And against ../shared/schema, where that is present. */
+/* schema_json_test.c - the built-in catalog against its data, read here with another parser than
+ * the one that made it: every key and column of every file. And against ../shared/schema, where
+ * that is present. */
 #include "api/schema_json.h"
 #include "base/test.h"
 #include "wire/json.h"

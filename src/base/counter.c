@@ -1,5 +1,5 @@
-/* counter.c - the registry behind counter.h: an atomic list of counters, in each a small hash table of
- * series that only ever grows, so that readers need no lock; writers share one. */
+/* counter.c - the registry behind counter.h: an atomic list of counters, in each a small hash table
+ * of series that only ever grows, so that readers need no lock; writers share one. */
 #include "base/counter.h"
 #include <assert.h>
 #include <inttypes.h>

@@ -1,5 +1,5 @@
-/* counter.h - numbers for a monitoring system: totals, gauges and histograms, with labels, rendered as
- * Prometheus text. Any thread; counting is one relaxed atomic add.
+/* counter.h - numbers for a monitoring system: totals, gauges and histograms, with labels, rendered
+ * as Prometheus text. Any thread; counting is one relaxed atomic add.
  *
  * A counter is a static struct beside the code that counts:
  *
@@ -9,8 +9,9 @@
  *                                      .labels = {"tenant", "table"}};
  *     counter_add(counter_at(&records, tenant, table), n);
  *
- * These are the program's only global variables: a number is of one process by nature, and handing a registry
- * through every contract would cost each of them a member that no logic reads. Tests compare differences. */
+ * These are the program's only global variables: a number is of one process by nature, and handing
+ * a registry through every contract would cost each of them a member that no logic reads. Tests
+ * compare differences. */
 #pragma once
 #include "base/base.h"
 #include <stdatomic.h>
@@ -43,8 +44,8 @@ struct counter {
     enum counter_kind kind;
     const char *labels[COUNTER_LABELS_MAX + 1]; /* names; ends at NULL */
     double unit; /* what 1 is worth in the text, e.g. 1e-6 for microseconds; 0: 1 */
-    const int64_t
-        *bounds; /* histogram: ascending, in units; the last bucket (+Inf) is not listed */
+    /* histogram: ascending, in units; the last bucket (+Inf) is not listed */
+    const int64_t *bounds;
     size_t bound_count;
     /* private */
     struct counter *next;
@@ -53,8 +54,9 @@ struct counter {
     _Atomic(struct counter_series *) buckets[COUNTER_BUCKETS];
 };
 
-/* The series for these label values, as many as the counter has labels; made at first use, its values copied. Never NULL.
- * Keep the pointer where it counts often. counter_at(&c) is the series of a counter without labels. */
+/* The series for these label values, as many as the counter has labels; made at first use, its
+ * values copied. Never NULL. Keep the pointer where it counts often. counter_at(&c) is the series
+ * of a counter without labels. */
 struct counter_series *counter_find(struct counter *c, const char *const *values);
 #define counter_at(c, ...) counter_find((c), (const char *const[]){__VA_ARGS__, NULL})
 #define counter_alone(c) counter_find((c), (const char *const[]){NULL})
@@ -81,10 +83,13 @@ counter_get(struct counter_series *s)
 /* One observation of a histogram, in its units. */
 void counter_observe(struct counter_series *s, int64_t value);
 
-/* Takes a series out of the text (an export was deleted). It may still be counted with; counter_find brings it back, at 0. */
+/* Takes a series out of the text (an export was deleted). It may still be counted with;
+ * counter_find brings it back, at 0. */
 void counter_hide(struct counter_series *s);
 
-/* All counters that were used or registered, sorted by name, as Prometheus text (version 0.0.4), malloc'd. ST_FULL: no memory. */
+/* All counters that were used or registered, sorted by name, as Prometheus text (version 0.0.4),
+ * malloc'd. ST_FULL: no memory. */
 MUST_CHECK enum status counters_render(char **text, size_t *size, struct err *err);
-/* Shows a counter without labels as 0 before its first use, and one with labels by its HELP and TYPE lines. */
+/* Shows a counter without labels as 0 before its first use, and one with labels by its HELP and
+ * TYPE lines. */
 void counter_register(struct counter *c);

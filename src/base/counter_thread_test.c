@@ -1,4 +1,5 @@
-/* counter_thread_test.c - what is counted shows in the text, whatever the labels hold, and no thread's count is lost. */
+/* counter_thread_test.c - what is counted shows in the text, whatever the labels hold, and no
+ * thread's count is lost. */
 #include "base/counter.h"
 #include "base/test.h"
 #include <pthread.h>

@@ -204,6 +204,7 @@ file_lock_take(const char *path, const char *what, int *fd, struct err *err)
 
     *fd = lock;
     if (ftruncate(lock, 0) != 0 || pwrite(lock, owner, (size_t)size, 0) != size)
-        return ST_OK; /* the lock counts, the pid is only for people; a full disk must not keep us out */
+        /* the lock counts, the pid is only for people; a full disk must not keep us out */
+        return ST_OK;
     return ST_OK;
 }

@@ -20,8 +20,9 @@ MUST_CHECK enum status folder_make(const char *path, struct err *err);
 /* Makes the names in a folder durable. */
 MUST_CHECK enum status folder_sync(const char *path, struct err *err);
 
-/* Takes the lock file at 'path' for this process and writes its pid into it, for people. The lock is held until *fd is closed or the
- * process ends, however it ends. ST_INVALID: another process has it; err names it and 'what' it has. On failure nothing is held. */
+/* Takes the lock file at 'path' for this process and writes its pid into it, for people. The lock
+ * is held until *fd is closed or the process ends, however it ends. ST_INVALID: another process has
+ * it; err names it and 'what' it has. On failure nothing is held. */
 MUST_CHECK enum status file_lock_take(const char *path, const char *what, int *fd, struct err *err);
 
 /* All 'size' bytes, or an error ('path' is only for its text). pread_all: ST_END when the file ends

@@ -1,5 +1,5 @@
-/* window.c - rows are written straight into their lane's bytes in final form: the framing is written
- * as rows come, so that a parcel is a slice and never copied again.
+/* window.c - rows are written straight into their lane's bytes in final form: the framing is
+ * written as rows come, so that a parcel is a slice and never copied again.
  *
  *   lane bytes   | parcel 0 | parcel 1 | open parcel ...
  *   lines        row CR LF row CR LF ...

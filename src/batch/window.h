@@ -1,9 +1,9 @@
 /* window.h - shaped rows that leave together: collected by lane (tenant, table and, where the sink
- * asks for it, hour), framed as the destination wants them, cut into parcels that it can take. Pure;
- * one thread. Rows are appended in journal order, so the rows of a lane keep it.
+ * asks for it, hour), framed as the destination wants them, cut into parcels that it can take.
+ * Pure; one thread. Rows are appended in journal order, so the rows of a lane keep it.
  *
- * Its memory grows with what is in it, to about 'bytes_max' plus one block's largest row, and is kept
- * from window to window; nothing is allocated per row. */
+ * Its memory grows with what is in it, to about 'bytes_max' plus one block's largest row, and is
+ * kept from window to window; nothing is allocated per row. */
 #pragma once
 #include "base/base.h"
 #include "match/plan.h"
@@ -53,12 +53,11 @@ void window_reset(struct window *w, const struct window_limits *limits);
 /* Gives memory back beyond a small rest: for exports that have nothing to do. */
 void window_shrink(struct window *w);
 
-/* Adds the rows of 'block' (at journal position 'position') that the route wants, from row 'row' on,
- * until the window is full, or to (not including) row 'row_end'. *row: the next row that was not
- * looked at. *wanted counts rows added.
- * ST_OK: the block is done (*row == row_end). ST_FULL: the window is full; send it and come back.
- * ST_INVALID: row *row alone is larger than parcel_max; window_oversized lends its shaped bytes; it has
- * been passed over (*row is behind it). */
+/* Adds the rows of 'block' (at journal position 'position') that the route wants, from row 'row'
+ * on, until the window is full, or to (not including) row 'row_end'. *row: the next row that was
+ * not looked at. *wanted counts rows added. ST_OK: the block is done (*row == row_end). ST_FULL:
+ * the window is full; send it and come back. ST_INVALID: row *row alone is larger than parcel_max;
+ * window_oversized lends its shaped bytes; it has been passed over (*row is behind it). */
 MUST_CHECK enum status window_add(struct window *w, const struct plan_route *route,
                                   const struct block *block, uint64_t position, uint32_t *row,
                                   uint32_t row_end, uint32_t *wanted);

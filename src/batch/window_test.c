@@ -1,5 +1,5 @@
-/* window_test.c - rows go to their lanes, are framed, and are cut where a parcel is full. Each case is a list of rows (table letter, hour, size)
- * and what the parcels must be. */
+/* window_test.c - rows go to their lanes, are framed, and are cut where a parcel is full. Each case
+ * is a list of rows (table letter, hour, size) and what the parcels must be. */
 #include "base/clock.h"
 #include "base/test.h"
 #include "batch/window.h"

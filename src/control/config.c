@@ -1,7 +1,9 @@
-/* config.c - the table of keys and the reading of single values; lists are in config_lists.c, printing in config_show.c.
+/* config.c - the table of keys and the reading of single values; lists are in config_lists.c,
+ * printing in config_show.c.
  *
- * Every value becomes text first, whether it stood in the file, is a default or came from the command line, and is read from there by
- * its type: so defaults obey the same checks as what people write. */
+ * Every value becomes text first, whether it stood in the file, is a default or came from the
+ * command line, and is read from there by its type: so defaults obey the same checks as what people
+ * write. */
 #include "control/config.h"
 #include "base/file.h"
 #include "control/config_keys.h"
@@ -604,7 +606,8 @@ whole_check(struct config_reader *r, const json_t *root)
     return st;
 }
 
-/* The data folder stands before everything else: other defaults and the local resources count from it. */
+/* The data folder stands before everything else: other defaults and the local resources count from
+ * it. */
 static enum status
 data_set(struct config_reader *r, const char *data)
 {

@@ -1,9 +1,10 @@
-/* config.h - the daemon's configuration: one YAML or JSON file, optional, every key of it optional. Reading checks all of it, secrets
- * that it names in files or the environment included, and touches nothing else: a configuration that was read can be run with.
- * Immutable once read; any thread.
+/* config.h - the daemon's configuration: one YAML or JSON file, optional, every key of it optional.
+ * Reading checks all of it, secrets that it names in files or the environment included, and touches
+ * nothing else: a configuration that was read can be run with. Immutable once read; any thread.
  *
- * One table of keys (config.c) is what parsing, checks, "penstock config describe" and the manual are made from. An unknown key is an error.
- * Secrets are written in place, or as {file: PATH} (one trailing line end is cut) or {env: NAME}; they are never printed. */
+ * One table of keys (config.c) is what parsing, checks, "penstock config describe" and the manual
+ * are made from. An unknown key is an error. Secrets are written in place, or as {file: PATH} (one
+ * trailing line end is cut) or {env: NAME}; they are never printed. */
 #pragma once
 #include "base/base.h"
 #include "base/log.h"
@@ -30,8 +31,9 @@ struct config_tenant {
     char id[37]; /* lower-case GUID */
     const char *name;
 };
-struct
-    config_resource { /* how an ARM id is reached; settings complete, defaults of the id's type filled in, secrets opened */
+/* how an ARM id is reached; settings complete, defaults of the id's type filled in, secrets
+ * opened */
+struct config_resource {
     const char *id;
     const char *kind;
     const struct plan_setting *settings;
@@ -98,8 +100,10 @@ struct config {
     bool has_inline_secrets; /* the file itself holds secrets: others should not read it */
 };
 
-/* Reads the file at 'path' (NULL: all defaults). 'data': overrides the key of that name unless NULL (the command line's --data).
- * Relative paths in the file count from the file's folder; without a file, from the working folder. On error nothing is held and err says file:line:column, the key, what is allowed, and the nearest known key. */
+/* Reads the file at 'path' (NULL: all defaults). 'data': overrides the key of that name unless NULL
+ * (the command line's --data). Relative paths in the file count from the file's folder; without a
+ * file, from the working folder. On error nothing is held and err says file:line:column, the key,
+ * what is allowed, and the nearest known key. */
 MUST_CHECK enum status config_read(const char *path, const char *data,
                                    const struct control_kinds *kinds, struct config **config,
                                    struct err *err);
@@ -109,11 +113,12 @@ MUST_CHECK enum status config_read_text(struct span text, const char *origin, co
                                         struct err *err);
 void config_free(struct config *config);
 
-/* What cannot be changed while running (data, http.port, journal.*, ...): true, and the first key that differs, for reload to say
- * "takes effect at the next start". */
+/* What cannot be changed while running (data, http.port, journal.*, ...): true, and the first key
+ * that differs, for reload to say "takes effect at the next start". */
 bool config_needs_restart(const struct config *old, const struct config *new_one, char key[80]);
 
-/* The catalog with the configuration's additions; *memory is malloc'd, holds what is new, and must outlive the catalog, as must 'config'. */
+/* The catalog with the configuration's additions; *memory is malloc'd, holds what is new, and must
+ * outlive the catalog, as must 'config'. */
 MUST_CHECK enum status config_catalog(const struct config *config, const struct catalog *base,
                                       struct catalog *out, char **memory, struct err *err);
 
@@ -126,8 +131,10 @@ struct config_key {
     const char *help;
     bool is_secret, is_required, needs_restart;
 };
-/* Calls 'visit' for each key in the order of the manual, lists behind; stops when it returns false. */
+/* Calls 'visit' for each key in the order of the manual, lists behind; stops when it returns
+ * false. */
 void config_describe(bool (*visit)(void *app, const struct config_key *key), void *app);
 
-/* The configuration in force, all keys, as YAML that config_read takes; secrets as "***". malloc'd. NULL: no memory. */
+/* The configuration in force, all keys, as YAML that config_read takes; secrets as "***". malloc'd.
+ * NULL: no memory. */
 char *config_show(const struct config *config, const struct control_kinds *kinds);

@@ -1,5 +1,5 @@
-/* config_fuzz.c - no text crashes the reading, and what was read can be shown and read again. No files are named: that would read the
- * machine's. */
+/* config_fuzz.c - no text crashes the reading, and what was read can be shown and read again. No
+ * files are named: that would read the machine's. */
 #include "control/config.h"
 #include "control/kinds_for_tests.h"
 #include <assert.h>

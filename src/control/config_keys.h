@@ -1,4 +1,5 @@
-/* config_keys.h - private to config*.c: the table of keys, and what the readers of its parts share. */
+/* config_keys.h - private to config*.c: the table of keys, and what the readers of its parts
+ * share. */
 #pragma once
 #include "control/config.h"
 #include "control/pool.h"
@@ -41,7 +42,8 @@ struct config_reader {
     struct err *err;
 };
 
-/* err: "origin:line:column: path: ..." of the member 'key' (or element 'index') of 'parent'; parent NULL: of the file as a whole. */
+/* err: "origin:line:column: path: ..." of the member 'key' (or element 'index') of 'parent'; parent
+ * NULL: of the file as a whole. */
 PRINTF_LIKE(6, 7)
 enum status config_fault(const struct config_reader *r, const json_t *parent, const char *key,
                          size_t index, const char *path, const char *format, ...);

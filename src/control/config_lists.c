@@ -1,4 +1,5 @@
-/* config_lists.c - the lists of the configuration: tenants, resources, device groups, tables and sources. */
+/* config_lists.c - the lists of the configuration: tenants, resources, device groups, tables and
+ * sources. */
 #include "base/file.h"
 #include "control/config_keys.h"
 #include "control/resource.h"

@@ -1,4 +1,5 @@
-/* config_show.c - the configuration in force as YAML. Strings are written as JSON strings, which YAML reads as well. */
+/* config_show.c - the configuration in force as YAML. Strings are written as JSON strings, which
+ * YAML reads as well. */
 #include "control/config_keys.h"
 #include <stdlib.h>
 

@@ -29,7 +29,8 @@ control_source_find(const struct control_kinds *kinds, const char *name)
     return find(kinds->sources, kinds->source_count, name);
 }
 
-/* Edit distance with neighbours swapped counting once, up to 'limit'; words beyond 40 bytes are far from everything. */
+/* Edit distance with neighbours swapped counting once, up to 'limit'; words beyond 40 bytes are far
+ * from everything. */
 static size_t
 distance(const char *a, const char *b)
 {

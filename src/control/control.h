@@ -1,5 +1,6 @@
-/* control.h - what the parts of control share: the objects they work on, bundled, and what the folders that control may not
- * include (sink, source) tell it as data. Any thread; the bundle borrows everything in it. */
+/* control.h - what the parts of control share: the objects they work on, bundled, and what the
+ * folders that control may not include (sink, source) tell it as data. Any thread; the bundle
+ * borrows everything in it. */
 #pragma once
 #include "base/base.h"
 #include "match/plan.h"
@@ -10,7 +11,8 @@ struct secrets;
 struct tokens;
 struct config;
 
-/* One setting of a sink or source kind (the fields of sink.h's struct sink_setting, copied by the caller). */
+/* One setting of a sink or source kind (the fields of sink.h's struct sink_setting, copied by the
+ * caller). */
 struct control_setting {
     const char *name;
     const char *help;
@@ -32,7 +34,8 @@ struct control_kinds {
     const struct control_kind *sources;
     size_t source_count;
     void *app;
-    /* All values of one sink or source together, names known and secrets opened: sink_check and its like. Must not touch the destination. */
+    /* All values of one sink or source together, names known and secrets opened: sink_check and its
+     * like. Must not touch the destination. */
     enum status (*check_sink)(void *app, const char *kind, const struct plan_setting *values,
                               size_t count, struct err *err);
     enum status (*check_source)(void *app, const char *kind, const struct plan_setting *values,
@@ -43,7 +46,8 @@ struct control_kinds {
 const struct control_kind *control_sink_find(const struct control_kinds *kinds, const char *name);
 const struct control_kind *control_source_find(const struct control_kinds *kinds, const char *name);
 
-/* The nearest of the names (NULL-terminated) in spelling, for "did you mean"; NULL: none is near. */
+/* The nearest of the names (NULL-terminated) in spelling, for "did you mean"; NULL: none is
+ * near. */
 const char *control_near(const char *word, const char *const *names);
 
 struct control {
@@ -58,9 +62,11 @@ struct control {
 /* The tenant that stands in for "all of them" in a token. */
 #define CONTROL_EVERY_TENANT "*"
 
-/* Brings the store in line with the configuration, at start and after each reload, before plan_build: adds and renames its tenants and switches off those that
+/* Brings the store in line with the configuration, at start and after each reload, before
+ * plan_build: adds and renames its tenants and switches off those that
  * it no longer names; makes one tenant with a random GUID if there is none at all; gives every tenant that is new its default exports (unless config->default_exports is false);
- * stores device groups that the configuration names. 'made': what was done, for the log ("" if nothing). */
+ * stores device groups that the configuration names. 'made': what was done, for the log ("" if
+ * nothing). */
 MUST_CHECK enum status control_prepare(const struct control *c, int64_t now, char made[400],
                                        struct err *err);
 

@@ -1,4 +1,5 @@
-/* kinds_for_tests.h - the kinds that the tests and fuzz targets of control know: as sink and source have them, in small. */
+/* kinds_for_tests.h - the kinds that the tests and fuzz targets of control know: as sink and source
+ * have them, in small. */
 #pragma once
 #include "control/control.h"
 #include "control/resource.h"

@@ -1,4 +1,5 @@
-/* plan_build.c - every stored setting becomes a route; all text of the plan lives in one pool that dies with it. */
+/* plan_build.c - every stored setting becomes a route; all text of the plan lives in one pool that
+ * dies with it. */
 #include "control/plan_build.h"
 #include "control/config.h"
 #include "control/pool.h"
@@ -180,7 +181,8 @@ hash_number(EVP_MD_CTX *x, uint64_t n)
     (void)EVP_DigestUpdate(x, &n, sizeof n);
 }
 
-/* SHA-256, of which 8 bytes are kept: two routes that differ have different ones. 0 if there is no digest: then each swap starts the export anew. */
+/* SHA-256, of which 8 bytes are kept: two routes that differ have different ones. 0 if there is no
+ * digest: then each swap starts the export anew. */
 static uint64_t
 fingerprint(const struct plan_route *r, uint64_t version)
 {
@@ -234,7 +236,8 @@ categories_keep(struct building *b, const struct setting *x, struct plan_route *
     route->all_categories = x->all_categories;
 }
 
-/* What cannot be read is there all the same, and rests: a route that is gone from the plan has been deleted, and loses its cursor. */
+/* What cannot be read is there all the same, and rests: a route that is gone from the plan has been
+ * deleted, and loses its cursor. */
 static enum status
 route_rest(struct building *b, const struct stored *row, struct plan_route *route, struct err *why)
 {

@@ -1,4 +1,5 @@
-/* plan_build_test.c - from a first start to routes: what is made, what each setting becomes, and what changes a fingerprint. */
+/* plan_build_test.c - from a first start to routes: what is made, what each setting becomes, and
+ * what changes a fingerprint. */
 #include "base/test.h"
 #include "control/config.h"
 #include "control/kinds_for_tests.h"

@@ -1,5 +1,5 @@
-/* pool.h - memory that dies all at once and grows as needed, for cold paths whose size nobody knows before. One thread
- * fills it; it is wiped when freed, for it may hold secrets. */
+/* pool.h - memory that dies all at once and grows as needed, for cold paths whose size nobody knows
+ * before. One thread fills it; it is wiped when freed, for it may hold secrets. */
 #pragma once
 #include "base/base.h"
 

@@ -25,7 +25,8 @@ say(struct work *w, const char *format, ...)
     va_end(args);
 }
 
-/* The two exports that a tenant begins with: every event type, also those of tables nobody knows yet. */
+/* The two exports that a tenant begins with: every event type, also those of tables nobody knows
+ * yet. */
 static enum status
 exports_make(struct work *w, const char *tenant)
 {

@@ -1,4 +1,5 @@
-/* resource.c - the three ways an id resolves, in their order; and the names that Azure allows, so that a host made from one is always Azure's. */
+/* resource.c - the three ways an id resolves, in their order; and the names that Azure allows, so
+ * that a host made from one is always Azure's. */
 #include "control/resource.h"
 #include "model/arm_id.h"
 #include "wire/azure_auth.h"
@@ -31,7 +32,8 @@ same(struct span a, const char *b)
     return a.n == strlen(b) && strncasecmp(a.p, b, a.n) == 0;
 }
 
-/* Storage accounts: 3-24 small letters and digits. Namespaces: 6-50 letters, digits and hyphens, a letter first, no hyphen last. */
+/* Storage accounts: 3-24 small letters and digits. Namespaces: 6-50 letters, digits and hyphens, a
+ * letter first, no hyphen last. */
 static bool
 name_is(const struct type_row *t, struct span name)
 {

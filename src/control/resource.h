@@ -6,7 +6,8 @@
  *       Microsoft.EventHub/namespaces/X         kind hub (the journal, read by long poll and "penstock tail")
  *   any other Microsoft.Storage/storageAccounts/X     kind blob,  endpoint https://X.blob.core.windows.net
  *   any other Microsoft.EventHub/namespaces/N         kind kafka, brokers N.servicebus.windows.net:9093, security sasl_tls
- * The last two have no credential unless the setting brings a connection string: they are for 'resources' to give. */
+ * The last two have no credential unless the setting brings a connection string: they are for
+ * 'resources' to give. */
 #pragma once
 #include "control/config.h"
 
@@ -22,20 +23,25 @@ struct resource {
     char text[4096]; /* what the settings made here lie in */
 };
 
-/* Checks that 'id' is an ARM id of the type (a hub's id where its namespace's is wanted is said so), and its name by Azure's rules. */
+/* Checks that 'id' is an ARM id of the type (a hub's id where its namespace's is wanted is said
+ * so), and its name by Azure's rules. */
 MUST_CHECK enum status resource_check_id(enum resource_type type, struct span id, struct err *err);
-/* 'r' must not be copied afterwards: its settings point into it. ST_INVALID: no such type, or the tenant may not use it. */
+/* 'r' must not be copied afterwards: its settings point into it. ST_INVALID: no such type, or the
+ * tenant may not use it. */
 MUST_CHECK enum status resource_resolve(const struct config *config, const char *tenant,
                                         enum resource_type type, struct span id, struct resource *r,
                                         struct err *err);
-/* Adds a connection string ("Endpoint=sb://...", "DefaultEndpointsProtocol=...") that a setting brought: its host must be the resource's own (a
- * setting may not make the daemon talk to hosts of its choice). Borrowed as long as 'r'. */
+/* Adds a connection string ("Endpoint=sb://...", "DefaultEndpointsProtocol=...") that a setting
+ * brought: its host must be the resource's own (a setting may not make the daemon talk to hosts of
+ * its choice). Borrowed as long as 'r'. */
 MUST_CHECK enum status resource_connect(struct resource *r, const struct control_kinds *kinds,
                                         const char *connection_string, struct err *err);
-/* Adds the hub's name where the kind has a setting for it ("hub"); in place of one that the configuration gave. Borrowed as long as 'r'. */
+/* Adds the hub's name where the kind has a setting for it ("hub"); in place of one that the
+ * configuration gave. Borrowed as long as 'r'. */
 MUST_CHECK enum status resource_name_hub(struct resource *r, const struct control_kinds *kinds,
                                          const char *hub, struct err *err);
-/* What an id means that the configuration does not name; 'r' as above. For the configuration itself. */
+/* What an id means that the configuration does not name; 'r' as above. For the configuration
+ * itself. */
 MUST_CHECK enum status resource_default(const char *data, struct span id, struct resource *r,
                                         struct err *err);
 /* Value by name, or NULL. */

@@ -1,4 +1,5 @@
-/* secrets.c - a sealed text is: version (1 byte), key check (4: first bytes of SHA-256 of the key), nonce (12 random bytes), cipher text, tag (16). */
+/* secrets.c - a sealed text is: version (1 byte), key check (4: first bytes of SHA-256 of the key),
+ * nonce (12 random bytes), cipher text, tag (16). */
 #include "control/secrets.h"
 #include "base/file.h"
 #include <errno.h>
@@ -130,7 +131,8 @@ secrets_close(struct secrets *s)
     free(s);
 }
 
-/* One pass of AES-256-GCM; 'tag' is written when sealing, compared when opening. False: it failed. */
+/* One pass of AES-256-GCM; 'tag' is written when sealing, compared when opening. False: it
+ * failed. */
 static bool
 gcm(const struct secrets *s, bool seals, const unsigned char *nonce, struct span in,
     struct span context, unsigned char *out, unsigned char *tag)

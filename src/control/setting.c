@@ -1,4 +1,5 @@
-/* setting.c - one data export setting: JSON to object and back. Checks stand in the order in which a person would mend them. */
+/* setting.c - one data export setting: JSON to object and back. Checks stand in the order in which
+ * a person would mend them. */
 #include "control/config.h"
 #include "control/pool.h"
 #include "control/resource.h"
@@ -123,7 +124,8 @@ id_check(struct reading *r, const char *id)
     return ST_OK;
 }
 
-/* Event Hubs: letters, digits, '.', '-', '_', a letter or digit at both ends, at most 256; Kafka takes 249. */
+/* Event Hubs: letters, digits, '.', '-', '_', a letter or digit at both ends, at most 256; Kafka
+ * takes 249. */
 static bool
 hub_name_is(const char *name)
 {
@@ -450,7 +452,8 @@ extension_take(struct reading *r, const json_t *root)
 
 /* ---- together ---- */
 
-/* With an empty name there is a hub for each event type, and a namespace below Premium holds ten (section 1.1). */
+/* With an empty name there is a hub for each event type, and a namespace below Premium holds ten
+ * (section 1.1). */
 static enum status
 hubs_check(struct reading *r)
 {

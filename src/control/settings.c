@@ -1,5 +1,6 @@
-/* settings.c - GET, PUT and DELETE of data export settings over the store. What is stored is the setting's own JSON without secrets; the complete
- * logs array is made anew for each answer, so that it follows the catalog. */
+/* settings.c - GET, PUT and DELETE of data export settings over the store. What is stored is the
+ * setting's own JSON without secrets; the complete logs array is made anew for each answer, so that
+ * it follows the catalog. */
 #include "control/settings.h"
 #include "control/config.h"
 #include "control/resource.h"

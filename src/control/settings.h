@@ -1,4 +1,5 @@
-/* settings.h - data export settings: the REST resource of streaming-api.md section 1.3 and our extensions. Any thread.
+/* settings.h - data export settings: the REST resource of streaming-api.md section 1.3 and our
+ * extensions. Any thread.
  *
  *   {"id","designatedTenantId","eventHubProperties":{"name","eventHubResourceId"},"storageAccountProperties":{"storageAccountResourceId"},
  *    "workspaceProperties","logs":[{"category","enabled"}],"penstock":{...}}
@@ -44,16 +45,20 @@ struct setting {
     void *memory;                  /* private */
 };
 
-/* Reads and checks JSON text. 'id' is the one in the path: an "id" in the text must be the same. 'is_stored': text of our own: categories
- * that the catalog no longer knows pass. On ST_INVALID code (at most 47 bytes) is one of the service's words ("InvalidCategory") and err says which key. */
+/* Reads and checks JSON text. 'id' is the one in the path: an "id" in the text must be the same.
+ * 'is_stored': text of our own: categories that the catalog no longer knows pass. On ST_INVALID
+ * code (at most 47 bytes) is one of the service's words ("InvalidCategory") and err says which
+ * key. */
 MUST_CHECK enum status setting_read(const struct control *c, const char *tenant, const char *id,
                                     struct span json, bool is_stored, struct setting *out,
                                     char code[48], struct err *err);
-/* JSON with the complete logs array, malloc'd. 'has_secret' is shown as hasConnectionString. NULL: no memory. */
+/* JSON with the complete logs array, malloc'd. 'has_secret' is shown as hasConnectionString. NULL:
+ * no memory. */
 char *setting_write(const struct control *c, const struct setting *x, bool has_secret,
                     size_t *size);
 void setting_free(struct setting *x);
-/* The connection string that was sealed for this setting; 'out' has room for SECRETS_SIZE_MAX + 1 bytes. */
+/* The connection string that was sealed for this setting; 'out' has room for SECRETS_SIZE_MAX + 1
+ * bytes. */
 MUST_CHECK enum status setting_secret(const struct control *c, const struct setting *x,
                                       struct span sealed, char *out, struct err *err);
 
@@ -68,7 +73,8 @@ struct settings_reply {
     struct err err;
 };
 
-/* {"@odata.context":"<base>/api/$metadata#DataExportSettings","value":[...]}; 'base' like "https://host:7780". */
+/* {"@odata.context":"<base>/api/$metadata#DataExportSettings","value":[...]}; 'base' like
+ * "https://host:7780". */
 void settings_list(const struct control *c, const char *tenant, const char *base,
                    struct settings_reply *reply);
 void settings_get(const struct control *c, const char *tenant, const char *id,
@@ -80,7 +86,8 @@ struct settings_put {
     const char *if_match, *if_none_match; /* headers; NULL: not sent. "*" is understood */
     int64_t now;
 };
-/* 201 created, 200 replaced, 400, 409 too many settings, 412. Rights are the caller's to check (ROLE_SECURITY_ADMINISTRATOR). */
+/* 201 created, 200 replaced, 400, 409 too many settings, 412. Rights are the caller's to check
+ * (ROLE_SECURITY_ADMINISTRATOR). */
 void settings_put(const struct control *c, const struct settings_put *put,
                   struct settings_reply *reply);
 /* Only penstock.enabled changes: 200 with the setting. */

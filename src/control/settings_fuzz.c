@@ -1,4 +1,5 @@
-/* settings_fuzz.c - no body crashes the reading of a setting, and what is taken is written as JSON that is taken again, to the same text. */
+/* settings_fuzz.c - no body crashes the reading of a setting, and what is taken is written as JSON
+ * that is taken again, to the same text. */
 #include "control/config.h"
 #include "control/kinds_for_tests.h"
 #include "control/settings.h"

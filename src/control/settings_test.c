@@ -561,7 +561,8 @@ check_limits(void)
     }
 }
 
-/* The contract's examples, where they are: each can be sent; those to a workspace are told why not. */
+/* The contract's examples, where they are: each can be sent; those to a workspace are told why
+ * not. */
 static void
 check_examples(void)
 {

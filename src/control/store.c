@@ -1,7 +1,8 @@
-/* store.c - the one file that knows SQLite. Statements are prepared for each call: nothing here is on the data path.
+/* store.c - the one file that knows SQLite. Statements are prepared for each call: nothing here is
+ * on the data path.
  *
- * Parked rows are counted by triggers in the transaction that adds or drops them, so that the limit holds whoever writes,
- * and asking for it costs one row. */
+ * Parked rows are counted by triggers in the transaction that adds or drops them, so that the limit
+ * holds whoever writes, and asking for it costs one row. */
 #include "control/store.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -69,7 +70,8 @@ db_failed(struct store *s, const char *what, struct err *err)
     return err_set(err, st, "%s: cannot %s: %s", s->path, what, sqlite3_errmsg(s->db));
 }
 
-/* Prepares and binds: t const char *, i int64_t, b struct span as blob, s struct span as text. Borrowed until the statement is finalized. */
+/* Prepares and binds: t const char *, i int64_t, b struct span as blob, s struct span as text.
+ * Borrowed until the statement is finalized. */
 static enum status
 prepare(struct store *s, sqlite3_stmt **out, const char *what, struct err *err, const char *sql,
         const char *types, ...)

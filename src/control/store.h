@@ -1,16 +1,20 @@
-/* store.h - what must survive a restart and is not a record: tenants, tokens, settings, device groups, parked rows, hub cursors. One SQLite
- * file (WAL, synchronous=FULL: what a call said ST_OK to is on the disk). Any thread, one lock inside; the daemon and the command line may have
- * the same file open. 'visit' functions are called under the lock: they must be quick and not call the store.
- * ST_END: not there. ST_FULL: a limit, or the disk is full. ST_IO: the disk, or the file stays locked for 10 s. */
+/* store.h - what must survive a restart and is not a record: tenants, tokens, settings, device
+ * groups, parked rows, hub cursors. One SQLite file (WAL, synchronous=FULL: what a call said ST_OK
+ * to is on the disk). Any thread, one lock inside; the daemon and the command line may have the
+ * same file open. 'visit' functions are called under the lock: they must be quick and not call the
+ * store. ST_END: not there. ST_FULL: a limit, or the disk is full. ST_IO: the disk, or the file
+ * stays locked for 10 s. */
 #pragma once
 #include "base/base.h"
 
 struct store;
 
-/* Opens or makes the file (mode 0600) and brings an older version forward. ST_INVALID: made by a newer penstock, or not ours. */
+/* Opens or makes the file (mode 0600) and brings an older version forward. ST_INVALID: made by a
+ * newer penstock, or not ours. */
 MUST_CHECK enum status store_open(const char *path, struct store **store, struct err *err);
 void store_close(struct store *store); /* NULL is fine */
-/* Differs after tenants, tokens, settings or groups were changed through this store, or anything at all in the file by another process. Costs a read of the file's head. */
+/* Differs after tenants, tokens, settings or groups were changed through this store, or anything at
+ * all in the file by another process. Costs a read of the file's head. */
 uint64_t store_changed(struct store *store);
 
 struct store_tenant {
@@ -51,8 +55,10 @@ struct store_setting { /* a data export setting */
     struct span secret; /* sealed; empty: none */
     int64_t created, modified;
 };
-/* 'only_if': replace only while the stored json is this (NULL p: whatever it is); 'count_max': of the tenant, when it would be a new one (0: no limit).
- * ST_FULL: count_max (a full disk is ST_IO here). ST_INVALID: 'only_if' does not hold, or it is not there. 'is_new' may be NULL. 'created' stays that of the first. */
+/* 'only_if': replace only while the stored json is this (NULL p: whatever it is); 'count_max': of
+ * the tenant, when it would be a new one (0: no limit). ST_FULL: count_max (a full disk is ST_IO
+ * here). ST_INVALID: 'only_if' does not hold, or it is not there. 'is_new' may be NULL. 'created'
+ * stays that of the first. */
 MUST_CHECK enum status store_setting_put(struct store *s, const struct store_setting *x,
                                          struct span only_if, uint64_t count_max, bool *is_new,
                                          struct err *err);
@@ -88,7 +94,8 @@ struct store_parked {
 };
 /* What parked rows may take together, bytes and a little for each; 1 GiB until set. */
 void store_parked_limit(struct store *s, uint64_t size_max);
-/* All of them, or none, in one transaction; ids are filled in. ST_FULL: the limit: the rows must stay where they are. */
+/* All of them, or none, in one transaction; ids are filled in. ST_FULL: the limit: the rows must
+ * stay where they are. */
 MUST_CHECK enum status store_park(struct store *s, struct store_parked *rows, size_t count,
                                   struct err *err);
 struct store_parked_filter { /* all NULL/0: everything */
@@ -100,11 +107,13 @@ struct store_parked_filter { /* all NULL/0: everything */
 MUST_CHECK enum status store_parked_list(struct store *s, const struct store_parked_filter *f,
                                          bool (*visit)(void *app, const struct store_parked *row),
                                          void *app, struct err *err);
-/* One, with bytes, of this tenant only. To send again: show it, make it durable elsewhere, then drop it by its id. */
+/* One, with bytes, of this tenant only. To send again: show it, make it durable elsewhere, then
+ * drop it by its id. */
 MUST_CHECK enum status store_parked_show(struct store *s, const char *tenant, int64_t id,
                                          bool (*visit)(void *app, const struct store_parked *row),
                                          void *app, struct err *err);
-/* One by id ('tenant' must be its own) or, with id 0, all that the filter names (tenant required). 'dropped': how many. */
+/* One by id ('tenant' must be its own) or, with id 0, all that the filter names (tenant required).
+ * 'dropped': how many. */
 MUST_CHECK enum status store_parked_drop(struct store *s, int64_t id,
                                          const struct store_parked_filter *f, uint64_t *dropped,
                                          struct err *err);

@@ -1,7 +1,9 @@
-/* tokens.h - who a bearer token speaks for. Any thread; tokens_verify takes a lock only to read, and touches no disk.
+/* tokens.h - who a bearer token speaks for. Any thread; tokens_verify takes a lock only to read,
+ * and touches no disk.
  *
- * A token is "pst_" + base64url(32 random bytes) + base64url(CRC-32C of what stands before): 53 characters. The first 12 characters of the random
- * part are its id: not secret, shown in lists and logs. Only SHA-256 of the whole is stored. */
+ * A token is "pst_" + base64url(32 random bytes) + base64url(CRC-32C of what stands before): 53
+ * characters. The first 12 characters of the random part are its id: not secret, shown in lists and
+ * logs. Only SHA-256 of the whole is stored. */
 #pragma once
 #include "base/base.h"
 
@@ -17,8 +19,8 @@ enum role {
 };
 struct role_row {
     enum role role;
-    const char
-        *name; /* "ingest", "SecurityReader", ...: as given on the command line, case ignored */
+    /* "ingest", "SecurityReader", ...: as given on the command line, case ignored */
+    const char *name;
     const char *help;
 };
 extern const struct role_row role_rows[]; /* ends at a NULL name */
@@ -35,12 +37,14 @@ struct principal {
     char token_id[TOKEN_ID_SIZE];
     unsigned roles;
 };
-/* The one question every route asks: may it do what 'role' allows for the tenant? (NULL: for every tenant.) An administrator may what a reader may; an operator everything. */
+/* The one question every route asks: may it do what 'role' allows for the tenant? (NULL: for every
+ * tenant.) An administrator may what a reader may; an operator everything. */
 bool principal_may(const struct principal *p, const char *tenant, enum role role);
 
 MUST_CHECK enum status tokens_open(struct store *store, struct tokens **tokens, struct err *err);
 void tokens_close(struct tokens *t);
-/* Reads the table again if the store changed (also by the command line in another process): call it every second or so; a revoked token works no longer than that. */
+/* Reads the table again if the store changed (also by the command line in another process): call it
+ * every second or so; a revoked token works no longer than that. */
 MUST_CHECK enum status tokens_refresh(struct tokens *t, struct err *err);
 
 enum token_answer {
@@ -59,8 +63,9 @@ MUST_CHECK enum token_answer token_verify(struct tokens *t, struct span bearer, 
                                           struct principal *out);
 
 struct token_request {
-    const char *
-        tenant; /* GUID of a tenant in the store, or "*" (needs ROLE_OPERATOR, or ROLE_INGEST for a trusted forwarder) */
+    /* GUID of a tenant in the store, or "*" (needs ROLE_OPERATOR, or ROLE_INGEST for a trusted
+     * forwarder) */
+    const char *tenant;
     unsigned roles;
     const char *name;         /* 1 to 100 bytes, for lists */
     int64_t created, expires; /* ticks; expires 0: never */
@@ -71,6 +76,7 @@ MUST_CHECK enum status token_create(struct store *store, const struct token_requ
 /* Well-formed, with the right check part; 'id' (may be NULL) gets its id. */
 bool token_text_is(struct span text, char id[TOKEN_ID_SIZE]);
 
-/* Sees to it that the file at 'path' (mode 0600) holds a good operator token for the command line on this machine; makes another where it does not. */
+/* Sees to it that the file at 'path' (mode 0600) holds a good operator token for the command line
+ * on this machine; makes another where it does not. */
 MUST_CHECK enum status token_file_make(struct store *store, const char *path, int64_t now,
                                        struct err *err);

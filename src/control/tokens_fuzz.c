@@ -1,4 +1,5 @@
-/* tokens_fuzz.c - no header value crashes the check, and only what has a token's exact form passes. */
+/* tokens_fuzz.c - no header value crashes the check, and only what has a token's exact form
+ * passes. */
 #include "control/tokens.h"
 #include <assert.h>
 

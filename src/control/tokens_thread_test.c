@@ -1,4 +1,5 @@
-/* tokens_thread_test.c - tokens are verified by many threads while the table is replaced and tokens are made and revoked. */
+/* tokens_thread_test.c - tokens are verified by many threads while the table is replaced and tokens
+ * are made and revoked. */
 #include "base/test.h"
 #include "control/store.h"
 #include "control/tokens.h"

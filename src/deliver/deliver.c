@@ -68,8 +68,8 @@ runs(const struct plan_route *route)
     return route->is_enabled && strcmp(route->destination.kind, "hub") != 0;
 }
 
-/* Disabled: what it has not sent is kept until it goes on, but never at the cost of those who send: its floor yields, and what it
- * loses is counted when it goes on. */
+/* Disabled: what it has not sent is kept until it goes on, but never at the cost of those who send:
+ * its floor yields, and what it loses is counted when it goes on. */
 static bool
 rests(const struct plan_route *route)
 {
@@ -90,7 +90,8 @@ floor_rest(struct deliverer *d, const struct plan_route *route)
     journal_floor_set(d->context.options.journal, route->id, stand.floor, true);
 }
 
-/* What the new plan does not have any more was deleted: also an export that rested, and one whose id another setting has now. */
+/* What the new plan does not have any more was deleted: also an export that rested, and one whose
+ * id another setting has now. */
 static void
 forget_deleted(struct deliverer *d, const struct plan *old, const struct plan *new)
 {
@@ -127,7 +128,8 @@ by_id(const void *a, const void *b)
                   export_route(*(struct export *const *)b)->id);
 }
 
-/* Ends what the new plan does not have any more, or has differently; all are asked before any is waited for. */
+/* Ends what the new plan does not have any more, or has differently; all are asked before any is
+ * waited for. */
 static void
 end_changed(struct deliverer *d, const struct plan *plan)
 {
@@ -340,7 +342,8 @@ deliver_resend(struct deliverer *d, const char *id, const struct lane *lane, str
 {
     enum status st;
 
-    /* The lock is held while it waits, so that the export cannot go away under it; swaps wait as long. */
+    /* The lock is held while it waits, so that the export cannot go away under it; swaps wait as
+     * long. */
     pthread_rwlock_rdlock(&d->lock);
     struct export *e = find(d, id);
 

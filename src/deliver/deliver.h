@@ -41,7 +41,8 @@ MUST_CHECK enum status deliver_start(const struct deliver_options *o, struct del
 MUST_CHECK enum status deliver_set_plan(struct deliverer *d, struct plan *plan, bool forget,
                                         struct err *err);
 
-/* Hub reads and resends that wait return at once, now and from now on: to be called before those who answer with them are stopped. */
+/* Hub reads and resends that wait return at once, now and from now on: to be called before those
+ * who answer with them are stopped. */
 void deliver_end_waits(struct deliverer *d);
 
 /* Ends every export; what is being sent may end within 'grace_ms'. */

@@ -1,5 +1,7 @@
-/* deliver_thread_test.c - the whole pump on a real journal and real folders: what arrives when the process is killed at any moment, that a dead destination delays nobody, changes of
- * settings under way, sending again, and the local event hub. Waits are for events, with a generous limit; nothing is timed. */
+/* deliver_thread_test.c - the whole pump on a real journal and real folders: what arrives when the
+ * process is killed at any moment, that a dead destination delays nobody, changes of settings under
+ * way, sending again, and the local event hub. Waits are for events, with a generous limit; nothing
+ * is timed. */
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/test.h"
@@ -289,7 +291,8 @@ test_kills(void)
             _exit(0);
         }
         close(pipes[1]);
-        /* Between none and five blocks later, and a bit of spinning, so that the kill falls anywhere. */
+        /* Between none and five blocks later, and a bit of spinning, so that the kill falls
+         * anywhere. */
         random = random * 1103515245u + 12345u;
         for (unsigned i = 0, n = (random >> 16) % 6; i < n && acknowledged < BLOCKS; i++) {
             char done;
@@ -325,8 +328,9 @@ test_kills(void)
     deliver_stop(d, 1000);
     torn_lines = 0;
     comes_in_order = false;
-    /* A block that was appended but not acknowledged was appended again by the next child: the journal may
-     * hold it twice, and so may the folder; no row may be in the folder more often than in the journal. */
+    /* A block that was appended but not acknowledged was appended again by the next child: the
+     * journal may hold it twice, and so may the folder; no row may be in the folder more often than
+     * in the journal. */
     memset(seen, 0, sizeof seen);
     nftw(target, read_file, 8, FTW_PHYS);
     uint64_t arrived = 0;
@@ -343,7 +347,8 @@ test_kills(void)
 
 /* ---- one process ---- */
 
-/* What was said to be taken outlives a power failure: the checkpoint tells of all of the lane's object. */
+/* What was said to be taken outlives a power failure: the checkpoint tells of all of the lane's
+ * object. */
 static void
 check_lasting(const char *ledgers, const char *id, const char *target, const struct lane *lane)
 {
@@ -406,7 +411,8 @@ test_exports(void)
           "good: %llu rows, %u categories", (unsigned long long)s.sent_rows, s.category_count);
     CHECK(!deliver_status_get(d, "x/none", &s), "a status of nothing");
 
-    /* The hub reads what was admitted, message by message, and waits for no more than it was told. */
+    /* The hub reads what was admitted, message by message, and waits for no more than it was
+     * told. */
     uint64_t position = 0, rows, total = 0;
     uint32_t row = 0;
     unsigned messages = 0;
@@ -473,7 +479,8 @@ test_exports(void)
                         .table = "A",
                         .hour = clock_ticks() / TICKS_PER_HOUR * TICKS_PER_HOUR};
 
-    /* A row as it was parked alone, being too large; two as an event hub would have had them; and lines. */
+    /* A row as it was parked alone, being too large; two as an event hub would have had them; and
+     * lines. */
     static const struct {
         const char *body;
         uint32_t rows;
@@ -494,7 +501,8 @@ test_exports(void)
         CHECK(seen[i] == 1, "row %u was resent %u times", i, seen[i]);
     CHECK(torn_lines == 0, "%u lines are torn by what was resent", torn_lines);
     check_lasting(ledgers, "b/good", later, &lane);
-    /* A name that can be no folder (admission lets none in): the rows are parked, the others go on. */
+    /* A name that can be no folder (admission lets none in): the rows are parked, the others go
+     * on. */
     other_table = "../../escape";
     append(j, 20 * ROWS, ROWS);
     other_table = NULL;
@@ -597,7 +605,8 @@ deliver_all(struct journal *j, const char *ledgers, const char *target)
     deliver_stop(d, WAIT_MS);
 }
 
-/* Makes the ledger say that the window of the first blocks was being sent when the process was killed, and the objects fit to it. */
+/* Makes the ledger say that the window of the first blocks was being sent when the process was
+ * killed, and the objects fit to it. */
 static void
 interrupt(const char *ledgers, const char *target, const uint64_t *positions, size_t c)
 {
@@ -670,7 +679,8 @@ test_gaps(size_t c)
           gap_cases[c].name, wrong, torn_lines);
 }
 
-/* The last block is lost after some of its rows were delivered, and only then a further one comes: it is delivered from its first row on. */
+/* The last block is lost after some of its rows were delivered, and only then a further one comes:
+ * it is delivered from its first row on. */
 static void
 test_gap_at_the_end(void)
 {
@@ -748,7 +758,8 @@ append_large(struct journal *j)
     return position;
 }
 
-/* A window full of rows that are too large for the destination, killed before they were parked: they are parked when it comes back. */
+/* A window full of rows that are too large for the destination, killed before they were parked:
+ * they are parked when it comes back. */
 static void
 test_oversized(void)
 {
@@ -805,8 +816,8 @@ look_locked(const char *path, const struct stat *info, int kind, struct FTW *ftw
     return 0;
 }
 
-/* What a killed program appended may be in the page cache alone: the next one has all of its objects open before its first checkpoint, whose sync
- * takes them along. */
+/* What a killed program appended may be in the page cache alone: the next one has all of its
+ * objects open before its first checkpoint, whose sync takes them along. */
 static void
 test_killed_sync(void)
 {
@@ -847,7 +858,8 @@ test_killed_sync(void)
     journal_close(j);
 }
 
-/* A setting deleted and made again between two plans is another one: it begins where it was made, not where the old one stood. */
+/* A setting deleted and made again between two plans is another one: it begins where it was made,
+ * not where the old one stood. */
 static void
 test_made_again(void)
 {
@@ -880,7 +892,8 @@ test_made_again(void)
     journal_close(j);
 }
 
-/* A setting whose destination becomes the local event hub holds nothing of the journal any more, however far behind its old one was. */
+/* A setting whose destination becomes the local event hub holds nothing of the journal any more,
+ * however far behind its old one was. */
 static void
 test_becomes_hub(void)
 {

@@ -2,9 +2,10 @@
  *
  *   fill a window from the cursor on -> write the intent -> send until all is done or parked -> move the cursor
  *
- * What a crash finds is an intent: the window's two ends and, for positioned sinks, each lane's object and length
- * before it. The same rows are then collected again (their bytes depend on nothing but the journal and the route), and
- * what the objects already hold of them is left out. See ledger.h and flight.h. */
+ * What a crash finds is an intent: the window's two ends and, for positioned sinks, each lane's
+ * object and length before it. The same rows are then collected again (their bytes depend on
+ * nothing but the journal and the route), and what the objects already hold of them is left out.
+ * See ledger.h and flight.h. */
 #include "deliver/export.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -178,7 +179,8 @@ checkpoint(struct export *e, struct err *err)
     enum status st = e->kind->sync != NULL ? e->kind->sync(e->sink, err) : ST_OK;
 
     if (st != ST_OK) {
-        /* The kernel may have dropped the pages and will not say so again: never sync them a second time. */
+        /* The kernel may have dropped the pages and will not say so again: never sync them a second
+         * time. */
         e->sync_failed = true;
         return st;
     }
@@ -360,7 +362,8 @@ fill_from(struct export *e, const struct pool_block *held, struct reach *at,
                         &wanted);
         if (st == ST_INVALID) {
             oversized_keep(e, held->position);
-            /* Recovering, none of them can wait for a next window: the bound is where this one ends. */
+            /* Recovering, none of them can wait for a next window: the bound is where this one
+             * ends. */
             st = e->oversized_count >= OVERSIZED_MAX && !bound->is_bounded ? ST_FULL : ST_OK;
         }
     }
@@ -384,7 +387,8 @@ is_reached(const struct reach *at, const struct reach *bound)
 }
 
 /* Collects rows from the cursor on until the window is full, its linger is over or, recovering, the
- * bound is reached. ST_END: nothing came for a while (the cursor may have moved over rows that nobody wants). */
+ * bound is reached. ST_END: nothing came for a while (the cursor may have moved over rows that
+ * nobody wants). */
 static enum status
 fill(struct export *e, struct reach *at, const struct reach *bound, struct err *err)
 {
@@ -652,8 +656,9 @@ cut_back(struct export *e, const struct ledger_entry *entry, struct err *err)
     return ST_OK;
 }
 
-/* What a killed program appended since its checkpoint is there, but in the page cache alone: touched, it is part of the next sync, after which
- * it counts as lasting. Objects that it wrote to are all in the checkpoint. */
+/* What a killed program appended since its checkpoint is there, but in the page cache alone:
+ * touched, it is part of the next sync, after which it counts as lasting. Objects that it wrote to
+ * are all in the checkpoint. */
 static enum status
 touch(struct export *e, struct err *err)
 {
@@ -732,8 +737,8 @@ finish_pending(struct export *e, const struct ledger_entry *entry, struct err *e
     return ST_OK;
 }
 
-/* Whether the ledger's checkpoint is a later word than its intent: it was written after the window landed. (A replay, which goes
- * back, writes an intent that is not pending.) */
+/* Whether the ledger's checkpoint is a later word than its intent: it was written after the window
+ * landed. (A replay, which goes back, writes an intent that is not pending.) */
 static bool
 checkpoint_is_later(const struct ledger *l, const struct ledger_entry *intent)
 {
@@ -863,7 +868,8 @@ handle_resend(struct export *e)
     bool refused = false;
     enum status st = ST_FULL;
 
-    /* The pending intent tells of the objects' lengths: it is closed before they grow by other means. */
+    /* The pending intent tells of the objects' lengths: it is closed before they grow by other
+     * means. */
     struct err err = {""};
 
     window_reset(e->window, &e->limits);
@@ -884,7 +890,8 @@ handle_resend(struct export *e)
     if (refused)
         st = ST_INVALID;
     flight_clear(f);
-    /* It is forgotten where it was parked once we say that it is taken: it must be lasting before. */
+    /* It is forgotten where it was parked once we say that it is taken: it must be lasting
+     * before. */
     if (st == ST_OK && !e->kind->is_lasting_at_once)
         st = checkpoint(e, &err);
     pthread_mutex_lock(&e->lock);
@@ -940,7 +947,8 @@ go_back(struct export *e)
     struct err err = {"the destination could not make lasting what was sent"};
 
     close_sink(e);
-    /* Until the ledger says so, the intent before it would count as if all that it tells of were there. */
+    /* Until the ledger says so, the intent before it would count as if all that it tells of were
+     * there. */
     while (intent(e, 0, 0, LEDGER_BACK, &err) != ST_OK && !is_ending(e))
         back_off(e, &err, -1);
     err = (struct err){"the destination could not make lasting what was sent"};
@@ -1006,7 +1014,8 @@ export_run(void *app)
 
 /* ---- from other threads ---- */
 
-/* The journal keeps what the export needs from here on, however long its destination cannot be opened. What cannot be known is all of it. */
+/* The journal keeps what the export needs from here on, however long its destination cannot be
+ * opened. What cannot be known is all of it. */
 static void
 floor_take(struct export *e)
 {

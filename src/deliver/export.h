@@ -1,4 +1,5 @@
-/* export.h - one export: its thread, cursor and numbers. Private to this folder; deliver.c owns them. */
+/* export.h - one export: its thread, cursor and numbers. Private to this folder; deliver.c owns
+ * them. */
 #pragma once
 #include "deliver/block_pool.h"
 #include "deliver/deliver.h"
@@ -17,12 +18,14 @@ struct export_stand {
     uint32_t row;
     uint64_t floor; /* no recovery goes back behind it */
 };
-/* Where a route stands by its ledger, which is opened (the caller closes it), or, new, by its start. On error nothing is open. */
+/* Where a route stands by its ledger, which is opened (the caller closes it), or, new, by its
+ * start. On error nothing is open. */
 MUST_CHECK enum status export_stand(const struct export_context *context,
                                     const struct plan_route *route, struct ledger **ledger,
                                     struct export_stand *stand, struct err *err);
 
-/* Sets the journal's floor and starts the thread of a route; holds 'plan', which the route belongs to. */
+/* Sets the journal's floor and starts the thread of a route; holds 'plan', which the route belongs
+ * to. */
 MUST_CHECK enum status export_start(const struct export_context *context, struct plan *plan,
                                     const struct plan_route *route, struct export **export,
                                     struct err *err);

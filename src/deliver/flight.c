@@ -179,8 +179,8 @@ intent_lane(const struct ledger_entry *intent, const struct lane *lane)
     return NULL;
 }
 
-/* How much of what the journal still has of a lane went before the crash: 'went' bytes of the whole lane, of which the journal lost some
- * behind the first 'before' ones. */
+/* How much of what the journal still has of a lane went before the crash: 'went' bytes of the whole
+ * lane, of which the journal lost some behind the first 'before' ones. */
 static uint64_t
 gap_skip(const struct flight *f, uint32_t lane, const struct ledger_lane *told, uint64_t went,
          uint64_t before, bool is_single)
@@ -197,7 +197,8 @@ gap_skip(const struct flight *f, uint32_t lane, const struct ledger_lane *told, 
     return is_single && went >= before + lost ? went - lost : before;
 }
 
-/* How many of the 'there' bytes behind what was told are the lane's own: another export or program may have appended to the object since. */
+/* How many of the 'there' bytes behind what was told are the lane's own: another export or program
+ * may have appended to the object since. */
 static enum status
 lane_compare(struct flight *f, uint32_t lane, const struct ledger_lane *told, uint64_t there,
              uint64_t *own, struct err *err)
@@ -243,7 +244,8 @@ recover_lanes(struct flight *f, const struct ledger_entry *intent, bool same_byt
         uint64_t now;
 
         if (told == NULL || l->is_refused || told->name[0] == '\0')
-            continue; /* nothing of it is there; or the setting has it since: it was not being sent */
+            /* nothing of it is there; or the setting has it since: it was not being sent */
+            continue;
         enum status st = f->kind->length(f->sink, &l->lane, told->name, &now, err);
 
         if (st != ST_OK)
@@ -539,7 +541,8 @@ item_split(struct flight *f, size_t index)
     return ST_OK;
 }
 
-/* Puts the rows of a body, whatever framed them, into the framing that the destination wants. What cannot be told apart stays as it is. */
+/* Puts the rows of a body, whatever framed them, into the framing that the destination wants. What
+ * cannot be told apart stays as it is. */
 static enum status
 item_frame(struct flight *f, struct flight_item *item, struct err *err)
 {
@@ -623,8 +626,8 @@ item_done(struct flight *f, struct flight_item *item)
     f->sent_parcels++;
 }
 
-/* What became of a parcel whose answer was lost, or whose object is not as we left it. Until a look succeeds,
- * the object may hold bytes of ours that we do not know of (is_unsure). */
+/* What became of a parcel whose answer was lost, or whose object is not as we left it. Until a look
+ * succeeds, the object may hold bytes of ours that we do not know of (is_unsure). */
 static enum status
 object_look(struct flight *f, struct flight_item *item, const struct parcel *p)
 {
@@ -697,8 +700,8 @@ flight_send(struct flight *f, flight_park_fn park, void *app)
     if (count > 0)
         f->kind->send(f->sink, f->parcels, count);
     park_refused_lanes(f, park, app);
-    /* From behind, so that taking an item apart leaves the others' numbers alone. Positioned lanes that were
-     * looked at have one look per send: the first of their parcels that is not done. */
+    /* From behind, so that taking an item apart leaves the others' numbers alone. Positioned lanes
+     * that were looked at have one look per send: the first of their parcels that is not done. */
     for (size_t k = count; k-- > 0;) {
         struct parcel *p = &f->parcels[k];
         struct flight_item *item = &f->items[f->parcel_item[k]];

@@ -1,6 +1,7 @@
-/* flight.h - one window's way out: its parcels as a list of items, each sent until it is done, taken apart when it is refused,
- * parked when a single row is; and for positioned sinks the objects that the lanes are appended to, so that no byte is appended twice.
- * One thread; knows no journal and no clock, waits for nothing: the export calls flight_send again after its pause. */
+/* flight.h - one window's way out: its parcels as a list of items, each sent until it is done,
+ * taken apart when it is refused, parked when a single row is; and for positioned sinks the objects
+ * that the lanes are appended to, so that no byte is appended twice. One thread; knows no journal
+ * and no clock, waits for nothing: the export calls flight_send again after its pause. */
 #pragma once
 #include "batch/window.h"
 #include "deliver/ledger.h"
@@ -33,8 +34,9 @@ struct flight_lane {
     bool is_refused; /* the destination cannot have such an object: its rows are parked */
     struct err reason;
     uint32_t object; /* index into objects; positioned only */
-    uint64_t
-        done; /* bytes of the lane's stream that need not go any more: sent, there from before a crash, or parked */
+    /* bytes of the lane's stream that need not go any more: sent, there from before a crash, or
+     * parked */
+    uint64_t done;
 };
 
 struct flight {
@@ -53,8 +55,8 @@ struct flight {
     struct ledger_lane *lent;
     size_t lent_room;
     uint64_t number;
-    bool
-        intent_changed; /* an object was changed: the intent must be written anew before the next send */
+    /* an object was changed: the intent must be written anew before the next send */
+    bool intent_changed;
     /* out of the last flight_send */
     int64_t retry_after_ms;
     struct err err; /* first reason why something is not done */
@@ -64,23 +66,26 @@ struct flight {
 void flight_init(struct flight *f, const struct sink_kind *kind, void *sink);
 void flight_free(struct flight *f);
 
-/* Loads a sealed window, whose memory must stay until the flight has landed. Positioned: finds every lane's object.
- * ST_IO: the destination did not answer: call again later. */
+/* Loads a sealed window, whose memory must stay until the flight has landed. Positioned: finds
+ * every lane's object. ST_IO: the destination did not answer: call again later. */
 MUST_CHECK enum status flight_load(struct flight *f, const struct window *w, enum profile profile,
                                    struct err *err);
 
-/* Loads a single body that was parked before; borrowed until it has landed. It is framed anew: it may be a row alone (too large once), or come
- * from a destination that the export had before. */
+/* Loads a single body that was parked before; borrowed until it has landed. It is framed anew: it
+ * may be a row alone (too large once), or come from a destination that the export had before. */
 MUST_CHECK enum status flight_load_one(struct flight *f, const struct lane *lane, struct span body,
                                        uint32_t row_count, enum profile profile, struct err *err);
 
-/* After a crash: what the intent's lanes say was to be appended, beside what is there now. Called once, between flight_load (of the same rows)
- * and the first send. 'same_bytes': the route's fingerprint is unchanged. *doubled: bytes that will be there twice since nothing else was possible. */
+/* After a crash: what the intent's lanes say was to be appended, beside what is there now. Called
+ * once, between flight_load (of the same rows) and the first send. 'same_bytes': the route's
+ * fingerprint is unchanged. *doubled: bytes that will be there twice since nothing else was
+ * possible. */
 MUST_CHECK enum status flight_recover(struct flight *f, const struct ledger_entry *intent,
                                       bool same_bytes, uint64_t *doubled, struct err *err);
 
-/* The same when the journal could not give all of the window's rows any more. 'before': bytes of each lane that come before the (first) gap;
- * 'is_single': there is one gap. What was sent of what is left is left out as far as it can be told; nothing is cut, for it cannot be sent again. */
+/* The same when the journal could not give all of the window's rows any more. 'before': bytes of
+ * each lane that come before the (first) gap; 'is_single': there is one gap. What was sent of what
+ * is left is left out as far as it can be told; nothing is cut, for it cannot be sent again. */
 MUST_CHECK enum status flight_recover_gap(struct flight *f, const struct ledger_entry *intent,
                                           bool same_bytes, const uint64_t *before, bool is_single,
                                           uint64_t *doubled, struct err *err);
@@ -97,7 +102,8 @@ typedef enum status (*flight_park_fn)(void *app, const struct lane *lane, struct
                                       uint32_t row_count, uint64_t position, uint32_t row,
                                       const char *reason, struct err *err);
 
-/* Sends what is not done yet, once. ST_OK: all is done or parked. ST_FULL: something is left: err, retry_after_ms. */
+/* Sends what is not done yet, once. ST_OK: all is done or parked. ST_FULL: something is left: err,
+ * retry_after_ms. */
 MUST_CHECK enum status flight_send(struct flight *f, flight_park_fn park, void *app);
 /* Forgets items and lanes; objects stay known. */
 void flight_clear(struct flight *f);

@@ -1,5 +1,6 @@
-/* flight_test.c - a window's way out, against a destination in memory that fails in every way a real one can, and with a crash after any send:
- * at the end every lane's objects must hold exactly its rows, in order, once. The faults come from a seeded generator, so a failure can be repeated
+/* flight_test.c - a window's way out, against a destination in memory that fails in every way a
+ * real one can, and with a crash after any send: at the end every lane's objects must hold exactly
+ * its rows, in order, once. The faults come from a seeded generator, so a failure can be repeated
  * by its seed, which is printed. */
 #include "base/clock.h"
 #include "base/test.h"

@@ -42,7 +42,8 @@ categories_add(const struct plan_route *route, const char *hub, const char **lis
     }
 }
 
-/* Several settings may feed one hub: it shows what any of them selects, once, in the first one's shape. */
+/* Several settings may feed one hub: it shows what any of them selects, once, in the first one's
+ * shape. */
 static bool
 merge(const struct plan *plan, const char *tenant, const char *hub, const char **categories,
       struct plan_route *merged)

@@ -1,5 +1,6 @@
-/* hub.h - the local event hub: the journal read through the plan's "hub" routes. Private to this folder; any thread. See
- * deliver_hub_read for the meaning of the arguments; 'no_waits' may turn true at any time. */
+/* hub.h - the local event hub: the journal read through the plan's "hub" routes. Private to this
+ * folder; any thread. See deliver_hub_read for the meaning of the arguments; 'no_waits' may turn
+ * true at any time. */
 #pragma once
 #include "deliver/block_pool.h"
 #include "match/plan.h"

@@ -12,8 +12,8 @@ _Static_assert(LEDGER_LANES_MAX * sizeof(struct ledger_lane) + 256 < SLOT_SIZE, 
 
 static const char magic[8] = "pnstklg";
 
-/* What stands at a slot's start; the lanes follow. 'crc' covers the head behind itself, in this and every
- * later version, so that a newer format can be told from a torn write. */
+/* What stands at a slot's start; the lanes follow. 'crc' covers the head behind itself, in this and
+ * every later version, so that a newer format can be told from a torn write. */
 struct slot_head {
     char magic[8];
     uint32_t crc;

@@ -1,4 +1,5 @@
-/* ledger_test.c - what a ledger still knows after it was closed, torn at every byte, or carried over a reboot. */
+/* ledger_test.c - what a ledger still knows after it was closed, torn at every byte, or carried
+ * over a reboot. */
 #include "base/crc32c.h"
 #include "base/test.h"
 #include "deliver/ledger.h"

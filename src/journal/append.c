@@ -1,6 +1,7 @@
-/* append.c - group commit without a committing thread. An appender reserves its place under the lock, writes beside the others, and
- * then whoever finds no sync under way syncs for all frames written so far; the others wait for that, or for the next one. The
- * durable end moves over the frames in order, so a frame counts only when all before it are synced too. */
+/* append.c - group commit without a committing thread. An appender reserves its place under the
+ * lock, writes beside the others, and then whoever finds no sync under way syncs for all frames
+ * written so far; the others wait for that, or for the next one. The durable end moves over the
+ * frames in order, so a frame counts only when all before it are synced too. */
 #include "journal/append.h"
 #include "base/crc32c.h"
 #include "journal/requests.h"

@@ -1,5 +1,6 @@
-/* compress.c - bodies on their way to the disk. Each appender takes a free compressor or makes one; there are at most as many as
- * COMPRESSORS_MAX, and who finds none stores the body as it is rather than wait. */
+/* compress.c - bodies on their way to the disk. Each appender takes a free compressor or makes one;
+ * there are at most as many as COMPRESSORS_MAX, and who finds none stores the body as it is rather
+ * than wait. */
 #include "journal/state.h"
 #include <stdlib.h>
 #include <zstd.h>

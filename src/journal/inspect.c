@@ -1,5 +1,6 @@
-/* inspect.c - looks at a journal's files without taking part: no lock, nothing written. Beside a daemon at work the last blocks may be
- * half written (they count as torn) and the oldest segment may be recycled under it (then it is left out). */
+/* inspect.c - looks at a journal's files without taking part: no lock, nothing written. Beside a
+ * daemon at work the last blocks may be half written (they count as torn) and the oldest segment
+ * may be recycled under it (then it is left out). */
 #include "journal/read.h"
 #include "journal/scan.h"
 #include <errno.h>

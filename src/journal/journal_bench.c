@@ -1,7 +1,9 @@
-/* journal_bench.c - appends of 1 MB and 4 KB blocks by 1 and 8 threads: MB/s and how long an acknowledgement takes, beside plain
- * pwrite and fdatasync of the same sizes into a file of zeros in the same folder, which is what the machine can do; then reading back.
+/* journal_bench.c - appends of 1 MB and 4 KB blocks by 1 and 8 threads: MB/s and how long an
+ * acknowledgement takes, beside plain pwrite and fdatasync of the same sizes into a file of zeros
+ * in the same folder, which is what the machine can do; then reading back.
  *
- *   journal_bench [FOLDER [SECONDS]]      FOLDER: on the disk to measure (default $TMPDIR or /tmp); SECONDS of each row (default 2) */
+ *   journal_bench [FOLDER [SECONDS]]      FOLDER: on the disk to measure (default $TMPDIR or /tmp); SECONDS of each row (default
+ * 2) */
 #include "base/clock.h"
 #include "base/file.h"
 #include "journal/sample.h"

@@ -1,10 +1,12 @@
-/* journal_fuzz.c - whatever stands in a segment's file or its summary, the journal opens, reads to its end and closes. The input is a
- * list of changes to a good segment, because random bytes would never get past the first checksum; asked to, the checksums are made
- * good again behind the changes, so that what they would hide is reached too.
+/* journal_fuzz.c - whatever stands in a segment's file or its summary, the journal opens, reads to
+ * its end and closes. The input is a list of changes to a good segment, because random bytes would
+ * never get past the first checksum; asked to, the checksums are made good again behind the
+ * changes, so that what they would hide is reached too.
  *
  *   byte 0, bits: 1 mend frame checksums, 2 mend the segment head's, 4 keep the summary and change it instead, 8 mend its checksum,
  *           16 cut the file at the next two bytes, 32 verify with inspect
- *   then groups of 4 bytes: offset (2), value, how (0 set, 1 xor, 2 copy 128 bytes there from value * 64) */
+ *   then groups of 4 bytes: offset (2), value, how (0 set, 1 xor, 2 copy 128 bytes there from value *
+ * 64) */
 #include "base/crc32c.h"
 #include "base/file.h"
 #include "journal/sample.h"

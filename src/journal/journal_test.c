@@ -41,7 +41,8 @@ append(struct journal *j, unsigned number, size_t size)
     return position;
 }
 
-/* Reads all from 'position'; checks that the numbers are first, first + 1 ... and returns how many blocks there were. */
+/* Reads all from 'position'; checks that the numbers are first, first + 1 ... and returns how many
+ * blocks there were. */
 static unsigned
 read_all(struct journal *j, uint64_t position, unsigned first, struct journal_gap *gaps,
          unsigned *gap_count)
@@ -162,7 +163,8 @@ look(struct journal *j, uint64_t position)
     return seen;
 }
 
-/* A journal that is left as a killed process leaves it, with 'count' blocks of 'size' bytes. Positions go to 'positions'. */
+/* A journal that is left as a killed process leaves it, with 'count' blocks of 'size' bytes.
+ * Positions go to 'positions'. */
 static void
 leave_unclosed(const struct journal_options *o, unsigned count, size_t size, uint64_t *positions)
 {
@@ -250,7 +252,8 @@ file_count(const char *folder, const char *inside, const char *ending)
 
 static const char first_segment[] = "0000000000000000.seg";
 
-/* The last frame written only up to a byte, for every byte of it: never a gap, never a block lost, and life goes on. */
+/* The last frame written only up to a byte, for every byte of it: never a gap, never a block lost,
+ * and life goes on. */
 static void
 test_torn_tails(void)
 {
@@ -1008,7 +1011,8 @@ test_faults(void)
     }
 }
 
-/* What a killed program left counts as acknowledged from the next start on, so it is synced first; what was closed in order was. */
+/* What a killed program left counts as acknowledged from the next start on, so it is synced first;
+ * what was closed in order was. */
 static void
 test_killed_sync(void)
 {
@@ -1047,7 +1051,8 @@ test_killed_sync(void)
     folder_remove(folder);
 }
 
-/* A sector that cannot be read is tried again, then passed over, so that nobody waits for it for ever. */
+/* A sector that cannot be read is tried again, then passed over, so that nobody waits for it for
+ * ever. */
 static void
 test_read_faults(void)
 {
@@ -1424,7 +1429,8 @@ test_kill(unsigned rounds, unsigned acks, size_t size, uint64_t size_max)
                 CHECK(false, "round %u: block %u at %" PRIu64 " is lost: %s", round,
                       (unsigned)told[i].number, told[i].position, err.text);
         }
-        /* Nothing else is between, and a reader from the start meets no gap but what is recycled meanwhile. */
+        /* Nothing else is between, and a reader from the start meets no gap but what is recycled
+         * meanwhile. */
         uint64_t position = 0;
         struct journal_gap gap;
         struct block block;

@@ -1,4 +1,5 @@
-/* journal_thread_test.c - appenders, runs, readers, retention and lookers-on at once; run under the thread sanitizer. */
+/* journal_thread_test.c - appenders, runs, readers, retention and lookers-on at once; run under the
+ * thread sanitizer. */
 #include "journal/journal.h"
 #include "journal/sample.h"
 #include <inttypes.h>

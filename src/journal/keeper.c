@@ -1,5 +1,6 @@
-/* keeper.c - the journal's only thread of its own. Zeroing a segment takes 50 to 500 ms and a summary several syncs; no append shall
- * wait for either. So the keeper makes the next segment when the active one is half full, and writes the summaries of full ones. */
+/* keeper.c - the journal's only thread of its own. Zeroing a segment takes 50 to 500 ms and a
+ * summary several syncs; no append shall wait for either. So the keeper makes the next segment when
+ * the active one is half full, and writes the summaries of full ones. */
 #include "base/file.h"
 #include "journal/state.h"
 #include "journal/summary.h"
@@ -11,7 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What a full segment did not use goes back to the disk if it is more than an eighth. Returns the file's size. */
+/* What a full segment did not use goes back to the disk if it is more than an eighth. Returns the
+ * file's size. */
 static uint64_t
 file_trim(const struct segment *s, const char *path)
 {
@@ -148,7 +150,8 @@ file_take(struct journal *j, char path[PATH_SIZE], int *fd, struct err *err)
     }
 }
 
-/* A run's commit may have left a next segment meanwhile: then this file is a spare. names held; takes 's'. */
+/* A run's commit may have left a next segment meanwhile: then this file is a spare. names held;
+ * takes 's'. */
 static enum status
 next_to_spare(struct journal *j, struct segment *s, const char *path)
 {

@@ -33,7 +33,8 @@ segment_free(struct segment *s)
     free(s);
 }
 
-/* Without memory the id is not remembered: its retry would count twice, which is better than to fail. */
+/* Without memory the id is not remembered: its retry would count twice, which is better than to
+ * fail. */
 static void
 segment_add_id(struct segment *s, const struct frame_head *h)
 {

@@ -1,4 +1,5 @@
-/* quarantine.c - copies of what could not be read, for a person to look at: FOLDER/quarantine/BASE-OFFSET.bad and .reason. */
+/* quarantine.c - copies of what could not be read, for a person to look at:
+ * FOLDER/quarantine/BASE-OFFSET.bad and .reason. */
 #include "base/file.h"
 #include "journal/state.h"
 #include <dirent.h>

@@ -1,5 +1,6 @@
-/* read.c - readers. Each finds its segment under the lock, pins it, and reads its file without the lock. The file of a pinned segment
- * is never written over; it may lose its name, which the reader notices when it opens it, and then it looks again. */
+/* read.c - readers. Each finds its segment under the lock, pins it, and reads its file without the
+ * lock. The file of a pinned segment is never written over; it may lose its name, which the reader
+ * notices when it opens it, and then it looks again. */
 #include "journal/read.h"
 #include "base/crc32c.h"
 #include "base/file.h"
@@ -208,7 +209,8 @@ gap_between(const struct segment *s, const struct segment *next, uint64_t positi
             "a segment of the journal is missing");
 }
 
-/* Finds and pins the segment of the first block at or after 'position'; passes over known holes. ST_END: nothing durable there. */
+/* Finds and pins the segment of the first block at or after 'position'; passes over known holes.
+ * ST_END: nothing durable there. */
 static enum status
 place_find(struct journal *j, const struct journal_buffer *b, uint64_t position, struct place *p,
            struct journal_gap *gap, struct err *err)
@@ -295,8 +297,9 @@ place_open(struct journal *j, struct journal_buffer *b, const struct place *p, c
     return ST_OK;
 }
 
-/* Does a frame start at the place, as far as can be told? If so *rows gets the journal's rows before it. Only looked into when there is
- * no good head there: is it damaged, or did the caller ask for a wrong position? */
+/* Does a frame start at the place, as far as can be told? If so *rows gets the journal's rows
+ * before it. Only looked into when there is no good head there: is it damaged, or did the caller
+ * ask for a wrong position? */
 static bool
 is_boundary(const struct journal_buffer *b, const struct place *p, const char *path, uint64_t *rows)
 {
@@ -320,7 +323,8 @@ is_boundary(const struct journal_buffer *b, const struct place *p, const char *p
     return at == target;
 }
 
-/* What is damaged at the place: from there to the next good frame. 'h': the frame's good head, or NULL. ST_INVALID: no frame starts there. */
+/* What is damaged at the place: from there to the next good frame. 'h': the frame's good head, or
+ * NULL. ST_INVALID: no frame starts there. */
 static enum status
 damage_find(const struct journal_buffer *b, const struct place *p, const char *path,
             const struct frame_head *h, struct hole *hole, struct err *err)
@@ -379,7 +383,8 @@ damage_note(struct journal *j, struct journal_buffer *b, const struct place *p,
     pthread_mutex_unlock(&j->lock);
 }
 
-/* A read that the disk refused: again later, but not for ever (a sector that is lost stays lost). */
+/* A read that the disk refused: again later, but not for ever (a sector that is lost stays
+ * lost). */
 static bool
 is_lost(struct journal_buffer *b, uint64_t position)
 {
@@ -389,7 +394,8 @@ is_lost(struct journal_buffer *b, uint64_t position)
     return ++b->failed_count >= READ_TRIES;
 }
 
-/* The block at the place. ST_END: look again, from p->position on, which is moved over damage then. */
+/* The block at the place. ST_END: look again, from p->position on, which is moved over damage
+ * then. */
 static enum status
 place_read(struct journal *j, struct journal_buffer *b, struct place *p, struct block *block,
            struct frame_head *h, struct journal_gap *gap, struct err *err)
@@ -455,7 +461,8 @@ journal_read(struct journal *j, uint64_t position, struct journal_buffer *b, str
     return ST_OK;
 }
 
-/* The head of the first good frame at or after 'position'. ST_END: there is none yet. Opens the file for this one look. */
+/* The head of the first good frame at or after 'position'. ST_END: there is none yet. Opens the
+ * file for this one look. */
 static enum status
 head_at(struct journal *j, uint64_t position, struct place *p, struct frame_head *h,
         struct err *err)

@@ -1,4 +1,5 @@
-/* read.h - walking the frames of one segment file; shared by readers and inspection. Private. No lock held. */
+/* read.h - walking the frames of one segment file; shared by readers and inspection. Private. No
+ * lock held. */
 #pragma once
 #include "journal/state.h"
 
@@ -18,10 +19,12 @@ struct journal_buffer {
     unsigned reads_to_shrink;
 };
 
-/* Reads the payload of a good head, verifies and opens it. ST_INVALID: damaged ('err' says how). ST_IO: the disk or memory failed. */
+/* Reads the payload of a good head, verifies and opens it. ST_INVALID: damaged ('err' says how).
+ * ST_IO: the disk or memory failed. */
 MUST_CHECK enum status payload_read(struct journal_buffer *b, int fd, const char *path,
                                     const struct frame_head *h, struct block *block,
                                     struct err *err);
-/* The next good head from *at on, and *at there; what is damaged is passed over. ST_END: none before 'limit'. */
+/* The next good head from *at on, and *at there; what is damaged is passed over. ST_END: none
+ * before 'limit'. */
 MUST_CHECK enum status walk_next(int fd, const char *path, uint64_t epoch, uint64_t *at,
                                  uint64_t limit, struct frame_head *h, struct err *err);

@@ -33,7 +33,8 @@ spare_found(struct journal *j, const char *name)
     unlink(path);
 }
 
-/* Files on their way to become segments hold nothing that was acknowledged; a summary without its segment is of a recycled one. */
+/* Files on their way to become segments hold nothing that was acknowledged; a summary without its
+ * segment is of a recycled one. */
 static enum status
 leftovers_remove(struct journal *j, struct err *err)
 {
@@ -116,7 +117,8 @@ is_empty(const struct segment *s)
     return s->block_count == 0 && s->hole_count == 0;
 }
 
-/* Blocks follow where the last ones ended, in the same segment: only after an orderly close, never behind a torn tail. */
+/* Blocks follow where the last ones ended, in the same segment: only after an orderly close, never
+ * behind a torn tail. */
 static enum status
 go_on(struct journal *j, struct segment *s, struct err *err)
 {
@@ -170,8 +172,9 @@ requests_load(struct journal *j)
     }
 }
 
-/* What a killed program wrote and did not sync is in the page cache alone. From here on it counts as acknowledged (readers deliver it, a
- * request that comes again is a duplicate of it), so it is made lasting first. */
+/* What a killed program wrote and did not sync is in the page cache alone. From here on it counts
+ * as acknowledged (readers deliver it, a request that comes again is a duplicate of it), so it is
+ * made lasting first. */
 static enum status
 unsealed_sync(struct journal *j, const struct scanned *scan, struct err *err)
 {

@@ -1,5 +1,6 @@
-/* recycle.c - who may go when space is needed: always the oldest segment, and only if nobody needs it. Before a segment goes, what
- * must outlive it is durable; then it leaves the list, and its file last. */
+/* recycle.c - who may go when space is needed: always the oldest segment, and only if nobody needs
+ * it. Before a segment goes, what must outlive it is durable; then it leaves the list, and its file
+ * last. */
 #include "base/file.h"
 #include "journal/floors.h"
 #include "journal/read.h"
@@ -60,7 +61,8 @@ first_may_go(const struct journal *j, bool may_yield, bool *yields, struct err *
     return ST_OK;
 }
 
-/* Writes down how many rows lie before each floor that loses blocks, so that its loss can be counted exactly. */
+/* Writes down how many rows lie before each floor that loses blocks, so that its loss can be
+ * counted exactly. */
 static enum status
 losses_write(struct journal *j, uint64_t from, uint64_t end, struct err *err)
 {
@@ -83,7 +85,8 @@ losses_write(struct journal *j, uint64_t from, uint64_t end, struct err *err)
     return count == 0 ? ST_OK : yielded_add(j, losses, count, err);
 }
 
-/* Remembers where each block of a segment stood that readers will miss. The segment stays: names are held. */
+/* Remembers where each block of a segment stood that readers will miss. The segment stays: names
+ * are held. */
 static void
 passed_write(struct journal *j, uint64_t base, uint64_t previous_end)
 {
@@ -122,7 +125,8 @@ file_release(struct journal *j, uint64_t base, uint64_t file_size, bool is_pinne
     segment_path(path, j->folder, base, ".seg");
     segment_path(summary, j->folder, base, ".sum");
     snprintf(spare, sizeof spare, "%s/spare-%016" PRIx64, j->folder, number);
-    /* A file that a reader has open is not written over; its space is free when the reader closes it. */
+    /* A file that a reader has open is not written over; its space is free when the reader closes
+     * it. */
     kept = !is_pinned && file_size == j->options.segment_size && j->spare_count < SPARES_MAX &&
            rename(path, spare) == 0;
     if (!kept)
@@ -166,7 +170,8 @@ recycle_first(struct journal *j, bool may_yield, struct err *err)
     if (yields)
         passed_write(j, base, from);
     pthread_mutex_lock(&j->lock);
-    /* A floor may have been set lower meanwhile. Only holders of 'names' shorten the list, so the segment is still the first. */
+    /* A floor may have been set lower meanwhile. Only holders of 'names' shorten the list, so the
+     * segment is still the first. */
     st = first_may_go(j, may_yield, &yields, err);
     if (st != ST_OK) {
         pthread_mutex_unlock(&j->lock);

@@ -1,6 +1,7 @@
-/* run.c - a request of many blocks, in the journal as a whole or not at all. Its frames go into a file of its own; committing puts
- * that file behind the active segment by a rename. What may still be made of the active segment's rest is lost (its file shrinks),
- * which is the price of one order for all readers. */
+/* run.c - a request of many blocks, in the journal as a whole or not at all. Its frames go into a
+ * file of its own; committing puts that file behind the active segment by a rename. What may still
+ * be made of the active segment's rest is lost (its file shrinks), which is the price of one order
+ * for all readers. */
 #include "base/file.h"
 #include "journal/append.h"
 #include <errno.h>
@@ -136,8 +137,8 @@ run_place(struct segment *s, uint64_t base, uint64_t rows, uint64_t previous_end
     s->previous_end = previous_end;
 }
 
-/* Reserves the run's place behind all that is reserved; what was prepared as the next segment moves behind it. 'moved' gets that one's
- * old base (UINT64_MAX: nothing moves). names and lock held. */
+/* Reserves the run's place behind all that is reserved; what was prepared as the next segment moves
+ * behind it. 'moved' gets that one's old base (UINT64_MAX: nothing moves). names and lock held. */
 static enum status
 run_reserve(struct journal *j, struct segment *s, struct ticket *t, uint64_t *moved,
             struct err *err)

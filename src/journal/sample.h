@@ -1,5 +1,5 @@
-/* sample.h - blocks for this folder's tests, fuzz targets and benchmarks. Each body names its number, so that a reader can tell that it
- * got what was written. */
+/* sample.h - blocks for this folder's tests, fuzz targets and benchmarks. Each body names its
+ * number, so that a reader can tell that it got what was written. */
 #pragma once
 #include "base/test.h"
 #include "journal/journal.h"
@@ -16,7 +16,8 @@ struct sample {
     size_t index_size, body_size;
 };
 
-/* A block of 'rows' rows that takes 'size' bytes of body; admitted at SAMPLE_TICKS + number. id 0: no request. */
+/* A block of 'rows' rows that takes 'size' bytes of body; admitted at SAMPLE_TICKS + number. id 0:
+ * no request. */
 static inline struct sample
 sample_make(unsigned number, unsigned rows, size_t size, unsigned id, unsigned part, bool is_last)
 {
@@ -151,7 +152,8 @@ folder_new(char path[256])
     folder_new_in(path, base != NULL ? base : "/tmp");
 }
 
-/* In memory where there is such a place: for tests that open hundreds of journals and need no disk. Holds 48 MiB at most. */
+/* In memory where there is such a place: for tests that open hundreds of journals and need no disk.
+ * Holds 48 MiB at most. */
 static inline void
 folder_new_fast(char path[256])
 {

@@ -1,7 +1,9 @@
-/* scan.c - a crash leaves one or two segments without a summary. Their frames are walked; what is no good frame is a hole. Was a
- * hole acknowledged (damage) or not (torn)? Each frame head tells how far the journal was durable when it was made, so all holes
- * before the highest such mark are damage. Behind it a damaged block cannot be told from a torn one: a hole there is called torn,
- * and good frames behind it are kept, because keeping an unacknowledged block is allowed and losing an acknowledged one is not. */
+/* scan.c - a crash leaves one or two segments without a summary. Their frames are walked; what is
+ * no good frame is a hole. Was a hole acknowledged (damage) or not (torn)? Each frame head tells
+ * how far the journal was durable when it was made, so all holes before the highest such mark are
+ * damage. Behind it a damaged block cannot be told from a torn one: a hole there is called torn,
+ * and good frames behind it are kept, because keeping an unacknowledged block is allowed and losing
+ * an acknowledged one is not. */
 #include "journal/scan.h"
 #include "base/file.h"
 #include "journal/summary.h"
@@ -281,7 +283,8 @@ segments_relate(struct scanned *found)
     for (size_t i = 0; i < found->count; i++)
         if (found->segments[i]->state != SEGMENT_SEALED)
             holes_classify(found->segments[i], found);
-    /* A crash can lose a run between the renames that adopt it: the block before is then the one that is there. */
+    /* A crash can lose a run between the renames that adopt it: the block before is then the one
+     * that is there. */
     for (size_t i = 1; i < found->count; i++) {
         struct segment *s = found->segments[i];
         uint64_t end = found->segments[i - 1]->end;

@@ -126,7 +126,8 @@ segment_fill(int fd, const char *path, uint64_t size, struct err *err)
     char *zeros;
     enum status st = ST_OK;
 
-    /* Asks for all the space at once, so that a disk that is too full says so before it is fuller. */
+    /* Asks for all the space at once, so that a disk that is too full says so before it is
+     * fuller. */
     if (fallocate(fd, 0, 0, (off_t)size) != 0 && errno != EOPNOTSUPP && errno != ENOSYS)
         return err_set(err, errno == ENOSPC || errno == EDQUOT ? ST_FULL : ST_IO,
                        "cannot make %s of %" PRIu64 " MiB: %s", path, size >> 20, strerror(errno));
@@ -138,7 +139,8 @@ segment_fill(int fd, const char *path, uint64_t size, struct err *err)
 
         st = pwrite_all(fd, zeros, n, (off_t)at, path, err);
         at += n;
-        /* On its way to the disk piece by piece, without the flush that a sync means to everybody else's syncs. */
+        /* On its way to the disk piece by piece, without the flush that a sync means to everybody
+         * else's syncs. */
         if (st == ST_OK)
             sync_file_range(fd, (off_t)(at - n), (off_t)n,
                             SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
@@ -167,7 +169,8 @@ frame_head_read(int fd, const char *path, uint64_t epoch, uint64_t at, uint64_t 
     return ST_OK;
 }
 
-/* Bytes from 'at' on; what cannot be read is zero. Returns how many there are before the file's end. */
+/* Bytes from 'at' on; what cannot be read is zero. Returns how many there are before the file's
+ * end. */
 static size_t
 window_read(int fd, char *window, uint64_t at, size_t size)
 {

@@ -1,4 +1,5 @@
-/* segment.h - how the journal lies on disk; private to this folder. Little endian, no threads, no state.
+/* segment.h - how the journal lies on disk; private to this folder. Little endian, no threads, no
+ * state.
  *
  *   FOLDER/0000000000000000.seg   a segment; its name is the position of its first byte
  *   FOLDER/0000000000000000.sum   its summary, written when no block will be added (summary.h)
@@ -6,14 +7,16 @@
  *   FOLDER/lock, FOLDER/yielded   the owner's pid; the row numbers of readers that lost blocks (floor.h)
  *   FOLDER/new-*, run-*, spare-*  files on their way to become segments; never the only place of anything
  *
- * A segment is a head of 4096 bytes and frames, one a block. Its file is filled with zeros when made, so
- * that appends change no metadata, and is used again after its blocks are delivered: each use gets a new
- * random epoch, which every frame head repeats, so that frames of a former life never count. Nobody who
- * can choose a record's bytes knows the epoch, so nobody can forge a frame inside a block.
+ * A segment is a head of 4096 bytes and frames, one a block. Its file is filled with zeros when
+ * made, so that appends change no metadata, and is used again after its blocks are delivered: each
+ * use gets a new random epoch, which every frame head repeats, so that frames of a former life
+ * never count. Nobody who can choose a record's bytes knows the epoch, so nobody can forge a frame
+ * inside a block.
  *
- * A frame is a head of 128 bytes, the block's index, its body, and zeros up to a multiple of 64. Head and
- * payload have a checksum each: a bad payload is hopped over, and behind a bad head the next good one is
- * searched for in steps of 64 bytes, so that damage costs the blocks it hit and no other. */
+ * A frame is a head of 128 bytes, the block's index, its body, and zeros up to a multiple of 64.
+ * Head and payload have a checksum each: a bad payload is hopped over, and behind a bad head the
+ * next good one is searched for in steps of 64 bytes, so that damage costs the blocks it hit and no
+ * other. */
 #pragma once
 #include "base/base.h"
 
@@ -34,8 +37,8 @@ struct segment_head {
     uint32_t version;
     uint32_t crc; /* of the 72 bytes from 'epoch' on */
     uint64_t epoch;
-    uint64_t
-        span; /* positions the segment takes: the next one's base is at or behind base + span */
+    /* positions the segment takes: the next one's base is at or behind base + span */
+    uint64_t span;
     uint64_t rows_before;  /* added to the frames' own: of a run; otherwise 0 */
     uint64_t previous_end; /* of a run: where the block before it ends; otherwise 0 */
     int64_t made;          /* ticks */
@@ -79,19 +82,23 @@ void segment_path(char path[PATH_SIZE], const char *folder, uint64_t base, const
 /* False: the name is not a base and 'suffix'. */
 bool segment_name_read(const char *name, const char *suffix, uint64_t *base);
 
-/* ST_OK: a good head of this version. ST_END: a head of a newer version (h->version says which). ST_INVALID: damaged. */
+/* ST_OK: a good head of this version. ST_END: a head of a newer version (h->version says which). ST_INVALID:
+ * damaged. */
 MUST_CHECK enum status segment_head_read(int fd, const char *path, struct segment_head *h,
                                          struct err *err);
 /* Seals 'h', writes it and syncs the file. */
 MUST_CHECK enum status segment_head_write(int fd, const char *path, struct segment_head *h,
                                           struct err *err);
-/* Fills a new file with zeros up to 'size' and syncs it. ST_FULL: no space; the caller removes the file. */
+/* Fills a new file with zeros up to 'size' and syncs it. ST_FULL: no space; the caller removes the
+ * file. */
 MUST_CHECK enum status segment_fill(int fd, const char *path, uint64_t size, struct err *err);
 
-/* The head at 'at' of frames that end at or before 'limit'. ST_INVALID: there is no good one. ST_IO: cannot be read. */
+/* The head at 'at' of frames that end at or before 'limit'. ST_INVALID: there is no good one.
+ * ST_IO: cannot be read. */
 MUST_CHECK enum status frame_head_read(int fd, const char *path, uint64_t epoch, uint64_t at,
                                        uint64_t limit, struct frame_head *h, struct err *err);
-/* The first good head at or after 'from'. What cannot be read counts as bad. ST_END: none before 'limit'. */
+/* The first good head at or after 'from'. What cannot be read counts as bad. ST_END: none before
+ * 'limit'. */
 MUST_CHECK enum status frame_search(int fd, const char *path, uint64_t epoch, uint64_t from,
                                     uint64_t limit, struct frame_head *h, struct err *err);
 /* Is the payload as it was written? Reads through a small buffer of its own. ST_INVALID: no. */

@@ -3,7 +3,8 @@
  *   lock    everything in struct journal and struct segment below, unless said otherwise; never held during I/O
  *   names   the files' names: whoever makes, renames or removes a segment file holds it. Taken before 'lock', never after
  *
- * Positions grow in this order: reserved (a frame has its place) >= durable (it and all before it are synced). Readers see durable only. */
+ * Positions grow in this order: reserved (a frame has its place) >= durable (it and all before it
+ * are synced). Readers see durable only. */
 #pragma once
 #include "journal/journal.h"
 #include "journal/segment.h"
@@ -87,8 +88,8 @@ struct floor_entry {
     bool yields;
     uint64_t position;
 };
-struct
-    yielded { /* rows of the journal before a position whose segment was recycled under a reader */
+/* rows of the journal before a position whose segment was recycled under a reader */
+struct yielded {
     uint64_t position, rows;
 };
 enum { FLOORS_MAX = 4096, SPARES_MAX = 2, QUARANTINE_SIZE_MAX = 1 << 30 /* bytes of copies */ };
@@ -115,7 +116,8 @@ struct journal {
     struct segment *next;   /* has its name and head, is in no list */
     uint64_t next_base;     /* for what is made after it */
     bool next_wanted;
-    /* The owner has set its floors: it appends or asks to retain. Until then nobody knows what is needed, so nothing is given up. */
+    /* The owner has set its floors: it appends or asks to retain. Until then nobody knows what is
+     * needed, so nothing is given up. */
     bool may_recycle;
     uint64_t next_attempts;
     enum status next_status;
@@ -157,7 +159,8 @@ segment_start(const struct segment *s)
 }
 /* Counts a good frame that follows all counted before. */
 void segment_count_frame(struct segment *s, const struct frame_head *h);
-/* Keeps holes in order; false: it is known, or there are too many. Rows of the hole count as the segment's. */
+/* Keeps holes in order; false: it is known, or there are too many. Rows of the hole count as the
+ * segment's. */
 bool segment_add_hole(struct segment *s, struct hole hole);
 /* The hole that 'position' stands in; NULL: none. */
 struct hole *segment_hole(struct segment *s, uint64_t position);
@@ -173,15 +176,17 @@ void journal_fail(struct journal *j, const char *text);
 /* What appends get then. */
 enum status journal_failed(const struct journal *j, struct err *err);
 
-/* Makes room for 'size' more bytes below the quota by recycling; a spare file that comes of it is enough if 'spare_will_do'. names held,
- * lock not. ST_FULL names the floor that is in the way. */
+/* Makes room for 'size' more bytes below the quota by recycling; a spare file that comes of it is
+ * enough if 'spare_will_do'. names held, lock not. ST_FULL names the floor that is in the way. */
 MUST_CHECK enum status quota_make_room(struct journal *j, uint64_t size, bool spare_will_do,
                                        struct err *err);
-/* The first segment goes if it is delivered (or only yielding floors hold it and 'may_yield'). ST_FULL: it may not. names held, lock not. */
+/* The first segment goes if it is delivered (or only yielding floors hold it and 'may_yield').
+ * ST_FULL: it may not. names held, lock not. */
 MUST_CHECK enum status recycle_first(struct journal *j, bool may_yield, struct err *err);
 /* A reader is done with a segment; frees it if it was recycled meanwhile. lock held. */
 void segment_unpin(struct segment *s);
-/* Rows of the journal before the first block at or after 'position', and when that one was admitted (INT64_MAX: there is none yet).
+/* Rows of the journal before the first block at or after 'position', and when that one was admitted
+ * (INT64_MAX: there is none yet).
  * *is_exact: false if that part of the journal is gone and nobody wrote it down. lock not held. */
 MUST_CHECK enum status rows_before(struct journal *j, uint64_t position, uint64_t *rows,
                                    int64_t *admitted, bool *is_exact, struct err *err);
@@ -189,7 +194,8 @@ MUST_CHECK enum status rows_before(struct journal *j, uint64_t position, uint64_
 /* The thread that makes segments ahead of need and writes summaries (keeper.c). */
 MUST_CHECK enum status keeper_start(struct journal *j, struct err *err);
 void keeper_stop(struct journal *j);
-/* Writes the summary of a segment that will not grow and gives back what it did not use; names held. */
+/* Writes the summary of a segment that will not grow and gives back what it did not use; names
+ * held. */
 MUST_CHECK enum status segment_seal(struct journal *j, struct segment *s, bool may_go_on,
                                     struct err *err);
 
@@ -202,14 +208,16 @@ MUST_CHECK enum status ticket_wait(struct journal *j, struct ticket *t, struct e
 /* Moves the durable end over all synced frames at the front; lock held. */
 void durable_advance(struct journal *j);
 
-/* Compresses a body (compress.c): *stored is lent until compressed_done; equal to 'body' when it does not shrink. */
+/* Compresses a body (compress.c): *stored is lent until compressed_done; equal to 'body' when it
+ * does not shrink. */
 struct span compress_body(struct journal *j, struct span body, struct compressor **c);
 void compressed_done(struct journal *j, struct compressor *c);
 void compressors_free(struct journal *j);
 
 /* Pieces that are in the quarantine folder, and their bytes. */
 uint64_t quarantine_count(const char *folder, uint64_t *bytes);
-/* Copies bytes of a file to the quarantine folder with a reason, once, as long as the folder stays below QUARANTINE_SIZE_MAX; best effort: the
- * bytes also stay where they are until the segment is recycled. *quarantine_size grows by what was copied. */
+/* Copies bytes of a file to the quarantine folder with a reason, once, as long as the folder stays
+ * below QUARANTINE_SIZE_MAX; best effort: the bytes also stay where they are until the segment is
+ * recycled. *quarantine_size grows by what was copied. */
 void quarantine_copy(const char *folder, int fd, uint64_t base, uint64_t from, uint64_t to,
                      const char *reason, uint64_t *quarantine_size);

@@ -1,5 +1,6 @@
-/* plan.h - what every record is matched against: immutable, swapped whole, counted by reference. Control fills it in, deliver
- * and the local event hub read it. Pure but for the atomic count; any thread.
+/* plan.h - what every record is matched against: immutable, swapped whole, counted by reference.
+ * Control fills it in, deliver and the local event hub read it. Pure but for the atomic count; any
+ * thread.
  *
  * A route is one export: which tenant's tables, in which shape, to which destination. */
 #pragma once
@@ -14,10 +15,12 @@ enum profile {
 };
 enum group_mode { GROUP_BY_CATALOG, GROUP_ALWAYS };
 
-/* How a destination is reached: filled in by control from the resources part of the configuration; 'settings' are the sink's own. */
+/* How a destination is reached: filled in by control from the resources part of the configuration;
+ * 'settings' are the sink's own. */
 struct plan_destination {
-    const char *
-        kind; /* name of the sink kind: "folder", "blob", "kafka", "hub" (the journal itself), "file", "stdout" */
+    /* name of the sink kind: "folder", "blob", "kafka", "hub" (the journal itself), "file",
+     * "stdout" */
+    const char *kind;
     struct plan_setting {
         const char *name, *value;
     } * settings;
@@ -31,8 +34,9 @@ struct plan_route {
     const char *const *categories;
     size_t category_count; /* sorted bytewise; NULL with all_categories */
     bool all_categories;
-    const char *
-        container; /* also every category whose container has this name; NULL: none. Only while a local hub is read */
+    /* also every category whose container has this name; NULL: none. Only while a local hub is
+     * read */
+    const char *container;
     enum profile profile;
     enum group_mode group_mode;
     struct plan_destination destination;
@@ -41,8 +45,9 @@ struct plan_route {
     uint64_t bytes_per_s_max, rows_per_s_max;
     bool drops_when_full; /* its floor yields at the journal's quota */
     bool is_enabled;
-    uint64_t
-        fingerprint; /* hash of all of the above: a route whose fingerprint is unchanged goes on undisturbed over a swap */
+    /* hash of all of the above: a route whose fingerprint is unchanged goes on undisturbed over a
+     * swap */
+    uint64_t fingerprint;
     int64_t start_ticks; /* a new export starts at records admitted from then on */
 };
 

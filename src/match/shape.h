@@ -14,8 +14,8 @@
 #include "match/plan.h"
 #include "model/block.h"
 
-/* Bytes by which a shaped row may be longer than what came in: the envelope is under 400, an escaped
- * group name of 256 bytes at most 1536. */
+/* Bytes by which a shaped row may be longer than what came in: the envelope is under 400, an
+ * escaped group name of 256 bytes at most 1536. */
 enum { SHAPE_OVERHEAD_MAX = 2048 };
 
 /* Room that shape_row may need for this row. */

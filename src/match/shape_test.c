@@ -1,5 +1,5 @@
-/* shape_test.c - what leaves for what came in: each row of the table is one record and one setting. The expected bytes are written out
- * by hand from streaming-api.md sections 2.1, 2.2 and 5.1. */
+/* shape_test.c - what leaves for what came in: each row of the table is one record and one setting.
+ * The expected bytes are written out by hand from streaming-api.md sections 2.1, 2.2 and 5.1. */
 #include "base/test.h"
 #include "match/shape.h"
 #include "model/datetime.h"

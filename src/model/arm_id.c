@@ -1,4 +1,5 @@
-/* arm_id.c - one pass over the segments between slashes; the grammar is the order of the checks in arm_id_parse. */
+/* arm_id.c - one pass over the segments between slashes; the grammar is the order of the checks in
+ * arm_id_parse. */
 #include "model/arm_id.h"
 
 /* Longest part of an error text that quotes the input. */
@@ -99,7 +100,8 @@ take_keyword(struct span *rest, const char *keyword)
     return true;
 }
 
-/* Resource names: Azure forbids control characters and these; "." and ".." would climb once the id becomes a path. */
+/* Resource names: Azure forbids control characters and these; "." and ".." would climb once the id
+ * becomes a path. */
 static bool
 is_name(struct span s, size_t size_max)
 {

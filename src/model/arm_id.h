@@ -1,5 +1,5 @@
-/* arm_id.h - Azure Resource Manager ids as text: split, check, compare; pure. Ids compare without regard to case
- * (of ASCII letters). Any thread. */
+/* arm_id.h - Azure Resource Manager ids as text: split, check, compare; pure. Ids compare without
+ * regard to case (of ASCII letters). Any thread. */
 #pragma once
 #include "base/base.h"
 
@@ -12,9 +12,10 @@ struct arm_id {                               /* spans into the text that was pa
     struct span child_type, child_name; /* e.g. eventhubs / xdr; empty if none */
 };
 
-/* /subscriptions/{guid}/resourceGroups/{name}/providers/{provider}/{type}/{name}[/{type}/{name}]; a trailing slash is fine.
- * The subscription, and the resource group alone, may be absent. Keywords match in any case. Names "." and ".." are refused.
- * On ST_INVALID 'id' is untouched and err says which part is wrong and how it should look. */
+/* /subscriptions/{guid}/resourceGroups/{name}/providers/{provider}/{type}/{name}[/{type}/{name}]; a
+ * trailing slash is fine. The subscription, and the resource group alone, may be absent. Keywords
+ * match in any case. Names "." and ".." are refused. On ST_INVALID 'id' is untouched and err says
+ * which part is wrong and how it should look. */
 MUST_CHECK enum status arm_id_parse(struct span text, struct arm_id *id, struct err *err);
 /* Ignoring case and one trailing slash; does not check that either is an id. */
 bool arm_id_equal(struct span a, struct span b);

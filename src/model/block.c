@@ -1,8 +1,8 @@
 /* block.c - lays blocks out and opens them.
  *
- * block_open stands on every export's read path, before anybody follows an offset. It checks each row
- * without branches: all faults of all rows are or-ed together, and only when something is wrong is the
- * first bad row looked for again, slowly, to name it. */
+ * block_open stands on every export's read path, before anybody follows an offset. It checks each
+ * row without branches: all faults of all rows are or-ed together, and only when something is wrong
+ * is the first bad row looked for again, slowly, to name it. */
 #include "model/block.h"
 #include <assert.h>
 

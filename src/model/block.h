@@ -1,11 +1,13 @@
-/* block.h - the unit that admission writes, the journal keeps and exports read: some rows as the bytes
- * they came in, and beside them all that the scan found, so that nobody ever scans them again. Pure.
+/* block.h - the unit that admission writes, the journal keeps and exports read: some rows as the
+ * bytes they came in, and beside them all that the scan found, so that nobody ever scans them
+ * again. Pure.
  *
  * A block is two pieces of memory:
  *   index  struct block_head, then streams, strings and rows as laid out below (little endian, native alignment)
  *   body   the bytes as received (white space, commas and envelopes between and around the rows included); rows point into it
  *
- * Row n of the block at journal position p has the identity (p, n): stable for ever, over retries and restarts. */
+ * Row n of the block at journal position p has the identity (p, n): stable for ever, over retries
+ * and restarts. */
 #pragma once
 #include "base/base.h"
 
@@ -59,8 +61,8 @@ enum {
 struct block_row {
     uint32_t at, size;                       /* the record as received, '{' to '}' */
     uint32_t properties_at, properties_size; /* the row object, '{' to '}' */
-    uint32_t
-        group_value_at; /* value of a MachineGroup key that is there (with quotes, or null); 0: there is none */
+    /* value of a MachineGroup key that is there (with quotes, or null); 0: there is none */
+    uint32_t group_value_at;
     uint16_t group_value_size;
     uint16_t group;       /* MachineGroup found at admission: index of a string, or ROW_GROUP_* */
     uint16_t stream;      /* index of its block_stream */
@@ -79,11 +81,12 @@ struct block_head {
     uint32_t index_size, body_size;
     uint32_t row_count, stream_count, string_count, strings_size;
     int64_t received; /* ticks: the request's first byte */
-    int64_t
-        admitted; /* ticks: the block was sealed; rows get time = admitted + their number, so neighbours differ */
+    /* ticks: the block was sealed; rows get time = admitted + their number, so neighbours differ */
+    int64_t admitted;
     uint8_t request_id[16]; /* hash of (tenant, client's batch id); zero if none was given */
     uint32_t part,
-        parts_end; /* part n of a request of several blocks; parts_end: 1 on its last (or only) block */
+        /* part n of a request of several blocks; parts_end: 1 on its last (or only) block */
+        parts_end;
     uint32_t reserved[4];
 };
 
@@ -97,12 +100,14 @@ struct block {
     struct span body;
 };
 
-/* Layout of the index, each part 8-byte aligned: head, streams[stream_count], rows[row_count], uint32 string_at[string_count + 1], strings. */
+/* Layout of the index, each part 8-byte aligned: head, streams[stream_count], rows[row_count],
+ * uint32 string_at[string_count + 1], strings. */
 size_t block_index_size(uint32_t stream_count, uint32_t row_count, uint32_t string_count,
                         uint32_t strings_size);
 
-/* Opens and checks every offset, so that nothing read through the block can lie outside it.
- * 'index' must be 8-byte aligned. ST_INVALID says what is wrong: the bytes are not a block of this version. */
+/* Opens and checks every offset, so that nothing read through the block can lie outside it. 'index'
+ * must be 8-byte aligned. ST_INVALID says what is wrong: the bytes are not a block of this
+ * version. */
 MUST_CHECK enum status block_open(struct block *b, struct span index, struct span body,
                                   struct err *err);
 
@@ -129,22 +134,28 @@ struct block_builder {
 };
 /* Bytes of arena that block_builder_init takes for 'row_room' rows. */
 size_t block_builder_room(uint32_t row_room);
-/* All arrays live in 'a', sized for 'row_room' rows (BLOCK_ROWS_MAX at most), 256 streams, 1024 strings and 64 KiB of their text: fewer than
- * a block may have, but more only means more blocks. ST_FULL: no room in the arena. */
+/* All arrays live in 'a', sized for 'row_room' rows (BLOCK_ROWS_MAX at most), 256 streams, 1024
+ * strings and 64 KiB of their text: fewer than a block may have, but more only means more blocks.
+ * ST_FULL: no room in the arena. */
 MUST_CHECK enum status block_builder_init(struct block_builder *b, struct arena *a,
                                           uint32_t row_room, struct err *err);
-/* Empty again: a block of kind BLOCK_ROWS, the only part of a request without id. Callers set kind, request_id, part and parts_end in 'head'. */
+/* Empty again: a block of kind BLOCK_ROWS, the only part of a request without id. Callers set kind,
+ * request_id, part and parts_end in 'head'. */
 void block_builder_reset(struct block_builder *b);
-/* Index of the stream, added if new. ST_FULL: seal the block first. ST_INVALID: a name does not fit in struct block_stream. */
+/* Index of the stream, added if new. ST_FULL: seal the block first. ST_INVALID: a name does not fit
+ * in struct block_stream. */
 MUST_CHECK enum status block_stream_index(struct block_builder *b, struct span tenant,
                                           struct span category, struct span table, uint16_t *index);
-/* Index of the string, added if new (searches the strings that are there: few, group names). ST_FULL: seal first. ST_INVALID: longer than 64 KiB. */
+/* Index of the string, added if new (searches the strings that are there: few, group names).
+ * ST_FULL: seal first. ST_INVALID: longer than 64 KiB. */
 MUST_CHECK enum status block_string_index(struct block_builder *b, struct span text,
                                           uint16_t *index);
-/* The next row, zeroed, to fill in; NULL: full, seal first. Its stream's row_count is counted by block_seal. */
+/* The next row, zeroed, to fill in; NULL: full, seal first. Its stream's row_count is counted by
+ * block_seal. */
 struct block_row *block_row_add(struct block_builder *b);
-/* Lays the index out in 'out' (8-byte aligned, which is asserted; block_index_size bytes or more) and fills in the head's sizes and counts, the streams' row
- * counts, and the time of rows that have none (admitted + row number). ST_FULL: 'out' is too small. */
+/* Lays the index out in 'out' (8-byte aligned, which is asserted; block_index_size bytes or more)
+ * and fills in the head's sizes and counts, the streams' row counts, and the time of rows that have
+ * none (admitted + row number). ST_FULL: 'out' is too small. */
 MUST_CHECK enum status block_seal(struct block_builder *b, uint32_t body_size, int64_t received,
                                   int64_t admitted, char *out, size_t out_size, struct span *index,
                                   struct err *err);

@@ -1,6 +1,6 @@
-/* block_fuzz.c - whatever block_open accepts can be read to its last span. An input that begins with an odd byte is a list of changes
- * (offset, value) to a good block. Otherwise two bytes say how much of the input is index; the head's sizes are mended so that most
- * inputs get further. */
+/* block_fuzz.c - whatever block_open accepts can be read to its last span. An input that begins
+ * with an odd byte is a list of changes (offset, value) to a good block. Otherwise two bytes say
+ * how much of the input is index; the head's sizes are mended so that most inputs get further. */
 #include "model/block.h"
 #include <stdlib.h>
 

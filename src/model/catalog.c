@@ -1,6 +1,7 @@
 /* catalog.c - look-ups in the sorted table of tables, nearest spellings, and additions.
  *
- * A hundred tables need seven comparisons to find one; callers on the hot path keep the last table they had. */
+ * A hundred tables need seven comparisons to find one; callers on the hot path keep the last table
+ * they had. */
 #include "model/catalog.h"
 
 static const char *const type_names[] = {"string", "datetime", "int",  "long",     "real",
@@ -226,8 +227,8 @@ catalog_column_find(const struct catalog_column *columns, size_t count, struct s
 
 /* ---- nearest spelling ---- */
 
-/* Steps (insert, drop, change, swap of neighbours; case aside) from a to b; the three-row form of Damerau and
- * Levenshtein's distance. Both are at most CATALOG_CATEGORY_MAX bytes. */
+/* Steps (insert, drop, change, swap of neighbours; case aside) from a to b; the three-row form of
+ * Damerau and Levenshtein's distance. Both are at most CATALOG_CATEGORY_MAX bytes. */
 static size_t
 steps_between(struct span a, struct span b)
 {
@@ -260,7 +261,8 @@ steps_between(struct span a, struct span b)
     return above[b.n];
 }
 
-/* Keeps the nearest of the names offered one after the other. A third of the letters may be wrong, no more. */
+/* Keeps the nearest of the names offered one after the other. A third of the letters may be wrong,
+ * no more. */
 struct nearest {
     struct span wanted;
     size_t best; /* steps; what is offered must be nearer */
@@ -314,7 +316,8 @@ catalog_category_near(const struct catalog *c, struct span category)
 
 /* ---- additions ---- */
 
-/* Every addition copies the columns that its table has by then, the base's and those of earlier additions. */
+/* Every addition copies the columns that its table has by then, the base's and those of earlier
+ * additions. */
 size_t
 catalog_extend_size(const struct catalog *base, const struct catalog_addition *additions,
                     size_t count)

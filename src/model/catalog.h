@@ -1,5 +1,6 @@
-/* catalog.h - the schema catalog: every known table, its columns and how it streams. Built into the program
- * from data/schema; configuration may add tables and columns. Immutable once made; any thread. Pure. */
+/* catalog.h - the schema catalog: every known table, its columns and how it streams. Built into the
+ * program from data/schema; configuration may add tables and columns. Immutable once made; any
+ * thread. Pure. */
 #pragma once
 #include "base/base.h"
 
@@ -24,23 +25,25 @@ enum column_type {
     COLUMN_DECIMAL
 };
 enum stream_status { STREAM_NO, STREAM_PLANNED, STREAM_CATEGORY, STREAM_CAPTURED, STREAM_GA };
-/* Whether MachineGroup is none of the table's, spliced into streamed rows, a column of its own, or in the workspace shape only. */
+/* Whether MachineGroup is none of the table's, spliced into streamed rows, a column of its own, or
+ * in the workspace shape only. */
 enum machine_group { GROUP_NONE, GROUP_DECORATED, GROUP_COLUMN, GROUP_WORKSPACE };
 
 struct catalog_column {
     const char *name;
     enum column_type type;
-    const char *
-        origin; /* NULL: the table's reference page; else "stream", "validator", "result-set", "configuration" */
+    /* NULL: the table's reference page; else "stream", "validator", "result-set",
+     * "configuration" */
+    const char *origin;
 };
 
 struct catalog_table {
     const char *name;             /* exact case */
     const char *family, *product; /* family: "advanced-hunting", "log-analytics", "configuration" */
-    const char *
-        role; /* log-analytics only: "continuous-export", "sentinel-connector", "related"; else NULL */
-    const char *
-        category; /* envelope category, e.g. "AdvancedHunting-DeviceInfo"; NULL if it does not stream */
+    /* log-analytics only: "continuous-export", "sentinel-connector", "related"; else NULL */
+    const char *role;
+    /* envelope category, e.g. "AdvancedHunting-DeviceInfo"; NULL if it does not stream */
+    const char *category;
     enum stream_status stream;
     enum machine_group machine_group;
     bool is_streamable, is_device_scoped, is_preview;
@@ -49,8 +52,8 @@ struct catalog_table {
     const struct catalog_column *columns;
     size_t column_count;
     const char *workspace_time_column;
-    const struct catalog_column
-        *workspace_columns; /* count 0: the table has no other shape there */
+    /* count 0: the table has no other shape there */
+    const struct catalog_column *workspace_columns;
     size_t workspace_column_count;
     const char *const
         *not_in_stream; /* names of columns that complete streamed records were seen without */
@@ -63,22 +66,25 @@ struct catalog {
     const struct catalog_table *tables;
     size_t table_count; /* sorted by name, case-sensitive byte order */
     const char *const *categories;
-    size_t
-        category_count; /* the settings object's list, in its order; added tables' categories behind */
+    /* the settings object's list, in its order; added tables' categories behind */
+    size_t category_count;
 };
 
 extern const struct catalog catalog_builtin;
 
 /* By exact name; NULL if unknown. */
 const struct catalog_table *catalog_find(const struct catalog *c, struct span table);
-/* By name ignoring case, and by nearest spelling for error texts ("did you mean DeviceInfo?"); NULL if nothing is near. */
+/* By name ignoring case, and by nearest spelling for error texts ("did you mean DeviceInfo?"); NULL
+ * if nothing is near. */
 const struct catalog_table *catalog_find_near(const struct catalog *c, struct span table);
 /* By envelope category, exact; NULL if no table has it. */
 const struct catalog_table *catalog_find_category(const struct catalog *c, struct span category);
 bool catalog_has_category(const struct catalog *c, struct span category);
-/* The category of the list that is nearest in spelling, for error texts; NULL if nothing is near. */
+/* The category of the list that is nearest in spelling, for error texts; NULL if nothing is
+ * near. */
 const char *catalog_category_near(const struct catalog *c, struct span category);
-/* The table name that an envelope category stands for: the catalog's, else what follows "AdvancedHunting-", else the category itself. */
+/* The table name that an envelope category stands for: the catalog's, else what follows
+ * "AdvancedHunting-", else the category itself. */
 struct span catalog_category_table(const struct catalog *c, struct span category);
 /* By exact name among columns or workspace_columns; NULL if unknown. */
 const struct catalog_column *catalog_column_find(const struct catalog_column *columns, size_t count,
@@ -92,22 +98,26 @@ bool column_type_read(
         *t); /* Kusto's names and documented aliases (boolean, integer, double ...), in any case */
 const char *stream_status_name(enum stream_status s); /* "ga" */
 const char *machine_group_name(enum machine_group g); /* "decorated" */
-/* A safe name for a table or category: letters, digits, '_' and '-' only, not empty, within the limit. What becomes a file, container or topic name must pass. */
+/* A safe name for a table or category: letters, digits, '_' and '-' only, not empty, within the
+ * limit. What becomes a file, container or topic name must pass. */
 bool catalog_name_is_safe(struct span name, size_t size_max);
-/* "insights-logs-" + the category lower-cased: container and per-category hub name (streaming-api.md section 3). A container's
- * name knows no '_' and no "--": each run of '_' and '-' becomes one '-', at the end none. False: the category is not a safe
- * name, or it does not fit in 63 bytes. */
+/* "insights-logs-" + the category lower-cased: container and per-category hub name
+ * (streaming-api.md section 3). A container's name knows no '_' and no "--": each run of '_' and
+ * '-' becomes one '-', at the end none. False: the category is not a safe name, or it does not fit
+ * in 63 bytes. */
 MUST_CHECK bool catalog_container(struct span category, char out[64]);
 
 /* One table, or more columns for one that is there, added by configuration. */
 struct catalog_addition {
     struct catalog_table table;
 };
-/* A catalog with additions merged in; everything lives in 'a' or is borrowed from the inputs, which must outlive it.
- * A new table needs a name; its family is "configuration" unless given, its columns' origin too. For a table that is there, columns not known yet are
- * put behind its own (known ones must have the same type); a category, time column or machine group is set only where the table
- * has none; a category makes it stream; flags can be raised, not lowered. Anything else is ST_INVALID and err names table and column. ST_FULL: no room in 'a';
- * catalog_extend_size says how much is enough. On failure 'out' is untouched. */
+/* A catalog with additions merged in; everything lives in 'a' or is borrowed from the inputs, which
+ * must outlive it. A new table needs a name; its family is "configuration" unless given, its
+ * columns' origin too. For a table that is there, columns not known yet are put behind its own
+ * (known ones must have the same type); a category, time column or machine group is set only where
+ * the table has none; a category makes it stream; flags can be raised, not lowered. Anything else
+ * is ST_INVALID and err names table and column. ST_FULL: no room in 'a'; catalog_extend_size says
+ * how much is enough. On failure 'out' is untouched. */
 MUST_CHECK enum status catalog_extend(const struct catalog *base,
                                       const struct catalog_addition *additions, size_t count,
                                       struct arena *a, struct catalog *out, struct err *err);

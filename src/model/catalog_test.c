@@ -1,5 +1,6 @@
-/* catalog_test.c - the built-in catalog is whole, is found by every road, and takes additions. That its tables are those of
- * data/schema, column by column, is checked where JSON can be read: api/schema_json_test.c. */
+/* catalog_test.c - the built-in catalog is whole, is found by every road, and takes additions. That
+ * its tables are those of data/schema, column by column, is checked where JSON can be read:
+ * api/schema_json_test.c. */
 #include "base/test.h"
 #include "model/catalog.h"
 

@@ -1,9 +1,10 @@
 /* datetime.c - the calendar, both ways.
  *
- * Every row that leaves in an envelope of ours gets its time written here, so writing divides by constants only
- * (multiplications, to the compiler), has one branch, and takes two digits a step from a table. The date comes
- * from Neri and Schneider, "Euclidean affine functions and their application to calendar algorithms" (2022):
- * years are counted from 1 March, so that the leap day comes last and months follow one linear function. */
+ * Every row that leaves in an envelope of ours gets its time written here, so writing divides by
+ * constants only (multiplications, to the compiler), has one branch, and takes two digits a step
+ * from a table. The date comes from Neri and Schneider, "Euclidean affine functions and their
+ * application to calendar algorithms" (2022): years are counted from 1 March, so that the leap day
+ * comes last and months follow one linear function. */
 #include "model/datetime.h"
 
 /* 9999-12-31T23:59:59.9999999Z */

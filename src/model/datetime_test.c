@@ -62,7 +62,8 @@ test_table(void)
     }
 }
 
-/* Every cut of a good text must be refused or read, and never read past its end (address sanitizer). */
+/* Every cut of a good text must be refused or read, and never read past its end (address
+ * sanitizer). */
 static void
 test_cuts(void)
 {

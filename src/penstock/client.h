@@ -1,5 +1,5 @@
-/* client.h - how the commands that talk to a running daemon find it, ask it, and say what went wrong. One
- * client belongs to one thread.
+/* client.h - how the commands that talk to a running daemon find it, ask it, and say what went
+ * wrong. One client belongs to one thread.
  *
  * Where: --url, PENSTOCK_URL, or http://127.0.0.1:7780. With which token: --token, --token-file,
  * PENSTOCK_TOKEN, or the file operator.token in the data folder, which is --data, PENSTOCK_DATA,
@@ -60,8 +60,9 @@ struct client_settings { /* zeroed; borrows what is given to client_option */
 /* True: it was one of CLIENT_OPTIONS and is noted. */
 bool client_option(struct client_settings *s, int option, const char *value);
 
-/* The data folder: 'given' (--data; NULL: not given), $PENSTOCK_DATA, /var/lib/penstock if there is one, or ./penstock-data. The daemon and
- * every command take it from here, so that they mean the same. */
+/* The data folder: 'given' (--data; NULL: not given), $PENSTOCK_DATA, /var/lib/penstock if there is
+ * one, or ./penstock-data. The daemon and every command take it from here, so that they mean the
+ * same. */
 const char *client_data_folder(const char *given);
 
 struct client {
@@ -87,9 +88,10 @@ void client_close(struct client *c);
 /* Percent-encodes one path segment or query value. False: it does not fit. */
 MUST_CHECK bool client_encode(const char *text, char *out, size_t room);
 
-/* One request for JSON. 'path' begins with '/', its parts encoded; the tenant, if one was given, is added
- * as tenantId. 'body' may be NULL. The result is an exit code: CLIENT_DONE with *answer (the
- * caller's; NULL if the answer has no body; 'answer' may be NULL), else what went wrong was printed. */
+/* One request for JSON. 'path' begins with '/', its parts encoded; the tenant, if one was given, is
+ * added as tenantId. 'body' may be NULL. The result is an exit code: CLIENT_DONE with *answer (the
+ * caller's; NULL if the answer has no body; 'answer' may be NULL), else what went wrong was
+ * printed. */
 MUST_CHECK int client_call(struct client *c, const char *method, const char *path,
                            const json_t *body, json_t **answer);
 /* The same without a tenant and with the raw answer: lends until the next request. Exit code. */
@@ -102,10 +104,11 @@ PRINTF_LIKE(2, 3) int client_usage_error(const char *command, const char *format
 
 /* ---- output for people */
 
-/* Prints a table: the first row are the titles; columns are as wide as needed. 'cells' has row_count *
- * column_count texts; NULL is shown as "-". */
+/* Prints a table: the first row are the titles; columns are as wide as needed. 'cells' has
+ * row_count * column_count texts; NULL is shown as "-". */
 void client_print_table(const char *const *cells, size_t row_count, size_t column_count);
-/* Any JSON for people: plain members as lines, arrays of objects as tables, deeper ones indented. */
+/* Any JSON for people: plain members as lines, arrays of objects as tables, deeper ones
+ * indented. */
 void client_print_tree(const json_t *tree);
 /* Indented JSON and a line end on standard output. */
 void client_print_json(const json_t *tree);

@@ -1,5 +1,6 @@
-/* cmd_manual.c - prints what the tables hold: keys, kinds, routes, roles, metrics, limits, exit codes, and each command's own --help.
- * Nothing is described here that a table describes; script/manual puts the chapters that people write in front. */
+/* cmd_manual.c - prints what the tables hold: keys, kinds, routes, roles, metrics, limits, exit
+ * codes, and each command's own --help. Nothing is described here that a table describes;
+ * script/manual puts the chapters that people write in front. */
 #include "penstock/cmd_manual.h"
 #include "api/api.h"
 #include "control/config.h"

@@ -1,5 +1,6 @@
-/* cmd_replay.c - for back-fill and honest benchmarks: the same admission, match, batch and sink code as the daemon's, in one thread, without a
- * journal. What the folder holds already is appended to. */
+/* cmd_replay.c - for back-fill and honest benchmarks: the same admission, match, batch and sink
+ * code as the daemon's, in one thread, without a journal. What the folder holds already is appended
+ * to. */
 #include "penstock/cmd_replay.h"
 #include "base/clock.h"
 #include "base/file.h"

@@ -1,13 +1,13 @@
 /* cmd_send.c - a file, or what comes on standard input, to the daemon's ingestion.
  *
- * The input is cut at line ends into chunks of at most --batch-bytes; nothing is parsed here. Where a cut
- * falls depends only on where the last one fell, so that a file that is sent again from a cut is cut
- * alike. Each chunk carries a key made of the file's identity, its offset and its content: whatever was
- * sent before, in this run or another, counts once.
+ * The input is cut at line ends into chunks of at most --batch-bytes; nothing is parsed here. Where
+ * a cut falls depends only on where the last one fell, so that a file that is sent again from a cut
+ * is cut alike. Each chunk carries a key made of the file's identity, its offset and its content:
+ * whatever was sent before, in this run or another, counts once.
  *
- * The main thread reads chunks into a ring; each connection has a thread that takes the next one and sends
- * it until it is safe. Chunks may be finished in any order; the offset that is kept for --resume is the
- * one before which all are. */
+ * The main thread reads chunks into a ring; each connection has a thread that takes the next one
+ * and sends it until it is safe. Chunks may be finished in any order; the offset that is kept for
+ * --resume is the one before which all are. */
 #include "penstock/cmd_send.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -442,8 +442,8 @@ run_worker(void *app)
 
 /* ---- reading */
 
-/* Fills up to 'wanted' bytes. False: it cannot be read (said). A pipe that pauses ends early if there is a
- * whole line. */
+/* Fills up to 'wanted' bytes. False: it cannot be read (said). A pipe that pauses ends early if
+ * there is a whole line. */
 static bool
 fill(struct send *s, struct chunk *c, size_t wanted)
 {
@@ -517,7 +517,8 @@ count_records(const char *p, size_t size)
     return count;
 }
 
-/* The next chunk: as many whole lines as fit in the batch size, or one longer line. False: no more. */
+/* The next chunk: as many whole lines as fit in the batch size, or one longer line. False: no
+ * more. */
 static bool
 read_chunk(struct send *s, struct chunk *c)
 {
@@ -607,8 +608,8 @@ load_state(struct send *s, struct err *err)
             "%s belongs to another file than %s, or it was changed; delete it to start anew",
             s->state_path, s->path);
     if (st == ST_OK) {
-        /* chunks that were under way then must be cut alike, so that they count once; likewise the file
-         * may have been copied since */
+        /* chunks that were under way then must be cut alike, so that they count once; likewise the
+         * file may have been copied since */
         s->batch_size = batch_size;
         snprintf(s->identity, sizeof s->identity, "%s", TEXT(tree, "identity"));
         s->start_offset = offset;

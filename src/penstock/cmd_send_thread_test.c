@@ -1,5 +1,5 @@
-/* cmd_send_thread_test.c - files against a true HTTP server that keeps what it takes and plays a script of
- * answers: every byte arrives once, whatever is answered, and keys do not change. */
+/* cmd_send_thread_test.c - files against a true HTTP server that keeps what it takes and plays a
+ * script of answers: every byte arrives once, whatever is answered, and keys do not change. */
 #include "base/file.h"
 #include "base/test.h"
 #include "penstock/client.h"
@@ -312,7 +312,8 @@ check_case(struct server *s, size_t i)
           s->duplicates, before);
 }
 
-/* A bad record stops the run; its number is that in the whole file; when it is mended the run goes on. */
+/* A bad record stops the run; its number is that in the whole file; when it is mended the run goes
+ * on. */
 static void
 check_resume(struct server *s)
 {

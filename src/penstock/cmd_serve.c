@@ -92,14 +92,17 @@ cmd_serve(int argc, char **argv)
         fprintf(stderr, "penstock serve: it takes options only, not '%s'\n", argv[optind]);
         return EXIT_USAGE;
     }
-    /* A configuration file may name the folder itself; --data and the environment stand above it. */
+    /* A configuration file may name the folder itself; --data and the environment stand above
+     * it. */
     const char *environment = getenv("PENSTOCK_DATA");
 
     if (o.config_path == NULL || (environment != NULL && environment[0] != '\0'))
         o.data = client_data_folder(o.data);
-    /* A thread per connection would make glibc keep an arena for each: resident memory grows, nothing gets faster. */
+    /* A thread per connection would make glibc keep an arena for each: resident memory grows,
+     * nothing gets faster. */
     mallopt(M_ARENA_MAX, 2);
-    /* Blocked before any thread is made, so that all inherit it and only sigtimedwait takes them. */
+    /* Blocked before any thread is made, so that all inherit it and only sigtimedwait takes
+     * them. */
     signal(SIGPIPE, SIG_IGN);
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);

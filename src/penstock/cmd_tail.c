@@ -1,7 +1,8 @@
-/* cmd_tail.c - long polls of a local event hub; each record of a message is a line, byte for byte as it was.
+/* cmd_tail.c - long polls of a local event hub; each record of a message is a line, byte for byte
+ * as it was.
  *
- * With a consumer group, a cursor is committed only after what it covers was written out: what a reader that
- * dies had not written is read again. */
+ * With a consumer group, a cursor is committed only after what it covers was written out: what a
+ * reader that dies had not written is read again. */
 #include "penstock/cmd_tail.h"
 #include "base/clock.h"
 #include "penstock/client.h"

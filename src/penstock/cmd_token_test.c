@@ -1,4 +1,5 @@
-/* cmd_token_test.c - the commands token and config as a person types them: exit code, and what is said. */
+/* cmd_token_test.c - the commands token and config as a person types them: exit code, and what is
+ * said. */
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/test.h"

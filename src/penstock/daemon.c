@@ -3,7 +3,8 @@
  *   configuration (all of it checked, nothing touched) -> store, secrets, tokens -> catalog -> journal (recovery) -> device registry (its file, then
  *   what the journal has since) -> admission -> plan and exports -> sources -> HTTP: nothing is taken in before everything behind it stands.
  *
- * A reload makes a new configuration and catalog beside the old ones; those are kept until the end, since requests and exports may still look at them. */
+ * A reload makes a new configuration and catalog beside the old ones; those are kept until the end,
+ * since requests and exports may still look at them. */
 #include "penstock/daemon.h"
 #include "api/api.h"
 #include "base/clock.h"
@@ -150,7 +151,8 @@ rebuild_plan(void *app, struct err *err)
     struct plan *plan;
 
     pthread_mutex_lock(&d->plan_lock);
-    /* Before it is read: what another process changes meanwhile is seen as a change the next time. */
+    /* Before it is read: what another process changes meanwhile is seen as a change the next
+     * time. */
     d->store_seen = store_changed(d->store);
     enum status st =
         plan_build(atomic_load(&d->api.control), ++d->plan_version, plan_fault, d, &plan, err);
@@ -311,7 +313,8 @@ open_state(struct daemon *d, struct generation *g, struct err *err)
 
     if (st != ST_OK)
         return st;
-    /* Before anything is written: a second daemon's tenants must not replace those of the one at work. */
+    /* Before anything is written: a second daemon's tenants must not replace those of the one at
+     * work. */
     snprintf(path, sizeof path, "%s/lock", c->data);
     snprintf(what, sizeof what, "the data folder %s: end it, or name another folder", c->data);
     st = file_lock_take(path, what, &d->lock_fd, err);
@@ -431,7 +434,8 @@ open_delivery(struct daemon *d, struct err *err)
     return st == ST_OK ? rebuild_plan(d, err) : st;
 }
 
-/* PEM text of the certificate and key that the configuration asks for; a self-signed pair is made once and kept. */
+/* PEM text of the certificate and key that the configuration asks for; a self-signed pair is made
+ * once and kept. */
 static enum status
 tls_pair(const struct config *c, char **certificate, char **key, struct err *err)
 {

@@ -1,4 +1,5 @@
-/* daemon.h - the parts of the running daemon, made in order and ended in reverse. One thread makes, tends and ends it. */
+/* daemon.h - the parts of the running daemon, made in order and ended in reverse. One thread makes,
+ * tends and ends it. */
 #pragma once
 #include "base/base.h"
 
@@ -10,7 +11,8 @@ struct daemon_options {
     const char *listen;      /* "ADDRESS:PORT" over the configuration's; NULL */
 };
 
-/* Checks the configuration first, touches the journal last. On failure all is undone and nothing of the data is changed that a second try needs. */
+/* Checks the configuration first, touches the journal last. On failure all is undone and nothing of
+ * the data is changed that a second try needs. */
 MUST_CHECK enum status daemon_start(const struct daemon_options *o, struct daemon **d,
                                     struct err *err);
 /* What must be done now and then: called about every second. */
@@ -21,5 +23,6 @@ MUST_CHECK enum status daemon_reload(struct daemon *d, struct err *err);
 void daemon_stop(struct daemon *d);
 /* For the person at the terminal: where it listens, what it exports and where to look; malloc'd. */
 char *daemon_banner(struct daemon *d);
-/* {"url":"http://127.0.0.1:7780","pid":1234,"tenant":"..."} for scripts that start it; the tenant is the first active one. */
+/* {"url":"http://127.0.0.1:7780","pid":1234,"tenant":"..."} for scripts that start it; the tenant is the first active
+ * one. */
 MUST_CHECK enum status daemon_write_ready(struct daemon *d, const char *path, struct err *err);

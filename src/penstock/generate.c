@@ -1,5 +1,6 @@
-/* generate.c - see generate.h. A column's values are templates, found by the column's name in one table; a template's
- * marks are filled from the record's context: its device, user, programs and time. */
+/* generate.c - see generate.h. A column's values are templates, found by the column's name in one
+ * table; a template's marks are filled from the record's context: its device, user, programs and
+ * time. */
 #include "penstock/generate.h"
 #include "model/datetime.h"
 #include <fnmatch.h>
@@ -344,7 +345,8 @@ put_guid(char *out, uint64_t seed)
     return out;
 }
 
-/* 0 to 7 fraction digits, trailing zeros trimmed, as in the hunting columns (streaming-api.md section 6). */
+/* 0 to 7 fraction digits, trailing zeros trimmed, as in the hunting columns (streaming-api.md
+ * section 6). */
 static char *
 put_time(char *out, int64_t ticks)
 {
@@ -406,8 +408,8 @@ put_program(struct generator *g, char *out, char mark)
     }
 }
 
-/* A mark that says something of the role's user. A, B, P and O are whole values, since the system has no account in the
- * directory. */
+/* A mark that says something of the role's user. A, B, P and O are whole values, since the system
+ * has no account in the directory. */
 static char *
 put_account(struct generator *g, char *out, char mark)
 {

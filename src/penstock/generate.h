@@ -1,9 +1,11 @@
-/* generate.h - Advanced Hunting records as a tenant's machines would send them, without a tenant: for tests, benchmarks
- * and first steps. What it makes follows from the options alone, byte for byte, on any machine.
+/* generate.h - Advanced Hunting records as a tenant's machines would send them, without a tenant:
+ * for tests, benchmarks and first steps. What it makes follows from the options alone, byte for
+ * byte, on any machine.
  *
- * Columns are the catalog's, all of them, nulls and empty strings mixed in; devices, users and programs are few and skewed;
- * paths hold escapes, names hold more than ASCII, AdditionalFields hold JSON in strings; some ids need 64 bits.
- * Names and addresses are those reserved for examples. One thread per generator; no clean-up. */
+ * Columns are the catalog's, all of them, nulls and empty strings mixed in; devices, users and
+ * programs are few and skewed; paths hold escapes, names hold more than ASCII, AdditionalFields
+ * hold JSON in strings; some ids need 64 bits. Names and addresses are those reserved for examples.
+ * One thread per generator; no clean-up. */
 #pragma once
 #include "base/base.h"
 #include "model/catalog.h"
@@ -14,7 +16,8 @@ enum {
 };
 
 enum generate_form {
-    GENERATE_ENVELOPES, /* the seven keys of the wire, MachineGroup on device tables (streaming-api.md section 2.1) */
+    /* the seven keys of the wire, MachineGroup on device tables (streaming-api.md section 2.1) */
+    GENERATE_ENVELOPES,
     GENERATE_ROWS, /* bare rows, as a source sends them: without MachineGroup */
 };
 
@@ -29,8 +32,8 @@ struct generate_options {
 
 struct generator; /* private */
 
-/* Lives in 'a' (about 1 MB), as all it needs. ST_INVALID: an unknown table, or one that does not stream though envelopes are
- * asked for. ST_FULL: no room. */
+/* Lives in 'a' (about 1 MB), as all it needs. ST_INVALID: an unknown table, or one that does not
+ * stream though envelopes are asked for. ST_FULL: no room. */
 MUST_CHECK enum status generator_make(const struct generate_options *o, struct arena *a,
                                       struct generator **g, struct err *err);
 

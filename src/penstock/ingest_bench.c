@@ -1,5 +1,6 @@
-/* ingest_bench.c - how fast the daemon takes records in over HTTP, and how soon it answers: N connections post bodies of about a megabyte, as fast as
- * they are answered or at a given rate, for so many seconds. Run by script/bench. Prints one JSON object. */
+/* ingest_bench.c - how fast the daemon takes records in over HTTP, and how soon it answers: N
+ * connections post bodies of about a megabyte, as fast as they are answered or at a given rate, for
+ * so many seconds. Run by script/bench. Prints one JSON object. */
 #include "base/base.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -54,7 +55,8 @@ connection(void *app)
     for (;;) {
         pthread_mutex_lock(&l->lock);
         size_t n = l->next++ % l->body_count;
-        /* Bodies leave at the times that the rate gives, whether or not earlier ones were answered: a late start counts as waiting. */
+        /* Bodies leave at the times that the rate gives, whether or not earlier ones were answered:
+         * a late start counts as waiting. */
         int64_t due =
             l->rate > 0
                 ? l->start_ns + (int64_t)((double)l->next * (double)l->records[n] / l->rate * 1e9)

@@ -11,7 +11,8 @@ static struct control_kind sinks[KINDS_MAX], sources[KINDS_MAX];
 static struct control_kinds kinds;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* plan_setting and sink_value are the same pair of texts under two names, since neither folder may include the other. */
+/* plan_setting and sink_value are the same pair of texts under two names, since neither folder may
+ * include the other. */
 _Static_assert(sizeof(struct plan_setting) == sizeof(struct sink_value), "same pair");
 _Static_assert(sizeof(struct plan_setting) == sizeof(struct source_value), "same pair");
 

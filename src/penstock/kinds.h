@@ -1,4 +1,5 @@
-/* kinds.h - what control must know of sinks, sources and device groups, as data (control may not include them). */
+/* kinds.h - what control must know of sinks, sources and device groups, as data (control may not
+ * include them). */
 #pragma once
 #include "control/control.h"
 

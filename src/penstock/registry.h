@@ -1,4 +1,5 @@
-/* registry.h - the device registry after a start: what its file does not know yet is learned from the journal. */
+/* registry.h - the device registry after a start: what its file does not know yet is learned from
+ * the journal. */
 #pragma once
 #include "base/base.h"
 

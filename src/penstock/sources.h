@@ -1,4 +1,5 @@
-/* sources.h - the sources of the configuration, running: file tails and Kafka consumers beside HTTP. One thread starts and stops them; any may ask. */
+/* sources.h - the sources of the configuration, running: file tails and Kafka consumers beside
+ * HTTP. One thread starts and stops them; any may ask. */
 #pragma once
 #include "base/base.h"
 #include "journal/journal.h"

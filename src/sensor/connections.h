@@ -1,10 +1,11 @@
-/* connections.h - which of the sockets seen now were not there before, and who holds them. One thread.
+/* connections.h - which of the sockets seen now were not there before, and who holds them. One
+ * thread.
  *
  *   connections_begin -> connections_see* -> connections_end, once a look
  *
- * A socket is told by its addresses and ports; one that was seen before is new again when another inode
- * holds them. A connection that waits to be accepted (no inode yet) is told at the next look, when it
- * has an owner, or when it is over. */
+ * A socket is told by its addresses and ports; one that was seen before is new again when another
+ * inode holds them. A connection that waits to be accepted (no inode yet) is told at the next look,
+ * when it has an owner, or when it is over. */
 #pragma once
 #include "base/base.h"
 #include "sensor/socket.h"
@@ -30,14 +31,14 @@ void connections_set_ephemeral(struct connections *c, uint16_t first, uint16_t l
 
 void connections_begin(struct connections *c);
 void connections_see(struct connections *c, const struct socket *s);
-/* The new ones of this look, in the order seen; lends: valid until the next begin. 'is_whole': every
- * socket was visited, so that what was not is forgotten. */
+/* The new ones of this look, in the order seen; lends: valid until the next begin. 'is_whole':
+ * every socket was visited, so that what was not is forgotten. */
 struct connection *connections_end(struct connections *c, bool is_whole, size_t *count);
 uint64_t connections_dropped(const struct connections *c); /* beyond CONNECTIONS_NEW_MAX */
 size_t connections_count(const struct connections *c);
 
-/* Who holds which socket, from /proc/PID/fd; those that held new sockets lately are asked first. Sets
- * 'pid' of each connection whose holder may be seen. 'proc_fd': of /proc. Reads at most 'links_max'
- * links. Returns how many stay unknown. */
+/* Who holds which socket, from /proc/PID/fd; those that held new sockets lately are asked first.
+ * Sets 'pid' of each connection whose holder may be seen. 'proc_fd': of /proc. Reads at most
+ * 'links_max' links. Returns how many stay unknown. */
 size_t connections_own(struct connections *c, int proc_fd, struct connection *news, size_t count,
                        size_t links_max);

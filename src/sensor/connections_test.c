@@ -1,4 +1,5 @@
-/* connections_test.c - what is new, what is inbound, who holds it; with true sockets for the latter. */
+/* connections_test.c - what is new, what is inbound, who holds it; with true sockets for the
+ * latter. */
 #include "base/test.h"
 #include "sensor/connections.h"
 #include "sensor/diag.h"

@@ -106,7 +106,8 @@ connector_count_loss(struct connector_loss *loss, const struct connector_event *
 static enum status
 tell_kernel(int fd, enum proc_cn_mcast_op op, uint32_t number, struct err *err)
 {
-    /* laid out by hand: struct cn_msg ends in a flexible array, which may not stand inside another */
+    /* laid out by hand: struct cn_msg ends in a flexible array, which may not stand inside
+     * another */
     uint32_t body = (uint32_t)op;
     char request[NLMSG_HDRLEN + sizeof(struct cn_msg) + sizeof body];
     struct nlmsghdr head = {.nlmsg_len = sizeof request, .nlmsg_type = NLMSG_DONE};
@@ -124,9 +125,9 @@ tell_kernel(int fd, enum proc_cn_mcast_op op, uint32_t number, struct err *err)
     return ST_OK;
 }
 
-/* Outside of the first namespaces the kernel takes the subscription and does not answer; events that some
- * other listener asked for come all the same, but with numbers of processes that are not those of our
- * /proc. What comes before the answer is dropped: it is from before the start. */
+/* Outside of the first namespaces the kernel takes the subscription and does not answer; events
+ * that some other listener asked for come all the same, but with numbers of processes that are not
+ * those of our /proc. What comes before the answer is dropped: it is from before the start. */
 static enum status
 await_answer(int fd, uint32_t number, struct err *err)
 {

@@ -1,6 +1,6 @@
 /* connector.h - the kernel's process events (netlink proc connector, CN_PROC): every fork, exec and
- * exit as it happens. Needs CAP_NET_ADMIN before Linux 6.6, and the first user and PID namespaces. One
- * thread.
+ * exit as it happens. Needs CAP_NET_ADMIN before Linux 6.6, and the first user and PID namespaces.
+ * One thread.
  *
  * Each message carries a number that its processor counts, so that what was lost when the socket's
  * buffer ran over is known exactly and not only suspected. */
@@ -16,9 +16,9 @@ struct connector_event {
     bool is_thread; /* fork, exit: of a thread within a process, not of a process */
     uint32_t cpu, sequence;
     uint64_t time_ns; /* on CLOCK_MONOTONIC */
-    bool
-        has_sequence; /* 'sequence' is the processor's count (an answer of older kernels has none) */
-    bool is_answer;   /* to a command: of ours or of another listener */
+    /* 'sequence' is the processor's count (an answer of older kernels has none) */
+    bool has_sequence;
+    bool is_answer;     /* to a command: of ours or of another listener */
     uint32_t answer_to; /* number that the command carried */
     uint32_t error;     /* of the command: errno, 0: done */
 };
@@ -37,9 +37,9 @@ struct connector_loss {
 };
 void connector_count_loss(struct connector_loss *loss, const struct connector_event *event);
 
-/* A socket that events come to, its buffer at least 'buffer_size' bytes where we may. Returns when the
- * kernel has agreed, within a second. ST_INVALID: not permitted, or there are none here (err says what
- * would help). */
+/* A socket that events come to, its buffer at least 'buffer_size' bytes where we may. Returns when
+ * the kernel has agreed, within a second. ST_INVALID: not permitted, or there are none here (err
+ * says what would help). */
 MUST_CHECK enum status connector_open(size_t buffer_size, int *fd, struct err *err);
 /* One datagram from the kernel, without waiting; messages of other processes are dropped. ST_END:
  * none now. ST_FULL: the buffer ran over; go on receiving. */

@@ -1,5 +1,5 @@
-/* device.h - what this machine is, for DeviceInfo and for every row's DeviceId and DeviceName. Read once at
- * start, the logged-on users anew each time. One thread. */
+/* device.h - what this machine is, for DeviceInfo and for every row's DeviceId and DeviceName. Read
+ * once at start, the logged-on users anew each time. One thread. */
 #pragma once
 #include "base/base.h"
 #include "sensor/rows.h"
@@ -24,8 +24,8 @@ struct device_given {
     const char *id_file; /* asked when the system itself has no machine id, as in most containers */
 };
 
-/* 'root' is "" or, in tests, a folder that holds etc, sys and run. ST_IO: there is no machine id, so that
- * the device could not be told from others. */
+/* 'root' is "" or, in tests, a folder that holds etc, sys and run. ST_IO: there is no machine id,
+ * so that the device could not be told from others. */
 MUST_CHECK enum status device_read(const char *root, const struct device_given *given,
                                    struct device *d, struct err *err);
 /* The people logged on now, from systemd-logind's folder; stays empty where there is none. */

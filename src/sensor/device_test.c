@@ -1,4 +1,5 @@
-/* device_test.c - where the machine's id may stand; the other facts are live's to try (script/sensor-live). */
+/* device_test.c - where the machine's id may stand; the other facts are live's to try
+ * (script/sensor-live). */
 #include "base/test.h"
 #include "sensor/device.h"
 #include <stdlib.h>

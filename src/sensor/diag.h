@@ -1,6 +1,6 @@
-/* diag.h - the kernel's internet sockets: asked for by netlink (sock_diag) or read from /proc/net, and
- * told of when they end, so that a connection that came and went between two looks is seen as well.
- * One thread. */
+/* diag.h - the kernel's internet sockets: asked for by netlink (sock_diag) or read from /proc/net,
+ * and told of when they end, so that a connection that came and went between two looks is seen as
+ * well. One thread. */
 #pragma once
 #include "base/base.h"
 #include "sensor/socket.h"
@@ -29,8 +29,8 @@ MUST_CHECK enum status diag_open(int proc_fd, bool want_proc, struct diag *d, st
 void diag_close(struct diag *d);
 
 typedef void (*diag_visit_fn)(void *app, const struct socket *s);
-/* Visits every TCP and UDP socket, listening ones first. ST_IO: not all could be asked for; those that
- * were not visited may exist all the same. */
+/* Visits every TCP and UDP socket, listening ones first. ST_IO: not all could be asked for; those
+ * that were not visited may exist all the same. */
 MUST_CHECK enum status diag_visit(struct diag *d, diag_visit_fn visit, void *app, struct err *err);
 /* Visits the connected sockets that ended since the last call (their inode is mostly 0 by then). */
 void diag_visit_ended(struct diag *d, diag_visit_fn visit, void *app);

@@ -1,5 +1,6 @@
-/* image.h - the hashes of program files, remembered by what identifies a file's content: device, inode,
- * size, and the times of its last change. Any thread: one lock inside, never held while hashing.
+/* image.h - the hashes of program files, remembered by what identifies a file's content: device,
+ * inode, size, and the times of its last change. Any thread: one lock inside, never held while
+ * hashing.
  *
  * Files on network and FUSE file systems are not read (a dead server would hold up the sensor), nor
  * files above 'size_max'; both are counted and their hashes stay unknown. */

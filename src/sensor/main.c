@@ -1,5 +1,5 @@
-/* main.c - penstock-sensor: puts the watcher, the writer, the queue and the sender together; signals;
- * figures at the end. */
+/* main.c - penstock-sensor: puts the watcher, the writer, the queue and the sender together;
+ * signals; figures at the end. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "sensor/options.h"
@@ -222,8 +222,8 @@ run(struct sensor *s)
     }
 }
 
-/* In the order of the flow: the watcher ends first, then what it saw becomes rows, then they are sent,
- * then what could not be sent is spooled or counted as lost. */
+/* In the order of the flow: the watcher ends first, then what it saw becomes rows, then they are
+ * sent, then what could not be sent is spooled or counted as lost. */
 static int
 close_all(struct sensor *s)
 {

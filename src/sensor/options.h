@@ -1,5 +1,5 @@
-/* options.h - the sensor's command line. One table says what there is; parsing, checks and --help are made
- * from it, and the manual is held to it by a test. One thread, at start. */
+/* options.h - the sensor's command line. One table says what there is; parsing, checks and --help
+ * are made from it, and the manual is held to it by a test. One thread, at start. */
 #pragma once
 #include "base/base.h"
 
@@ -15,8 +15,8 @@ struct options {
     int64_t processes, network, log_level; /* index of a choice */
 };
 
-/* 'argv' and 'environment' values are borrowed for good. ST_INVALID: err says which option, why, and
- * what it takes. */
+/* 'argv' and 'environment' values are borrowed for good. ST_INVALID: err says which option, why,
+ * and what it takes. */
 MUST_CHECK enum status options_parse(int argc, char **argv, struct options *o, struct err *err);
 /* What cannot stand together, and what is missing. */
 MUST_CHECK enum status options_check(const struct options *o, struct err *err);

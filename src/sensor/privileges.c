@@ -77,8 +77,8 @@ privileges_drop(const char *user, const char *folder, bool has[PRIVILEGE_COUNT],
     capability_words now, kept = {{0}, {0}};
     enum status st = ST_OK;
 
-    /* needs CAP_SETPCAP, which goes with the user; without it the set bounds nothing that we could use,
-     * as no new privileges come by exec */
+    /* needs CAP_SETPCAP, which goes with the user; without it the set bounds nothing that we could
+     * use, as no new privileges come by exec */
     for (unsigned i = 0; i < 64; i++)
         if (prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1)
             (void)prctl(PR_CAPBSET_DROP, i, 0, 0, 0);

@@ -1,5 +1,5 @@
-/* process.h - processes as /proc shows them, and those that are remembered so that a child can name its
- * parent after the parent is gone.
+/* process.h - processes as /proc shows them, and those that are remembered so that a child can name
+ * its parent after the parent is gone.
  *
  * A struct process never changes once made; it is counted by references and may be passed between
  * threads. The reader and the table belong to one thread. */
@@ -58,12 +58,12 @@ MUST_CHECK enum status process_reader_open(const char *path, size_t command_line
                                            struct image_cache *images, struct process_reader *r,
                                            struct err *err);
 void process_reader_close(struct process_reader *r);
-/* Wall time of the boot, from both clocks; call again now and then: it moves only when the wall clock
- * was set by more than half a second, so that creation times stay equal. */
+/* Wall time of the boot, from both clocks; call again now and then: it moves only when the wall
+ * clock was set by more than half a second, so that creation times stay equal. */
 void process_reader_set_time(struct process_reader *r, int64_t wall_ticks, int64_t boottime_ns);
 
-/* Reads process 'pid'; 'parent' (or NULL) gives the parent's name and time. NULL: there is none such,
- * or no memory. The caller holds one reference. */
+/* Reads process 'pid'; 'parent' (or NULL) gives the parent's name and time. NULL: there is none
+ * such, or no memory. The caller holds one reference. */
 struct process *process_read(struct process_reader *r, int pid, const struct process *parent);
 /* All that can be said of a process that was gone at once. */
 struct process *process_make_unknown(struct process_reader *r, int pid,
@@ -82,7 +82,8 @@ struct process_table;
 MUST_CHECK enum status process_table_make(struct process_table **table, struct err *err);
 void process_table_free(struct process_table *t);
 struct process_entry *process_table_find(struct process_table *t, int pid); /* NULL: unknown */
-/* Found or new (zeroed but for pid). NULL: the table is full. Valid until the next call that removes. */
+/* Found or new (zeroed but for pid). NULL: the table is full. Valid until the next call that
+ * removes. */
 struct process_entry *process_table_add(struct process_table *t, int pid);
 /* Both set one pointer of an entry; the table then holds its own reference. May forget the texts of
  * other entries to stay within PROCESS_TEXT_MAX. */

@@ -1,4 +1,5 @@
-/* procfs_fuzz.c - whatever stands in /proc, the readers stay within it and yield valid JSON strings. */
+/* procfs_fuzz.c - whatever stands in /proc, the readers stay within it and yield valid JSON
+ * strings. */
 #include "sensor/procfs.h"
 #include "sensor/text.h"
 #include "wire/json.h"

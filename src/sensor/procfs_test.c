@@ -1,5 +1,5 @@
-/* procfs_test.c - the kernel's text files, as they are and as a hostile process makes them; each also
- * cut at every byte. */
+/* procfs_test.c - the kernel's text files, as they are and as a hostile process makes them; each
+ * also cut at every byte. */
 #include "base/test.h"
 #include "sensor/procfs.h"
 

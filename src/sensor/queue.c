@@ -1,9 +1,9 @@
 /* queue.c - memory in front, the spool behind it.
  *
- * Whatever is in the spool is older than whatever is in memory: a batch goes from memory's old end to
- * the spool's new end, and the spool is emptied first. Numbers in file names only grow, so that their
- * order is the order of the batches. A batch taken from the spool keeps its file until it is done; a
- * crash in between delivers it again with the same key, which counts once. */
+ * Whatever is in the spool is older than whatever is in memory: a batch goes from memory's old end
+ * to the spool's new end, and the spool is emptied first. Numbers in file names only grow, so that
+ * their order is the order of the batches. A batch taken from the spool keeps its file until it is
+ * done; a crash in between delivers it again with the same key, which counts once. */
 #include "sensor/queue.h"
 #include "base/crc32c.h"
 #include "base/file.h"
@@ -206,7 +206,8 @@ forget_oldest_file(struct queue *q)
     q->file_first++;
 }
 
-/* The oldest batch of the spool; its file stays until the batch is done. NULL: none can be read now. */
+/* The oldest batch of the spool; its file stays until the batch is done. NULL: none can be read
+ * now. */
 static struct batch *
 spool_read(struct queue *q)
 {

@@ -1,10 +1,10 @@
-/* queue.h - batches that wait to be delivered: bounded memory, and behind it an optional folder (the
- * spool), bounded as well. First in, first out. When both are full the oldest batch is dropped and
- * counted: what is newest tells most about an attack that is going on. Any thread: one lock inside; it is
- * held while a batch is written to or read from the spool.
+/* queue.h - batches that wait to be delivered: bounded memory, and behind it an optional folder
+ * (the spool), bounded as well. First in, first out. When both are full the oldest batch is dropped
+ * and counted: what is newest tells most about an attack that is going on. Any thread: one lock
+ * inside; it is held while a batch is written to or read from the spool.
  *
- * The spool's files outlive the program: NNN.batch holds one line about the batch, then its rows. A file
- * that cannot be read is renamed to NNN.bad and counted, never deleted. */
+ * The spool's files outlive the program: NNN.batch holds one line about the batch, then its rows. A
+ * file that cannot be read is renamed to NNN.bad and counted, never deleted. */
 #pragma once
 #include "base/base.h"
 
@@ -43,13 +43,13 @@ struct queue;
 /* Finds what an earlier run left in the spool. ST_IO, ST_INVALID: the spool cannot be used. */
 MUST_CHECK enum status queue_make(const struct queue_options *o, struct queue **queue,
                                   struct err *err);
-/* What waits in memory is moved to the spool, or, without one, dropped and counted; *counts (or NULL)
- * are the last. */
+/* What waits in memory is moved to the spool, or, without one, dropped and counted; *counts (or
+ * NULL) are the last. */
 void queue_free(struct queue *q, struct queue_counts *counts);
 
 void queue_put(struct queue *q, struct batch *batch); /* takes */
-/* The oldest batch, the caller's until queue_done or queue_back; waits for one at most 'wait_ms'. NULL:
- * none came, or the queue was woken. */
+/* The oldest batch, the caller's until queue_done or queue_back; waits for one at most 'wait_ms'.
+ * NULL: none came, or the queue was woken. */
 struct batch *queue_take(struct queue *q, unsigned wait_ms);
 void queue_done(struct queue *q, struct batch *batch); /* delivered, or given up: frees it */
 void queue_back(struct queue *q, struct batch *batch); /* not delivered: it is the oldest again */

@@ -10,7 +10,8 @@
 enum table { TABLE_INFO, TABLE_PROCESS, TABLE_NETWORK, TABLE_COUNT };
 extern const char *const table_names[TABLE_COUNT];
 
-/* How absence is said: a span without bytes to point at, INT64_MIN, time 0, unique id 0, bool < 0. */
+/* How absence is said: a span without bytes to point at, INT64_MIN, time 0, unique id 0, bool <
+ * 0. */
 #define FACT_UNKNOWN INT64_MIN
 
 struct process_facts {
@@ -43,8 +44,8 @@ struct facts {
 void facts_clear(struct facts *f);
 
 struct rows;
-/* Binds the columns of the three tables to their facts. ST_INVALID: the catalog lacks a table, or has
- * another type for a column than the fact is of. */
+/* Binds the columns of the three tables to their facts. ST_INVALID: the catalog lacks a table, or
+ * has another type for a column than the fact is of. */
 MUST_CHECK enum status rows_make(const struct catalog *catalog, struct rows **rows,
                                  struct err *err);
 void rows_free(struct rows *rows);

@@ -1,4 +1,5 @@
-/* selftest.h - says, line by line, what this system permits the sensor and what that costs. One thread. */
+/* selftest.h - says, line by line, what this system permits the sensor and what that costs. One
+ * thread. */
 #pragma once
 #include "sensor/options.h"
 

@@ -1,4 +1,5 @@
-/* sender_thread_test.c - against a true HTTP server that plays a script: what is done, refused, repeated. */
+/* sender_thread_test.c - against a true HTTP server that plays a script: what is done, refused,
+ * repeated. */
 #include "base/file.h"
 #include "base/log.h"
 #include "base/test.h"

@@ -1,4 +1,5 @@
-/* socket.h - one internet socket as the kernel describes it, and the plain facts of addresses. Pure. */
+/* socket.h - one internet socket as the kernel describes it, and the plain facts of addresses.
+ * Pure. */
 #pragma once
 #include "base/base.h"
 

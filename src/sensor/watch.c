@@ -1,12 +1,12 @@
 /* watch.c - two ways to see processes.
  *
- * The kernel's events name every fork, exec and exit. A fork is when the parent is known for certain: it
- * is remembered with the child, so that a child that outlives its parent still names it. An exec is when
- * a process becomes one that is worth a row.
+ * The kernel's events name every fork, exec and exit. A fork is when the parent is known for
+ * certain: it is remembered with the child, so that a child that outlives its parent still names
+ * it. An exec is when a process becomes one that is worth a row.
  *
- * Without CAP_NET_ADMIN we look at /proc now and then; /proc/stat counts forks, so that nothing is read
- * while nothing was forked. A process whose program and command line are its parent's has only forked:
- * it waits undecided for two looks, whether it will exec. */
+ * Without CAP_NET_ADMIN we look at /proc now and then; /proc/stat counts forks, so that nothing is
+ * read while nothing was forked. A process whose program and command line are its parent's has only
+ * forked: it waits undecided for two looks, whether it will exec. */
 #include "sensor/watch.h"
 #include "base/clock.h"
 #include "base/file.h"

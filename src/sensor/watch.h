@@ -1,5 +1,5 @@
-/* watch.h - sees processes start and sockets come, and hands them to the writer. One thread: it waits in
- * watch_wait, and does nothing that may take long. */
+/* watch.h - sees processes start and sockets come, and hands them to the writer. One thread: it
+ * waits in watch_wait, and does nothing that may take long. */
 #pragma once
 #include "base/base.h"
 #include "sensor/connections.h"
@@ -37,8 +37,8 @@ struct watch;
  * the watch. ST_INVALID: what was asked for is not permitted. */
 MUST_CHECK enum status watch_open(const struct watch_options *o, struct watch **watch,
                                   const char **mode, struct err *err);
-/* Waits for what comes, at most 'wait_ms' and until 'extra_fd' can be read; handles it. True: 'extra_fd'
- * can be read. */
+/* Waits for what comes, at most 'wait_ms' and until 'extra_fd' can be read; handles it. True:
+ * 'extra_fd' can be read. */
 bool watch_wait(struct watch *w, int extra_fd, unsigned wait_ms);
 /* Looks once at all that is only seen by looking. */
 void watch_look(struct watch *w);

@@ -1,5 +1,5 @@
-/* watch_test.c - true processes, seen by the kernel's events (where permitted) and by looking, as the rows
- * that leave. Nothing sleeps: children wait for us, and we wait for rows. */
+/* watch_test.c - true processes, seen by the kernel's events (where permitted) and by looking, as
+ * the rows that leave. Nothing sleeps: children wait for us, and we wait for rows. */
 #include "base/test.h"
 #include "sensor/watch.h"
 #include "wire/json.h"

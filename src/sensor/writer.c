@@ -108,7 +108,8 @@ describe_initiating(struct writer *w, struct process *p, struct names *n, struct
     f->signature_status = SPAN_LITERAL("Unknown");
 }
 
-/* {"InitiatingProcessPosixEffectiveUser":{...},...}, the keys that such rows of Linux machines have. */
+/* {"InitiatingProcessPosixEffectiveUser":{...},...}, the keys that such rows of Linux machines
+ * have. */
 static void
 add_posix(struct writer *w, const char *prefix, const struct process *p, struct text *t)
 {
@@ -186,8 +187,8 @@ describe_connection(struct writer *w, const struct connection *c, bool has_proce
         f->remote_ip_type = span_of(socket_address_type(k->remote, k->is_ipv6));
         f->remote_port = k->remote_port;
     }
-    /* the kernel says whose socket it is even where the process cannot be told; a socket that nobody
-     * holds any more has no owner to show (its uid reads 0) */
+    /* the kernel says whose socket it is even where the process cannot be told; a socket that
+     * nobody holds any more has no owner to show (its uid reads 0) */
     if (!has_process && c->socket.inode != 0)
         set_account(w, c->socket.uid, n->sid[1], n->user[1], &f->initiating);
 }

@@ -1,5 +1,5 @@
-/* writer.h - events become rows, rows become batches. A thread of its own, so that what takes time (a
- * program's hashes, a user's name) never makes the watcher miss a process. Between both stands a
+/* writer.h - events become rows, rows become batches. A thread of its own, so that what takes time
+ * (a program's hashes, a user's name) never makes the watcher miss a process. Between both stands a
  * bounded ring; when it is full the newest event is dropped and counted. */
 #pragma once
 #include "base/base.h"

@@ -1,12 +1,15 @@
-/* blob.c - Azure Blob storage (and what speaks its REST, as Azurite): hourly append blobs, exactly once.
+/* blob.c - Azure Blob storage (and what speaks its REST, as Azurite): hourly append blobs, exactly
+ * once.
  *
- * Every append carries the length that the blob must have (x-ms-blob-condition-appendpos). When the answer of an append was
- * lost and the parcel comes again, the service says 412 and changes nothing; then the bytes at that place are read back
- * and compared: ours, so it is done; or another's, so the caller goes on in the next object.
+ * Every append carries the length that the blob must have (x-ms-blob-condition-appendpos). When the
+ * answer of an append was lost and the parcel comes again, the service says 412 and changes
+ * nothing; then the bytes at that place are read back and compared: ours, so it is done; or
+ * another's, so the caller goes on in the next object.
  *
- * What an answer means stands in one table, 'answers'. The rule behind it: rows are refused (parked) only when the answer blames their
- * own name or size. A wrong key, a missing right, a closed firewall, an account that is gone: a person can mend these, so the rows
- * wait. When nobody answers, or the service asks for a pause, the rest of the window is not even tried.
+ * What an answer means stands in one table, 'answers'. The rule behind it: rows are refused
+ * (parked) only when the answer blames their own name or size. A wrong key, a missing right, a
+ * closed firewall, an account that is gone: a person can mend these, so the rows wait. When nobody
+ * answers, or the service asks for a pause, the rest of the window is not even tried.
  *
  * A SAS must allow read, add, create and write (racw) on containers and blobs. */
 #include "base/clock.h"

@@ -1,4 +1,5 @@
-/* blob_test.c - what only Azure Blob storage does: each answer's meaning, lost answers, other writers, credentials. */
+/* blob_test.c - what only Azure Blob storage does: each answer's meaning, lost answers, other
+ * writers, credentials. */
 #include "sink/fake_blob.h"
 #include "sink/layout.h"
 #include "sink/peer.h"
@@ -165,7 +166,8 @@ connections(void)
 
     memset(big, 'x', sizeof big - 1);
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        /* libcurl itself may repeat once on a connection that was kept, so that each fault comes twice and the parcel may be done on the way */
+        /* libcurl itself may repeat once on a connection that was kept, so that each fault comes
+         * twice and the parcel may be done on the way */
         for (unsigned times = 1; times <= 2; times++) {
             uint64_t length = 0;
             struct err err;
@@ -285,7 +287,8 @@ other_writers(void)
     sink_blob.close(state);
 }
 
-/* One throttled answer spares the service the rest of the window; one lane's trouble does not stop the others. */
+/* One throttled answer spares the service the rest of the window; one lane's trouble does not stop
+ * the others. */
 static void
 windows(void)
 {

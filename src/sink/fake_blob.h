@@ -1,5 +1,6 @@
-/* fake_blob.h - a blob service for tests: just enough of the REST to be written to, and every way of failing on demand. A thread a
- * connection, one lock. Tests only; real peers are under test/peers. */
+/* fake_blob.h - a blob service for tests: just enough of the REST to be written to, and every way
+ * of failing on demand. A thread a connection, one lock. Tests only; real peers are under
+ * test/peers. */
 #pragma once
 #include "base/base.h"
 #include <arpa/inet.h>

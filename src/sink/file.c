@@ -1,8 +1,9 @@
 /* file.c - rows to one file, pipe or standard output, for scripts: each parcel is appended whole.
  *
- * A file that was renamed or removed (log rotation) is opened anew by its name. When a regular file takes only a part
- * (disk full) it is cut back. A pipe keeps what it took: the same parcel then goes on where it stopped. While a
- * pipe is full the call waits, in short steps so that 'stop' ends it. */
+ * A file that was renamed or removed (log rotation) is opened anew by its name. When a regular file
+ * takes only a part (disk full) it is cut back. A pipe keeps what it took: the same parcel then
+ * goes on where it stopped. While a pipe is full the call waits, in short steps so that 'stop' ends
+ * it. */
 #include "base/file.h"
 #include "base/clock.h"
 #include "sink/parcel.h"
@@ -59,7 +60,8 @@ file_release(struct file *f)
     f->fd = -1;
 }
 
-/* A program killed in the middle of a write leaves a part of a row, which must not swallow the next one. */
+/* A program killed in the middle of a write leaves a part of a row, which must not swallow the next
+ * one. */
 static bool
 ends_in_row(const char *path, off_t size)
 {

@@ -119,7 +119,8 @@ full_disk(void)
     snprintf(path, sizeof path, "%s/rows", top);
 }
 
-/* A pipe is full when its reader stands still: the call ends by 'stop', and the same parcel goes on where it was. */
+/* A pipe is full when its reader stands still: the call ends by 'stop', and the same parcel goes on
+ * where it was. */
 enum { BODY = 200000 };
 static struct {
     int fd;

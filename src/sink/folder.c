@@ -1,20 +1,21 @@
-/* folder.c - a local storage account: the containers and blobs that Azure would have, as folders and files.
+/* folder.c - a local storage account: the containers and blobs that Azure would have, as folders
+ * and files.
  *
- * Every parcel is one pwrite at the offset the caller knows, after one fstat that shows that the file still
- * is what the caller thinks: its own, of that length, and not removed. A write that fails is cut back at
- * once, so that a reader never sees half a row for longer than the call. Each open file holds a flock: two
- * exports that name one folder get objects of their own (locate passes over a locked one), two programs
- * cannot interleave.
+ * Every parcel is one pwrite at the offset the caller knows, after one fstat that shows that the
+ * file still is what the caller thinks: its own, of that length, and not removed. A write that
+ * fails is cut back at once, so that a reader never sees half a row for longer than the call. Each
+ * open file holds a flock: two exports that name one folder get objects of their own (locate passes
+ * over a locked one), two programs cannot interleave.
  *
- * Names come from layout.h alone, and each component is opened by itself without following links, so nothing
- * outside of 'path' can be reached by what stands in a record or a ledger.
+ * Names come from layout.h alone, and each component is opened by itself without following links,
+ * so nothing outside of 'path' can be reached by what stands in a record or a ledger.
  *
- * Bodies are in the page cache until 'sync'. Files pushed out of the cache of open ones are synced then. Once a
- * sync failed the kernel may have dropped the pages and say "fine" the next time, so every later sync fails
- * too: the caller closes the sink and goes back to its ledger.
+ * Bodies are in the page cache until 'sync'. Files pushed out of the cache of open ones are synced
+ * then. Once a sync failed the kernel may have dropped the pages and say "fine" the next time, so
+ * every later sync fails too: the caller closes the sink and goes back to its ledger.
  *
- * How many appends an object had is not stored in a folder; it is counted while the object is open, and
- * LAYOUT_OBJECT_SIZE_MAX bounds what restarts make of it. */
+ * How many appends an object had is not stored in a folder; it is counted while the object is open,
+ * and LAYOUT_OBJECT_SIZE_MAX bounds what restarts make of it. */
 #include "base/file.h"
 #include "sink/layout.h"
 #include "sink/parcel.h"
@@ -96,8 +97,8 @@ pending_sync(struct folder *f)
     f->pending_count = 0;
 }
 
-/* Remembers that names in the folder must be made lasting: also those that were there already, for whoever made them may have been killed
- * before its sync. */
+/* Remembers that names in the folder must be made lasting: also those that were there already, for
+ * whoever made them may have been killed before its sync. */
 static enum status
 pending_add(struct folder *f, int folder, const char *name, struct err *err)
 {
@@ -193,7 +194,8 @@ folder_step(struct folder *f, int parent, const char *part, bool create, const c
     return fd;
 }
 
-/* Opens the folder that holds 'name'; *last is where its last component begins. ST_END: not there (only without 'create'). */
+/* Opens the folder that holds 'name'; *last is where its last component begins. ST_END: not there
+ * (only without 'create'). */
 static enum status
 folder_walk(struct folder *f, const char *name, bool create, int *folder, const char **last,
             struct err *err)
@@ -274,8 +276,8 @@ file_lock(int fd)
     return flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
 }
 
-/* The open object of that name, of which *info is fresh. ST_END: not there. ST_FULL: no space to make it. ST_IO also when another has it
- * locked (*is_locked). */
+/* The open object of that name, of which *info is fresh. ST_END: not there. ST_FULL: no space to
+ * make it. ST_IO also when another has it locked (*is_locked). */
 static enum status
 object_get(struct folder *f, const struct lane *lane, const char *name, bool create,
            struct object **object, struct stat *info, bool *is_locked, struct err *err)
@@ -451,8 +453,8 @@ folder_holds(void *state, const struct lane *lane, const char *name, uint64_t of
     return st == ST_END ? ST_OK : st;
 }
 
-/* The last object that is there, or the name behind it when that one takes no more or is another's. Most lanes have one object, so counting
- * up is as quick as it gets. */
+/* The last object that is there, or the name behind it when that one takes no more or is another's.
+ * Most lanes have one object, so counting up is as quick as it gets. */
 static enum status
 folder_locate(void *state, const struct lane *lane, bool full, char name[512], uint64_t *length,
               struct err *err)

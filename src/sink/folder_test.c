@@ -1,4 +1,5 @@
-/* folder_test.c - what only a local storage account does: layout, positions, links, foreign hands, full disks. */
+/* folder_test.c - what only a local storage account does: layout, positions, links, foreign hands,
+ * full disks. */
 #include "sink/layout.h"
 #include "sink/peer.h"
 #include <signal.h>

@@ -1,11 +1,14 @@
-/* kafka.c - Azure Event Hubs by its Kafka endpoint, or any Kafka: messages {"records":[...]} of one category each.
+/* kafka.c - Azure Event Hubs by its Kafka endpoint, or any Kafka: messages {"records":[...]} of one
+ * category each.
  *
- * A window is handed to the producer as a whole, and the call returns when each message was answered. The idempotent producer
- * keeps retries inside of librdkafka from doubling messages; what is taken back at the end of the wait may still have
- * arrived, so that a message sent again later can be there twice (at least once).
+ * A window is handed to the producer as a whole, and the call returns when each message was
+ * answered. The idempotent producer keeps retries inside of librdkafka from doubling messages; what
+ * is taken back at the end of the wait may still have arrived, so that a message sent again later
+ * can be there twice (at least once).
  *
- * Too large for the broker is the only thing that is refused: the caller takes the message apart, and parks a single row that is too large. All
- * else (no topic, no right, a wrong key, a broker away) is mended by a person or by time. */
+ * Too large for the broker is the only thing that is refused: the caller takes the message apart,
+ * and parks a single row that is too large. All else (no topic, no right, a wrong key, a broker
+ * away) is mended by a person or by time. */
 #include "wire/kafka.h"
 #include "base/clock.h"
 #include "sink/layout.h"

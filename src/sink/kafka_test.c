@@ -1,4 +1,5 @@
-/* kafka_test.c - what only event hubs do: hubs and keys, and what each failure of a broker means for the rows. */
+/* kafka_test.c - what only event hubs do: hubs and keys, and what each failure of a broker means
+ * for the rows. */
 #include "sink/peer.h"
 #include "wire/kafka.h"
 #include "wire/kafka_mock.h"

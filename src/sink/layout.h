@@ -1,7 +1,8 @@
-/* layout.h - the names that a storage account gives to a lane's objects, in a folder and in Azure alike
- * (streaming-api.md section 3). Pure. Private to the folder sink/.
+/* layout.h - the names that a storage account gives to a lane's objects, in a folder and in Azure
+ * alike (streaming-api.md section 3). Pure. Private to the folder sink/.
  *
- *   insights-logs-<category>/tenantId=<guid>/y=2026/m=09/d=14/h=08/m=00/PT1H.json, PT1H_1.json, ... */
+ *   insights-logs-<category>/tenantId=<guid>/y=2026/m=09/d=14/h=08/m=00/PT1H.json, PT1H_1.json,
+ * ... */
 #pragma once
 #include "sink/sink.h"
 
@@ -13,11 +14,12 @@ enum {
 /* 50,000 appends of 4 MiB: what one append blob can hold, and where a folder rolls over too. */
 #define LAYOUT_OBJECT_SIZE_MAX (UINT64_C(50000) * 4 * 1024 * 1024)
 
-/* Azure holds container names to 3-63 lower-case letters, digits and single hyphens; a folder does not.
- * An '_' of a category becomes '-' in Azure. */
+/* Azure holds container names to 3-63 lower-case letters, digits and single hyphens; a folder does
+ * not. An '_' of a category becomes '-' in Azure. */
 enum layout_rules { LAYOUT_FOLDER, LAYOUT_AZURE };
 
-/* What a category's container or hub is called: "insights-logs-" and the category in lower case. ST_INVALID: it cannot be one. */
+/* What a category's container or hub is called: "insights-logs-" and the category in lower case.
+ * ST_INVALID: it cannot be one. */
 MUST_CHECK enum status layout_container(const char *category, enum layout_rules rules,
                                         char out[128], struct err *err);
 

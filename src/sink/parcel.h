@@ -2,7 +2,8 @@
 #pragma once
 #include "sink/sink.h"
 
-/* Each sets the parcel's whole answer. The reason is for a person: the thing, the place, the mend. */
+/* Each sets the parcel's whole answer. The reason is for a person: the thing, the place, the
+ * mend. */
 void parcel_done(struct parcel *p);
 PRINTF_LIKE(3, 4)
 void parcel_retry(struct parcel *p, int64_t retry_after_ms, const char *format, ...);

@@ -1,4 +1,5 @@
-/* peer.h - what the tests of this folder share: a folder to write in, parcels to send, and lanes. Tests only. */
+/* peer.h - what the tests of this folder share: a folder to write in, parcels to send, and lanes.
+ * Tests only. */
 #pragma once
 #include "base/clock.h"
 #include "base/file.h"

@@ -1,5 +1,6 @@
-/* sink.h - what every destination implements, and how one is opened and fed. One thread uses one sink, never two calls at once.
- * Retrying, pacing, parking and cursors are the caller's work (deliver). */
+/* sink.h - what every destination implements, and how one is opened and fed. One thread uses one
+ * sink, never two calls at once. Retrying, pacing, parking and cursors are the caller's work
+ * (deliver). */
 #pragma once
 #include "base/base.h"
 #include <stdatomic.h>
@@ -20,8 +21,8 @@ struct lane {
     char tenant[40]; /* lower-case GUID */
     char category[104];
     char table[72];
-    int64_t
-        hour; /* ticks of the hour of the rows' envelope time; 0 where the sink has no use for it */
+    /* ticks of the hour of the rows' envelope time; 0 where the sink has no use for it */
+    int64_t hour;
 };
 
 /* Some whole rows, framed, that belong together. */
@@ -31,22 +32,25 @@ struct parcel {
     uint32_t row_count;
     uint64_t position; /* identity of its first row: journal position and row number */
     uint32_t row;
-    /* Positioned sinks (is_positioned): the name of the object and its length before this parcel, as 'locate' or the ledger gave them. */
+    /* Positioned sinks (is_positioned): the name of the object and its length before this parcel,
+     * as 'locate' or the ledger gave them. */
     char name[512];
     uint64_t offset;
     /* out */
     enum sent sent;
     int64_t retry_after_ms; /* what the destination asked for; -1: nothing */
-    /* Positioned, with SENT_RETRY: nothing of the parcel is there and the object takes no more: locate with 'full' gives the next name. */
+    /* Positioned, with SENT_RETRY: nothing of the parcel is there and the object takes no more:
+     * locate with 'full' gives the next name. */
     bool is_full;
-    /* Positioned, with SENT_RETRY: the object is neither as long as 'offset' says nor as with the parcel: someone else wrote, cut or removed it.
-     * Once the caller's ledger shows that none of the parcel is there, it may go on in the next object (locate with 'full'). */
+    /* Positioned, with SENT_RETRY: the object is neither as long as 'offset' says nor as with the
+     * parcel: someone else wrote, cut or removed it. Once the caller's ledger shows that none of
+     * the parcel is there, it may go on in the next object (locate with 'full'). */
     bool is_foreign;
     struct err err; /* reason, when not done */
 };
 
-struct
-    sink_setting { /* one setting: its check, the configuration's and the manual's entry are all made from this row */
+/* one setting: its check, the configuration's and the manual's entry are all made from this row */
+struct sink_setting {
     const char *name;
     const char *help;
     const char *default_value; /* NULL: required unless is_optional */
@@ -62,8 +66,8 @@ struct sink_kind {
     const char *help;
     enum framing framing;
     bool by_hour; /* lanes differ by hour */
-    bool
-        is_positioned; /* objects are appended to at known offsets: exactly once (locate, length are there) */
+    /* objects are appended to at known offsets: exactly once (locate, length are there) */
+    bool is_positioned;
     bool is_lasting_at_once;             /* false: bodies are only in the page cache until 'sync' */
     size_t body_max;                     /* bytes a parcel may have at most */
     size_t batch_bytes;                  /* default of the sum of a window's parcels */
@@ -71,25 +75,34 @@ struct sink_kind {
     const struct sink_setting *settings; /* ends at a NULL name */
     /* Checks values without touching the destination. */
     enum status (*check)(const struct sink_value *values, size_t count, struct err *err);
-    /* Does not need the destination to be there. On error holds nothing. 'stop' turns true when the daemon wants to end: calls then return early with SENT_RETRY. */
+    /* Does not need the destination to be there. On error holds nothing. 'stop' turns true when the
+     * daemon wants to end: calls then return early with SENT_RETRY. */
     enum status (*open)(const struct sink_value *values, size_t count, const atomic_bool *stop,
                         void **state, struct err *err);
-    /* Bytes that a parcel may have at most by the settings, never more than body_max; NULL: body_max. */
+    /* Bytes that a parcel may have at most by the settings, never more than body_max; NULL:
+     * body_max. */
     size_t (*parcel_max)(void *state);
-    /* Sends all parcels and sets sent, retry_after_ms and err of each. Parcels of one lane stand in order and must arrive in order: after one that is not done, later ones of its lane are SENT_RETRY
-     * (but kafka, whose partitions have no common order, says SENT_DONE of what is done). */
+    /* Sends all parcels and sets sent, retry_after_ms and err of each. Parcels of one lane stand in
+     * order and must arrive in order: after one that is not done, later ones of its lane are
+     * SENT_RETRY (but kafka, whose partitions have no common order, says SENT_DONE of what is
+     * done). */
     void (*send)(void *state, struct parcel *parcels, size_t count);
-    /* Positioned: the current object of a lane (the newest roll-over, see streaming-api.md section 3: PT1H.json, PT1H_1.json, …) and its length; length 0 and ST_OK if it is not there yet.
-     * Called when a lane is first met and after the object was full (parcel refused to fit: 'full' true asks for the next name). */
+    /* Positioned: the current object of a lane (the newest roll-over, see streaming-api.md section
+     * 3: PT1H.json, PT1H_1.json, …) and its length; length 0 and ST_OK if it is not there yet.
+     * Called when a lane is first met and after the object was full (parcel refused to fit: 'full'
+     * true asks for the next name). */
     enum status (*locate)(void *state, const struct lane *lane, bool full, char name[512],
                           uint64_t *length, struct err *err);
-    /* Positioned: the length of a named object of the lane now; ST_OK and 0 if absent. For recovery and after SENT_RETRY. */
+    /* Positioned: the length of a named object of the lane now; ST_OK and 0 if absent. For recovery
+     * and after SENT_RETRY. */
     enum status (*length)(void *state, const struct lane *lane, const char *name, uint64_t *length,
                           struct err *err);
-    /* Positioned: whether the object holds exactly these bytes (at most body_max) at 'offset'. For recovery: others may append to it, too. */
+    /* Positioned: whether the object holds exactly these bytes (at most body_max) at 'offset'. For
+     * recovery: others may append to it, too. */
     enum status (*holds)(void *state, const struct lane *lane, const char *name, uint64_t offset,
                          struct span bytes, bool *same, struct err *err);
-    /* Positioned: cuts the object back to 'length' (only a folder can; NULL elsewhere): after a torn append or a power loss. */
+    /* Positioned: cuts the object back to 'length' (only a folder can; NULL elsewhere): after a
+     * torn append or a power loss. */
     enum status (*cut)(void *state, const struct lane *lane, const char *name, uint64_t length,
                        struct err *err);
     /* Makes all that was sent lasting; NULL where is_lasting_at_once. */

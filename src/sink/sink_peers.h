@@ -1,4 +1,5 @@
-/* sink_peers.h - the other side of each kind for sink_test.c: where it writes to, and what came there. Tests only. */
+/* sink_peers.h - the other side of each kind for sink_test.c: where it writes to, and what came
+ * there. Tests only. */
 #pragma once
 #include "sink/fake_blob.h"
 #include "sink/layout.h"

@@ -1,4 +1,5 @@
-/* sink_test.c - every kind of sink keeps the contract of sink.h. A new kind is one more row in 'peers'. */
+/* sink_test.c - every kind of sink keeps the contract of sink.h. A new kind is one more row in
+ * 'peers'. */
 #include "sink/peer.h"
 #include "sink/sink_peers.h"
 

@@ -1,5 +1,5 @@
-/* admission.h - what the files of admission share: admit.c (a request's life), intake.c (bytes to rows)
- * and seal.c (rows to durable blocks). Nobody else includes it. */
+/* admission.h - what the files of admission share: admit.c (a request's life), intake.c (bytes to
+ * rows) and seal.c (rows to durable blocks). Nobody else includes it. */
 #pragma once
 #include "source/admit.h"
 #include "source/budget.h"
@@ -117,7 +117,8 @@ enum status intake_scan(struct admission *x, bool is_last);
 enum status seal_bad(struct admission *x, size_t at, size_t size, const char *reason);
 /* Parks what waits for it. Returns x->stop. */
 enum status seal_park(struct admission *x);
-/* Seals the rows in hand; their body ends at buffer offset 'end', where the next block's begins. Not
+/* Seals the rows in hand; their body ends at buffer offset 'end', where the next block's begins.
+ * Not
  * the last: into the run. Returns x->stop. */
 enum status seal_block(struct admission *x, size_t end, bool is_last);
 /* Forgets the rows in hand and what was written of the request. */

@@ -1,10 +1,10 @@
-/* A request's life: admit_begin gives it memory and looks its batch id up, intake.c makes rows of its
- * bytes, seal.c makes them durable, admit_end says what became of it.
+/* A request's life: admit_begin gives it memory and looks its batch id up, intake.c makes rows of
+ * its bytes, seal.c makes them durable, admit_end says what became of it.
  *
- * Memory. An admission holds its body buffer, rows and index in reserved addresses that memory is put
- * under as they fill (budget.h), all counted against one limit. Ended admissions are kept for the next
- * request, trimmed, up to IDLE_SIZE_MAX together: the system's zeroing of fresh pages costs a tenth of
- * the scan otherwise.
+ * Memory. An admission holds its body buffer, rows and index in reserved addresses that memory is
+ * put under as they fill (budget.h), all counted against one limit. Ended admissions are kept for
+ * the next request, trimmed, up to IDLE_SIZE_MAX together: the system's zeroing of fresh pages
+ * costs a tenth of the scan otherwise.
  *
  * Batch ids. The journal knows those that are durable; the list in_flight knows those under way. A
  * second request with an id under way waits for the first one's outcome, and is a duplicate only if
@@ -346,8 +346,9 @@ admit_counts_get(struct admitter *a, struct admit_counts *counts)
 
 /* ==== batch ids */
 
-/* The first 16 bytes of SHA-256 over the tenant, the table as the client wrote it (none: envelopes) and the client's id, NULs between: an id
- * that a client uses for what belongs together, a batch to each of several tables, is not taken for one request sent again. */
+/* The first 16 bytes of SHA-256 over the tenant, the table as the client wrote it (none: envelopes)
+ * and the client's id, NULs between: an id that a client uses for what belongs together, a batch to
+ * each of several tables, is not taken for one request sent again. */
 static enum status
 hash_id(const struct admit_request *r, uint8_t id[16], struct err *err)
 {
@@ -379,7 +380,8 @@ is_in_flight(const struct admitter *a, const uint8_t id[16])
     return false;
 }
 
-/* Waits until no other request with this id is under way, then takes its place. False: it still is. */
+/* Waits until no other request with this id is under way, then takes its place. False: it still
+ * is. */
 static bool
 take_off(struct admission *x)
 {
@@ -741,8 +743,8 @@ finish(struct admission *x)
         admission_fault(x, 0, "", "the body holds no record");
         return admission_stop(x, ADMIT_FAULTY, ST_INVALID, "the body holds no record");
     }
-    /* A request all of whose records are parked still leaves its batch id behind, in a block without
-     * rows, so that its repetition does not park them again. */
+    /* A request all of whose records are parked still leaves its batch id behind, in a block
+     * without rows, so that its repetition does not park them again. */
     if (x->builder.head.row_count > 0 || x->run != NULL || (x->has_id && x->result.accepted == 0))
         return seal_block(x, x->builder.head.row_count > 0 ? x->size : x->block_at, true);
     return seal_park(x);

@@ -1,11 +1,13 @@
-/* admit.h - the one door into the journal: bytes of a body in, durable blocks out. HTTP, file tail, Kafka and replay all go
- * through it. An admission belongs to one thread from begin to end; the admitter behind it is shared by all.
+/* admit.h - the one door into the journal: bytes of a body in, durable blocks out. HTTP, file tail,
+ * Kafka and replay all go through it. An admission belongs to one thread from begin to end; the
+ * admitter behind it is shared by all.
  *
  *   admit_begin -> admit_data* -> admit_end      (or admit_abort at any time)
  *
- * The body may be of any size: it is scanned as it comes in pieces of at most a block; a body that fits one block is one
- * journal_append, a larger one a journal_run, so that a request is all or nothing. Memory comes from one budget for all
- * admissions; when it is spent, admit_data waits (back-pressure) and after 'wait_ms_max' says ST_FULL. */
+ * The body may be of any size: it is scanned as it comes in pieces of at most a block; a body that
+ * fits one block is one journal_append, a larger one a journal_run, so that a request is all or
+ * nothing. Memory comes from one budget for all admissions; when it is spent, admit_data waits
+ * (back-pressure) and after 'wait_ms_max' says ST_FULL. */
 #pragma once
 #include "base/base.h"
 #include "model/block.h"
@@ -16,7 +18,8 @@
 struct admitter;
 struct journal;
 
-/* Where rejected records go when a request asks to park them. 'raw' is borrowed for the call. Any thread; must be durable when it returns ST_OK. */
+/* Where rejected records go when a request asks to park them. 'raw' is borrowed for the call. Any
+ * thread; must be durable when it returns ST_OK. */
 struct admit_park {
     void *app;
     enum status (*park)(void *app, const char *tenant, const char *table, struct span raw,
@@ -44,17 +47,20 @@ enum admit_shape { ADMIT_ROWS, ADMIT_ENVELOPES };
 
 struct admit_request {
     enum admit_shape shape;
-    const char *
-        tenant; /* lower-case GUID that the caller may write for; envelopes of another one are a fault. NULL (envelopes of a trusted source only): any tenant */
+    /* lower-case GUID that the caller may write for; envelopes of another one are a fault. NULL
+     * (envelopes of a trusted source only): any tenant */
+    const char *tenant;
     struct span table; /* ADMIT_ROWS */
-    struct span
-        batch_id; /* client's id of the request; empty: none. A request whose id was admitted before counts once */
+    /* client's id of the request; empty: none. A request whose id was admitted before counts
+     * once */
+    struct span batch_id;
     bool park; /* onError=park */
-    bool
-        gzip; /* bytes are gzip (checked: one or more members, inflated size is bounded by 'inflated_max') */
+    /* bytes are gzip (checked: one or more members, inflated size is bounded by 'inflated_max') */
+    bool gzip;
     uint64_t body_max; /* bytes after inflation; 0: no limit */
-    uint32_t
-        block_size_max; /* bytes of body per block, about; 0: BLOCK_BODY_MAX. Smaller ones stay in the processor's caches (replay) */
+    /* bytes of body per block, about; 0: BLOCK_BODY_MAX. Smaller ones stay in the processor's
+     * caches (replay) */
+    uint32_t block_size_max;
 };
 
 struct admit_fault {
@@ -85,20 +91,24 @@ struct admit_result {
 };
 
 struct admission;
-/* ST_INVALID: the table is unknown and may not pass, or its name is not safe (err names the nearest known one); ST_FULL: no memory now. */
+/* ST_INVALID: the table is unknown and may not pass, or its name is not safe (err names the nearest
+ * known one); ST_FULL: no memory now. */
 MUST_CHECK enum status admit_begin(struct admitter *a, const struct admit_request *request,
                                    struct admission **admission, struct err *err);
-/* ST_OK: go on. Anything else: no more data is wanted, call admit_end for the result. Once 20 faults are known (and park is off) it says ST_INVALID. */
+/* ST_OK: go on. Anything else: no more data is wanted, call admit_end for the result. Once 20
+ * faults are known (and park is off) it says ST_INVALID. */
 enum status admit_data(struct admission *x, struct span bytes);
-/* The same without a copy, for callers that read into memory themselves: lends room for the next bytes of the body (at most 256 KiB, never 0);
- * admit_filled then says how many were put there. Not for gzip. Results as admit_data. */
+/* The same without a copy, for callers that read into memory themselves: lends room for the next
+ * bytes of the body (at most 256 KiB, never 0); admit_filled then says how many were put there. Not
+ * for gzip. Results as admit_data. */
 enum status admit_space(struct admission *x, char **space, size_t *room);
 enum status admit_filled(struct admission *x, size_t size);
 /* Ends the body, makes it durable, gives the result; the admission is gone. */
 void admit_end(struct admission *x, struct admit_result *result);
 void admit_abort(struct admission *x);
 
-/* For replay: the same scan and block building without a journal. Called with each sealed block instead of an append; the block is lent for the call. */
+/* For replay: the same scan and block building without a journal. Called with each sealed block
+ * instead of an append; the block is lent for the call. */
 typedef enum status (*admit_block_fn)(void *app, struct span index, struct span body,
                                       struct err *err);
 MUST_CHECK enum status admit_begin_to(struct admitter *a, const struct admit_request *request,

@@ -1,7 +1,9 @@
-/* admit_bench.c - what admission costs beside the bare scan: the same bytes, in cache-sized pieces, once through
- * scan_next alone and once through scan, rows, index and seal (no journal). Targets: 1.35 times the scan at most.
+/* admit_bench.c - what admission costs beside the bare scan: the same bytes, in cache-sized pieces,
+ * once through scan_next alone and once through scan, rows, index and seal (no journal). Targets:
+ * 1.35 times the scan at most.
  *
- *   admit_bench [megabytes]    prints one line per input: records/s, GB/s, and the ratio of the times */
+ *   admit_bench [megabytes]    prints one line per input: records/s, GB/s, and the ratio of the
+ * times */
 #include "base/clock.h"
 #include "source/admit.h"
 #include "wire/scan.h"

@@ -1,5 +1,6 @@
-/* admit_fuzz.c - any bytes, cut anywhere, in any shape. What must hold: every block opens; its rows and what is parked are
- * pieces of the body in order; cutting changes nothing. The first byte chooses shape, park, gzip and the size of pieces. */
+/* admit_fuzz.c - any bytes, cut anywhere, in any shape. What must hold: every block opens; its rows
+ * and what is parked are pieces of the body in order; cutting changes nothing. The first byte
+ * chooses shape, park, gzip and the size of pieces. */
 #include "source/admit.h"
 #include <stdlib.h>
 

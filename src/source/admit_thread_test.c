@@ -1,5 +1,5 @@
-/* admit_thread_test.c - many threads through one door: every acknowledged record is there once, one batch id counts once
- * whoever brings it, and memory stays within its limit. */
+/* admit_thread_test.c - many threads through one door: every acknowledged record is there once, one
+ * batch id counts once whoever brings it, and memory stays within its limit. */
 #include "base/test.h"
 #include "journal/journal.h"
 #include "source/admit.h"

@@ -1,6 +1,6 @@
-/* The columns are found by the length of their key first: of some fifty keys of a row about five have
- * a length that is looked for, so the walk is one test of a bit per key. Nothing is remembered from
- * row to row about where a column stood: a duplicate key further on has to win.
+/* The columns are found by the length of their key first: of some fifty keys of a row about five
+ * have a length that is looked for, so the walk is one test of a bit per key. Nothing is remembered
+ * from row to row about where a column stood: a duplicate key further on has to win.
  *
  * Decorating is a second pass over the rows (not over the bytes) of a block that is about to be
  * sealed, so that a DeviceInfo row at the end of a request counts for the first row too. */
@@ -113,7 +113,8 @@ text_of(const struct scan_value *v, const struct block_row *row)
     return (struct text_at){row->at + v->value_at + 1, v->value_size - 2};
 }
 
-/* Tags may be a string or, from other producers, a native array: both are kept with their first byte. */
+/* Tags may be a string or, from other producers, a native array: both are kept with their first
+ * byte. */
 static struct text_at
 tags_of(const struct scan_value *v, const struct block_row *row)
 {
@@ -171,8 +172,8 @@ decorate_note(struct decorator *d, const struct decorate_columns *found, enum de
     *key = (struct row_key){0};
     row->group = ROW_GROUP_NULL;
     if (group != NULL) {
-        /* A block's group value has two bytes at least; a digit takes the byte before it along. That
-         * is never looked at: such a value stays as it is. */
+        /* A block's group value has two bytes at least; a digit takes the byte before it along.
+         * That is never looked at: such a value stays as it is. */
         uint32_t wider = group->value_size < 2;
 
         row->group_value_at = row->at + group->value_at - wider;

@@ -1,6 +1,6 @@
-/* decorate.h - the MachineGroup of rows, found at admission: which columns of a row say whose device
- * it is, what DeviceInfo and AlertEvidence rows teach the registry, and the group that each row of a
- * block is to leave with. streaming-api.md section 5.1, schema/README.md rule 4.
+/* decorate.h - the MachineGroup of rows, found at admission: which columns of a row say whose
+ * device it is, what DeviceInfo and AlertEvidence rows teach the registry, and the group that each
+ * row of a block is to leave with. streaming-api.md section 5.1, schema/README.md rule 4.
  *
  * A decorator belongs to one block being built; one thread. It allocates nothing.
  *
@@ -35,8 +35,8 @@ enum {
     COLUMN_DYNAMIC_TAGS,
     COLUMNS_WANTED
 };
-/* The wanted columns of one record; NULL: not there. The last of several equal keys wins, as in JSON
- * parsers. */
+/* The wanted columns of one record; NULL: not there. The last of several equal keys wins, as in
+ * JSON parsers. */
 struct decorate_columns {
     const struct scan_value *value[COLUMNS_WANTED];
 };
@@ -82,7 +82,8 @@ void decorate_init(struct decorator *d, struct devices *devices);
 /* Forgets the block that was being built. */
 void decorate_reset(struct decorator *d);
 
-/* Fills in 'row' (group_value_*, group, and its flag ROW_DECORATE) and 'key' from the columns found.
+/* Fills in 'row' (group_value_*, group, and its flag ROW_DECORATE) and 'key' from the columns
+ * found.
  * row->at is set; record offsets become body offsets through it. 'index': the row's number.
  * Returns false if what this row teaches has no room: call decorate_learn first. */
 MUST_CHECK bool decorate_note(struct decorator *d, const struct decorate_columns *found,
@@ -100,6 +101,6 @@ uint32_t decorate_block(struct decorator *d, struct block_builder *b, const stru
                         const char *body, int64_t seen);
 
 /* Teaches the registry from a block that was journalled (after a start: what came after the last
- * save). Scans the DeviceInfo and AlertEvidence rows again; 's' is a scanner of the caller's, in any
- * state. Returns the number of rows that taught something. */
+ * save). Scans the DeviceInfo and AlertEvidence rows again; 's' is a scanner of the caller's, in
+ * any state. Returns the number of rows that taught something. */
 size_t decorate_relearn(struct decorator *d, struct scanner *s, const struct block *block);

@@ -381,7 +381,8 @@ rule_json(enum device_operator op, int property, json_t *value)
                      "PropertyValue", value);
 }
 
-/* One rule becomes as many as its shape needs: a list is one text, values of another operator stand alone. */
+/* One rule becomes as many as its shape needs: a list is one text, values of another operator stand
+ * alone. */
 static int
 append_rule(json_t *rules, const struct device_rule *r)
 {

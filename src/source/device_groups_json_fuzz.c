@@ -1,4 +1,5 @@
-/* device_groups_json_fuzz.c - what parses is printed, parses again, and prints the same; the arena's formula is always enough. */
+/* device_groups_json_fuzz.c - what parses is printed, parses again, and prints the same; the
+ * arena's formula is always enough. */
 #include "source/device_groups_json.h"
 #include <stdlib.h>
 

@@ -1,4 +1,5 @@
-/* device_groups_json_test.c - the captured answer and its like, what is refused and how, printing, and use. */
+/* device_groups_json_test.c - the captured answer and its like, what is refused and how, printing,
+ * and use. */
 #include "base/file.h"
 #include "base/test.h"
 #include "source/device_groups_json.h"

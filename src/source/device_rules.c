@@ -1,6 +1,8 @@
-/* device_rules.c - groups become one flat list of tests, in rank order, with all text folded to lower case once.
+/* device_rules.c - groups become one flat list of tests, in rank order, with all text folded to
+ * lower case once.
  *
- * Case is folded for ASCII letters only: no byte of a longer UTF-8 sequence is an ASCII letter, so any text stays whole. */
+ * Case is folded for ASCII letters only: no byte of a longer UTF-8 sequence is an ASCII letter, so
+ * any text stays whole. */
 #include "source/device_rules.h"
 #include <stdlib.h>
 

@@ -1,6 +1,7 @@
-/* device_table.c - devices are entries in an array that only grows, found through a hash of tenant and id; an entry's text is
- * one piece of the pool, written anew when a fact changes. Which group a device is in is worked out when first asked, and again
- * after its facts or its tenant's groups have changed: setting groups costs the same for ten devices and for ten million. */
+/* device_table.c - devices are entries in an array that only grows, found through a hash of tenant
+ * and id; an entry's text is one piece of the pool, written anew when a fact changes. Which group a
+ * device is in is worked out when first asked, and again after its facts or its tenant's groups
+ * have changed: setting groups costs the same for ten devices and for ten million. */
 #include "source/device_table.h"
 #include <assert.h>
 #include <stdlib.h>
@@ -149,7 +150,8 @@ entry_text_size(const struct device_entry *e)
     return size;
 }
 
-/* What is kept of a field: nothing behind a NUL (views are C strings), no more than fits, no half UTF-8 sequence. */
+/* What is kept of a field: nothing behind a NUL (views are C strings), no more than fits, no half
+ * UTF-8 sequence. */
 static struct span
 trimmed(struct span text, size_t size_max)
 {

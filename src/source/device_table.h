@@ -1,4 +1,5 @@
-/* device_table.h - the registry behind devices.h without its lock: tenants, devices, alerts. One thread at a time. */
+/* device_table.h - the registry behind devices.h without its lock: tenants, devices, alerts. One
+ * thread at a time. */
 #pragma once
 #include "source/device_rules.h"
 #include "source/hash_index.h"
@@ -19,8 +20,8 @@ struct device_entry {
     uint16_t tenant; /* index */
     uint16_t group;  /* of the tenant's group_set */
     uint16_t sizes[DEVICE_FIELDS];
-    uint16_t
-        known; /* bit per field that was said; the domain's only if it was not made from the name */
+    /* bit per field that was said; the domain's only if it was not made from the name */
+    uint16_t known;
 };
 struct device_alert {
     uint32_t hash;

@@ -1,8 +1,9 @@
 /* devices.c - the lock around the device table, and the table's file.
  *
- * The file: 8 bytes that name kind and version, then frames of {payload size, checksum} and whole records. A frame's checksum goes on
- * from the one before, so that a frame that is missing, doubled or moved is noticed like one that is damaged; the end record
- * says that nothing is missing behind. Numbers are little endian, as all of this program's files. */
+ * The file: 8 bytes that name kind and version, then frames of {payload size, checksum} and whole
+ * records. A frame's checksum goes on from the one before, so that a frame that is missing, doubled
+ * or moved is noticed like one that is damaged; the end record says that nothing is missing behind.
+ * Numbers are little endian, as all of this program's files. */
 #include "source/devices.h"
 #include "base/crc32c.h"
 #include "base/file.h"
@@ -249,7 +250,8 @@ devices_preview(struct devices *d, const char *tenant, const struct device_group
 
 enum record_kind { RECORD_HEAD = 'H', RECORD_DEVICE = 'D', RECORD_ALERT = 'A', RECORD_END = 'E' };
 
-/* One record: this head, then the texts one behind the other. A device's are tenant and fields; an alert's tenant, alert, device. */
+/* One record: this head, then the texts one behind the other. A device's are tenant and fields; an
+ * alert's tenant, alert, device. */
 struct record {
     uint8_t kind; /* enum record_kind */
     uint8_t known;

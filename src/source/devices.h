@@ -1,8 +1,10 @@
-/* devices.h - what is known of each tenant's devices, and the group each belongs to. Any thread (one lock inside, held briefly, once per block).
- * streaming-api.md sections 5.1-5.3: rank 1 first, first match wins, different properties AND, values of one property OR; ungrouped: "UnassignedGroup".
+/* devices.h - what is known of each tenant's devices, and the group each belongs to. Any thread
+ * (one lock inside, held briefly, once per block). streaming-api.md sections 5.1-5.3: rank 1 first,
+ * first match wins, different properties AND, values of one property OR; ungrouped:
+ * "UnassignedGroup".
  *
- * Memory is bounded by devices_max: an entry and on average DEVICE_TEXT_SIZE_MEAN bytes of text each; beyond either, new devices are
- * refused (ST_FULL) and counted, and count as ungrouped. */
+ * Memory is bounded by devices_max: an entry and on average DEVICE_TEXT_SIZE_MEAN bytes of text
+ * each; beyond either, new devices are refused (ST_FULL) and counted, and count as ungrouped. */
 #pragma once
 #include "base/base.h"
 #include "model/block.h"
@@ -46,7 +48,8 @@ enum device_operator {
     OPERATOR_CONTAINS
 };
 
-/* Case of ASCII letters is ignored. A name rule holds for the whole name or for what precedes its first dot; a tag rule if any tag matches. */
+/* Case of ASCII letters is ignored. A name rule holds for the whole name or for what precedes its
+ * first dot; a tag rule if any tag matches. */
 struct device_rule {
     enum device_property property;
     enum device_operator op;
@@ -70,8 +73,9 @@ struct device_group {
 MUST_CHECK enum status devices_make(size_t devices_max, struct devices **devices, struct err *err);
 void devices_free(struct devices *d); /* NULL is fine */
 
-/* Replaces a tenant's groups (copied); every known device of it is sorted anew, each when it is next asked for, so that the lock
- * is not held for long. Rows already admitted keep their group. ST_INVALID (err names group and rule), ST_FULL: the old groups stand. */
+/* Replaces a tenant's groups (copied); every known device of it is sorted anew, each when it is
+ * next asked for, so that the lock is not held for long. Rows already admitted keep their group.
+ * ST_INVALID (err names group and rule), ST_FULL: the old groups stand. */
 MUST_CHECK enum status devices_set_groups(struct devices *d, const char *tenant,
                                           const struct device_group *groups, size_t count,
                                           struct err *err);
@@ -80,15 +84,18 @@ struct device_facts {
     struct span id, name, domain, os_platform, tags;
 }; /* decoded UTF-8; tags: RegistryDeviceTag, DeviceManualTags, DeviceDynamicTags joined by LF. domain: what follows the first dot of the name unless given.
     * A span whose p is NULL says nothing (what is known stays); an empty one says that the device has none. */
-/* Learns or refreshes one device (from a DeviceInfo row, or any device row for a device not known yet: id and name only). 'seen', ticks: the time of
- * the facts, at most that of admission; facts older than what is known only fill gaps. Learning the same again changes nothing.
- * ST_FULL: devices_max reached; counted (devices_refused). ST_INVALID: no id, or one that is too long. */
+/* Learns or refreshes one device (from a DeviceInfo row, or any device row for a device not known
+ * yet: id and name only). 'seen', ticks: the time of the facts, at most that of admission; facts
+ * older than what is known only fill gaps. Learning the same again changes nothing. ST_FULL:
+ * devices_max reached; counted (devices_refused). ST_INVALID: no id, or one that is too long. */
 enum status devices_learn(struct devices *d, const char *tenant, const struct device_facts *facts,
                           int64_t seen);
-/* The group's name is copied to 'group' (257 bytes): its group, or "UnassignedGroup" (also for a device nobody heard of). */
+/* The group's name is copied to 'group' (257 bytes): its group, or "UnassignedGroup" (also for a
+ * device nobody heard of). */
 void devices_group(struct devices *d, const char *tenant, struct span device_id, char group[257]);
-/* Alerts: AlertEvidence says which device an alert concerns; AlertInfo, which has no device, then finds it. The last 65,536 alerts are remembered;
- * of several devices of one alert the first that was learned counts. False: no device is known for it. */
+/* Alerts: AlertEvidence says which device an alert concerns; AlertInfo, which has no device, then
+ * finds it. The last 65,536 alerts are remembered; of several devices of one alert the first that
+ * was learned counts. False: no device is known for it. */
 void devices_alert_learn(struct devices *d, const char *tenant, struct span alert_id,
                          struct span device_id);
 bool devices_alert_group(struct devices *d, const char *tenant, struct span alert_id,
@@ -99,20 +106,26 @@ struct device_view {
     const char *tenant, *id, *name, *domain, *os_platform, *tags, *group;
     int64_t seen;
 };
-/* Calls 'visit' for each device (of the tenant, unless NULL) under the lock; it must be quick and not call back. Stops when it returns false. */
+/* Calls 'visit' for each device (of the tenant, unless NULL) under the lock; it must be quick and
+ * not call back. Stops when it returns false. */
 void devices_visit(struct devices *d, const char *tenant,
                    bool (*visit)(void *app, const struct device_view *device), void *app);
-/* Would this group, alone, match the device? For the preview of a group that is not set yet (at most 10 devices are shown: streaming-api.md 5.2). */
+/* Would this group, alone, match the device? For the preview of a group that is not set yet (at
+ * most 10 devices are shown: streaming-api.md 5.2). */
 MUST_CHECK enum status devices_preview(struct devices *d, const char *tenant,
                                        const struct device_group *group, size_t *matches,
                                        bool (*visit)(void *app, const struct device_view *device),
                                        void *app, struct err *err);
-/* A number that changes whenever a device or alert was learned or changed: for saving only when needed. */
+/* A number that changes whenever a device or alert was learned or changed: for saving only when
+ * needed. */
 uint64_t devices_version(struct devices *d);
-/* Saves to and loads from one file (durable, versioned, CRC). Together with a journal position: what came later is learned again by reading the journal's DeviceInfo and AlertEvidence rows from there on.
- * The lock is held for some 64 KiB at a time; read 'position' before the call, for what is learned meanwhile may or may not be in the file. One thread saves at a time.
- * Loading checks the whole file before it takes anything; it adds to what is known. Devices beyond devices_max are refused and counted.
- * ST_END: no file yet. ST_INVALID: the file is damaged or of another version; nothing was taken. */
+/* Saves to and loads from one file (durable, versioned, CRC). Together with a journal position:
+ * what came later is learned again by reading the journal's DeviceInfo and AlertEvidence rows from
+ * there on. The lock is held for some 64 KiB at a time; read 'position' before the call, for what
+ * is learned meanwhile may or may not be in the file. One thread saves at a time. Loading checks
+ * the whole file before it takes anything; it adds to what is known. Devices beyond devices_max are
+ * refused and counted. ST_END: no file yet. ST_INVALID: the file is damaged or of another version;
+ * nothing was taken. */
 MUST_CHECK enum status devices_save(struct devices *d, const char *path, uint64_t position,
                                     struct err *err);
 MUST_CHECK enum status devices_load(struct devices *d, const char *path, uint64_t *position,

@@ -1,5 +1,6 @@
-/* devices_fuzz.c - devices_load on any bytes. Odd first byte: the rest is a file as it stands; even: the rest is the payload of a
- * frame that gets its right head and checksum here, so that records are reached. What loads must save and load again alike. */
+/* devices_fuzz.c - devices_load on any bytes. Odd first byte: the rest is a file as it stands;
+ * even: the rest is the payload of a frame that gets its right head and checksum here, so that
+ * records are reached. What loads must save and load again alike. */
 #include "base/crc32c.h"
 #include "source/devices.h"
 #include <stdlib.h>

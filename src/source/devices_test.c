@@ -1,4 +1,5 @@
-/* devices_test.c - rules, learning, alerts, limits, and the file with every byte of it damaged in turn. */
+/* devices_test.c - rules, learning, alerts, limits, and the file with every byte of it damaged in
+ * turn. */
 #include "base/file.h"
 #include "base/test.h"
 #include "source/device_rules.h"
@@ -339,7 +340,8 @@ test_limits(void)
     devices_free(d);
 }
 
-/* Memory is bounded whatever is learned: sizes that change all the time wear out no more than the limit. */
+/* Memory is bounded whatever is learned: sizes that change all the time wear out no more than the
+ * limit. */
 static void
 test_wear(void)
 {

@@ -1,5 +1,5 @@
-/* devices_thread_test.c - six threads learn, ask, regroup, list, save and load at once; no answer may ever be one that no
- * state between the calls had. Run under the thread sanitizer too. */
+/* devices_thread_test.c - six threads learn, ask, regroup, list, save and load at once; no answer
+ * may ever be one that no state between the calls had. Run under the thread sanitizer too. */
 #include "base/test.h"
 #include "source/devices.h"
 #include <pthread.h>

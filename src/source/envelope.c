@@ -1,8 +1,8 @@
-/* Almost every envelope that comes in was written by the same few programs, so the seven keys of the
- * wire profile stand where they always stand. Since the text is valid JSON, finding the fixed pieces
- * of text at the offsets that the scanned values imply proves the whole layout: six comparisons
- * instead of a walk over keys. Everything else (other orders, blanks, escapes, missing or further
- * keys) goes the slow way, which is the definition of what is right. */
+/* Almost every envelope that comes in was written by the same few programs, so the seven keys of
+ * the wire profile stand where they always stand. Since the text is valid JSON, finding the fixed
+ * pieces of text at the offsets that the scanned values imply proves the whole layout: six
+ * comparisons instead of a walk over keys. Everything else (other orders, blanks, escapes, missing
+ * or further keys) goes the slow way, which is the definition of what is right. */
 #include "source/envelope.h"
 #include "model/arm_id.h"
 #include "model/datetime.h"
@@ -68,7 +68,8 @@ without_category_prefix(const struct catalog *catalog, struct span table)
     return table;
 }
 
-/* A table in a path is found in any case and gets the catalog's: two spellings would be two categories that share a container. */
+/* A table in a path is found in any case and gets the catalog's: two spellings would be two
+ * categories that share a container. */
 static const struct catalog_table *
 find_any_case(const struct catalog *catalog, struct span *table)
 {

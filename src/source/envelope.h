@@ -1,9 +1,9 @@
 /* envelope.h - what an envelope says: which tenant's which table, when, and where the row is.
  * streaming-api.md section 2.1. One thread; allocates nothing.
  *
- * Needed: category (string), properties (object), tenantId (a GUID; may be missing where the request
- * is bound to a tenant). time and _TimeReceivedBySvc may be missing or null, else they are datetimes.
- * Any other key is fine. */
+ * Needed: category (string), properties (object), tenantId (a GUID; may be missing where the
+ * request is bound to a tenant). time and _TimeReceivedBySvc may be missing or null, else they are
+ * datetimes. Any other key is fine. */
 #pragma once
 #include "model/block.h"
 #include "model/catalog.h"
@@ -33,7 +33,8 @@ struct hour_cached { /* the hour of the last datetime of this kind */
     bool is_set;
     int64_t ticks;
 };
-/* Whether records may belong to a tenant (a lower-case GUID). Any thread; asked once for each stream of a request that names no tenant. */
+/* Whether records may belong to a tenant (a lower-case GUID). Any thread; asked once for each
+ * stream of a request that names no tenant. */
 struct envelope_tenants {
     void *app;
     bool (*is_tenant)(void *app, const char *tenant); /* NULL: any may */
@@ -42,8 +43,8 @@ struct envelope_reader {
     const struct catalog *catalog;
     bool unknown_tables;
     const char *tenant; /* borrowed; NULL: any that 'tenants' knows */
-    struct envelope_tenants
-        tenants; /* set behind init, which forgets the streams of a reader without a tenant */
+    /* set behind init, which forgets the streams of a reader without a tenant */
+    struct envelope_tenants tenants;
     struct hour_cached time, received;
     struct known_stream streams[KNOWN_STREAMS];
 };
@@ -70,7 +71,8 @@ struct envelope_fault {
     struct err err;
 };
 
-/* Reads one scanned record (SCAN_ENVELOPES); 'record' is its '{'. False: *fault says what is wrong. */
+/* Reads one scanned record (SCAN_ENVELOPES); 'record' is its '{'. False: *fault says what is
+ * wrong. */
 MUST_CHECK bool envelope_read(struct envelope_reader *r, const char *record,
                               const struct scan_record *scanned, struct envelope *e,
                               struct envelope_fault *fault);

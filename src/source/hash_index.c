@@ -6,7 +6,8 @@ enum { BUCKETS_FIRST = 64 };
 
 __extension__ typedef unsigned __int128 uint128;
 
-/* The two halves of a product, folded: every bit of both factors reaches every bit of the result (as in wyhash). */
+/* The two halves of a product, folded: every bit of both factors reaches every bit of the result
+ * (as in wyhash). */
 static inline uint64_t
 mix(uint64_t a, uint64_t b)
 {

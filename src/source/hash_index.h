@@ -1,5 +1,5 @@
-/* hash_index.h - from a hash to the numbers of things that have it: open addressing, linear probing, at most half full.
- * Holds no keys: the caller compares. One thread at a time.
+/* hash_index.h - from a hash to the numbers of things that have it: open addressing, linear
+ * probing, at most half full. Holds no keys: the caller compares. One thread at a time.
  *
  *   for (size_t at = hash_index_first(x, hash); hash_index_at(x, &at, hash, &number); at++)
  *       if (key_of(number) is the wanted one) ... */

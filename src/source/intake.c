@@ -1,11 +1,11 @@
-/* The body's bytes land in one buffer and never move while they are part of a block. The scanner runs
- * over what has come; a record that is not complete is scanned again when more has come, but not
- * before the unfinished piece has doubled, so that a large record in small pieces costs twice its
- * size and not its square.
+/* The body's bytes land in one buffer and never move while they are part of a block. The scanner
+ * runs over what has come; a record that is not complete is scanned again when more has come, but
+ * not before the unfinished piece has doubled, so that a large record in small pieces costs twice
+ * its size and not its square.
  *
- * When the buffer is full it grows if there is memory. If not, or at its limit, the records that are
- * in it become a block, and the unfinished one moves to the front. So a lack of memory makes smaller
- * blocks and only stops a request that has a single record larger than what it can get. */
+ * When the buffer is full it grows if there is memory. If not, or at its limit, the records that
+ * are in it become a block, and the unfinished one moves to the front. So a lack of memory makes
+ * smaller blocks and only stops a request that has a single record larger than what it can get. */
 #include "model/datetime.h"
 #include "source/admission.h"
 #include <assert.h>
@@ -14,8 +14,8 @@
 
 typedef unsigned char vector __attribute__((vector_size(16)));
 
-/* True if a CR or LF stands between the record's tokens (in a string it cannot). Looks first for any
- * byte of 8 to 15, of which JSON text holds only TAB besides. */
+/* True if a CR or LF stands between the record's tokens (in a string it cannot). Looks first for
+ * any byte of 8 to 15, of which JSON text holds only TAB besides. */
 static bool
 has_line_break(const char *p, size_t n)
 {

@@ -1,4 +1,5 @@
-/* kinds.c - the table of all kinds, apart from source.c so that one kind can be linked without the others. */
+/* kinds.c - the table of all kinds, apart from source.c so that one kind can be linked without the
+ * others. */
 #include "source/source.h"
 
 const struct source_kind *const source_kinds[] = {&source_http, &source_file, &source_kafka, NULL};

@@ -1,9 +1,9 @@
 /* What must be kept when several things can fail: parked records first, then the rows. A crash in
- * between loses neither, since the request was not acknowledged and comes again; its bad records are
- * then parked once more, which is better than not at all.
+ * between loses neither, since the request was not acknowledged and comes again; its bad records
+ * are then parked once more, which is better than not at all.
  *
- * A request of one block is one append. Only when a second block is needed does a run begin, which the
- * journal shows to nobody before it is whole. */
+ * A request of one block is one append. Only when a second block is needed does a run begin, which
+ * the journal shows to nobody before it is whole. */
 #include "journal/journal.h"
 #include "source/admission.h"
 #include <assert.h>
@@ -172,8 +172,8 @@ moved(uint32_t at, uint32_t by)
     return at == 0 ? 0 : at - by;
 }
 
-/* The block's strings are full after 'done' rows: they leave alone, the others stay as a block whose
- * body begins with the first of them. */
+/* The block's strings are full after 'done' rows: they leave alone, the others stay as a block
+ * whose body begins with the first of them. */
 static enum status
 emit_first(struct admission *x, uint32_t done)
 {

@@ -1,16 +1,17 @@
-/* source.h - what every kind of source implements, and how one runs: in a thread of its own, a step at a
- * time, each step one admission. A source that fails tries again with growing pauses; one whose journal is full waits; none of them
- * drops anything.
+/* source.h - what every kind of source implements, and how one runs: in a thread of its own, a step
+ * at a time, each step one admission. A source that fails tries again with growing pauses; one
+ * whose journal is full waits; none of them drops anything.
  *
- * Exactly once across crashes: a source durably notes what it is about to admit (or its peer does: Kafka's offsets), gives the
- * admission a batch id that names exactly these bytes, and moves on only when they are durable. After a crash the same
- * bytes come again under the same id and count once, as long as the journal remembers batch ids. */
+ * Exactly once across crashes: a source durably notes what it is about to admit (or its peer does:
+ * Kafka's offsets), gives the admission a batch id that names exactly these bytes, and moves on
+ * only when they are durable. After a crash the same bytes come again under the same id and count
+ * once, as long as the journal remembers batch ids. */
 #pragma once
 #include "source/admit.h"
 #include <stdatomic.h>
 
-struct
-    source_setting { /* its check, the configuration's and the manual's entry are made from this */
+/* its check, the configuration's and the manual's entry are made from this */
+struct source_setting {
     const char *name;
     const char *help;
     const char *default_value; /* NULL: required unless is_optional */
@@ -54,8 +55,8 @@ struct source_kind {
                         size_t count, struct source_counters *counters, const atomic_bool *stop,
                         void **state, struct err *err);
     /* One batch, or a look whether there is one; returns within about a second once 'stop' is true.
-     * ST_OK: something was taken. ST_END: nothing was there. ST_FULL: the journal is full, ST_IO: something failed: later.
-     * ST_INVALID: it cannot go on without a person; err says why. */
+     * ST_OK: something was taken. ST_END: nothing was there. ST_FULL: the journal is full, ST_IO:
+     * something failed: later. ST_INVALID: it cannot go on without a person; err says why. */
     enum status (*step)(void *state, struct err *err);
     void (*close)(void *state);
 };
@@ -75,8 +76,9 @@ MUST_CHECK enum status source_number(const struct source_kind *kind,
                                      const char *name, uint64_t min, uint64_t max, uint64_t *number,
                                      struct err *err);
 
-/* What an admission's result means for a source, counted. ST_OK: the bytes are done with (durable, duplicate, or there was no record in them). Otherwise as
- * a step's result: the same bytes are to come again. */
+/* What an admission's result means for a source, counted. ST_OK: the bytes are done with (durable,
+ * duplicate, or there was no record in them). Otherwise as a step's result: the same bytes are to
+ * come again. */
 enum status source_settle(const struct admit_result *result, struct source_counters *counters,
                           struct err *err);
 

@@ -1,4 +1,5 @@
-/* source_thread_test.c - the thread that runs a source: it steps, backs off, says how it is, and ends when told. */
+/* source_thread_test.c - the thread that runs a source: it steps, backs off, says how it is, and
+ * ends when told. */
 #include "base/clock.h"
 #include "base/test.h"
 #include "source/source.h"

@@ -1,13 +1,14 @@
 /* stream.c - the kind "kafka": any Event Hubs or Kafka stream whose messages hold records, as
  * {"records":[...]}, as one record, as lines or as an array.
  *
- * Small messages of one partition are admitted together. If one of them is wrong the batch is refused
- * as a whole and its messages go in one by one, so that only what is wrong is parked. A large message
- * always goes alone. The batch id names topic, partition and offsets; offsets are committed when all of a
- * poll is durable. What could not be admitted is held and tried again, in the same batches.
+ * Small messages of one partition are admitted together. If one of them is wrong the batch is
+ * refused as a whole and its messages go in one by one, so that only what is wrong is parked. A
+ * large message always goes alone. The batch id names topic, partition and offsets; offsets are
+ * committed when all of a poll is durable. What could not be admitted is held and tried again, in
+ * the same batches.
  *
- * After a crash between admission and commit the broker gives messages again. Large ones have the same id
- * as before and count once. Small ones may be batched anew, and then count twice. */
+ * After a crash between admission and commit the broker gives messages again. Large ones have the
+ * same id as before and count once. Small ones may be batched anew, and then count twice. */
 #include "source/source.h"
 #include "wire/kafka.h"
 #include <assert.h>

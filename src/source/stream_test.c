@@ -1,5 +1,6 @@
-/* stream_test.c - messages of every form from librdkafka's mock cluster into a real journal: what is good is there
- * once and in order, what is bad is parked, what cannot be taken now is taken later. A real broker is under test/peers. */
+/* stream_test.c - messages of every form from librdkafka's mock cluster into a real journal: what
+ * is good is there once and in order, what is bad is parked, what cannot be taken now is taken
+ * later. A real broker is under test/peers. */
 #include "base/clock.h"
 #include "base/test.h"
 #include "journal/journal.h"
@@ -263,7 +264,8 @@ test_rows(void)
     world_close(&w);
 }
 
-/* Read again from the beginning (by another group: the mock cluster lets nobody join one that was left), as after a crash before the commit. */
+/* Read again from the beginning (by another group: the mock cluster lets nobody join one that was
+ * left), as after a crash before the commit. */
 static void
 test_again(void)
 {

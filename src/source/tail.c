@@ -1,14 +1,14 @@
-/* tail.c - the kind "file": follows files by path or pattern, through rotation by rename, by truncation and by
- * copy-and-truncate.
+/* tail.c - the kind "file": follows files by path or pattern, through rotation by rename, by
+ * truncation and by copy-and-truncate.
  *
- * A file is known by device and inode as long as its first bytes stay the same; each such life gets a
- * number of its own that is never used again. What is about to be admitted, [offset, intent), is
- * written to the checkpoint first; its batch id is made of the life's number and these two offsets. After
- * a crash the same bytes therefore come again under the same id, and a file that was cut and has
- * grown again can never be taken for what was read before.
+ * A file is known by device and inode as long as its first bytes stay the same; each such life gets
+ * a number of its own that is never used again. What is about to be admitted, [offset, intent), is
+ * written to the checkpoint first; its batch id is made of the life's number and these two offsets.
+ * After a crash the same bytes therefore come again under the same id, and a file that was cut and
+ * has grown again can never be taken for what was read before.
  *
- * A renamed file is read on through its open descriptor until it has been still for a while; after a
- * restart it is looked for by its inode beside where it was. */
+ * A renamed file is read on through its open descriptor until it has been still for a while; after
+ * a restart it is looked for by its inode beside where it was. */
 #include "base/crc32c.h"
 #include "base/file.h"
 #include "source/source.h"
@@ -578,7 +578,8 @@ take(struct tail *t, struct tracked *f, struct err *err)
         f->intent = end;
         t->is_dirty = true;
     }
-    /* The intent has to be durable before anything of it can be; this also notes the batch before. */
+    /* The intent has to be durable before anything of it can be; this also notes the batch
+     * before. */
     if (t->is_dirty && (st = save(t, err)) != ST_OK)
         return st;
     if ((st = admit_batch(t, f, err)) != ST_OK)

@@ -1,4 +1,5 @@
-/* tail_test.c - files that grow, are renamed, cut and removed, across restarts and crashes: every line arrives once. */
+/* tail_test.c - files that grow, are renamed, cut and removed, across restarts and crashes: every
+ * line arrives once. */
 #include "base/file.h"
 #include "base/test.h"
 #include "journal/journal.h"

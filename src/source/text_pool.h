@@ -1,7 +1,8 @@
-/* text_pool.h - small pieces of text that come and go, in one growing block of memory of bounded size. One thread at a time.
+/* text_pool.h - small pieces of text that come and go, in one growing block of memory of bounded
+ * size. One thread at a time.
  *
- * Pieces are multiples of 32 bytes in 21 sizes; a piece given back serves the next of its size, or is split for smaller
- * ones. Pieces are named by number, for the block moves when it grows. */
+ * Pieces are multiples of 32 bytes in 21 sizes; a piece given back serves the next of its size, or
+ * is split for smaller ones. Pieces are named by number, for the block moves when it grows. */
 #pragma once
 #include "base/base.h"
 
@@ -17,7 +18,8 @@ struct text_pool {
 void text_pool_init(struct text_pool *p, size_t size_max);
 void text_pool_free(struct text_pool *p);
 
-/* A piece of 'size' bytes (1 to TEXT_PIECE_MAX), its content undefined; 0: size_max is reached, or there is no memory. */
+/* A piece of 'size' bytes (1 to TEXT_PIECE_MAX), its content undefined; 0: size_max is reached, or
+ * there is no memory. */
 uint32_t text_pool_take(struct text_pool *p, size_t size);
 /* 'size' as it was taken with. Piece 0 is fine. */
 void text_pool_give(struct text_pool *p, uint32_t piece, size_t size);

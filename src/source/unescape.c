@@ -38,7 +38,8 @@ utf8_put(char out[4], unsigned c)
     return 4;
 }
 
-/* The character of the \u escape at p (its backslash); *used: bytes of text, both halves of a pair. */
+/* The character of the \u escape at p (its backslash); *used: bytes of text, both halves of a
+ * pair. */
 static unsigned
 unicode(const char *p, const char *end, size_t *used)
 {

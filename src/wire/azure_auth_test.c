@@ -1,4 +1,5 @@
-/* azure_auth_test.c - signatures against the contract's vectors (_auth-vectors.json), and tokens against an authority of our own. */
+/* azure_auth_test.c - signatures against the contract's vectors (_auth-vectors.json), and tokens
+ * against an authority of our own. */
 #include "base/test.h"
 #include "wire/azure_auth.h"
 #include "wire/http_server.h"

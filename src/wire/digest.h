@@ -14,7 +14,8 @@ MUST_CHECK bool digest_sha256(struct span bytes, unsigned char out[DIGEST_SHA256
 MUST_CHECK bool digest_sha1(struct span bytes, unsigned char out[DIGEST_SHA1_SIZE]);
 
 /* All three of what 'fd' holds from its start, in one pass; the file offset does not move.
- * ST_INVALID: the file is larger than 'size_max' bytes. ST_IO: it cannot be read. *size: bytes read. */
+ * ST_INVALID: the file is larger than 'size_max' bytes. ST_IO: it cannot be read. *size: bytes
+ * read. */
 MUST_CHECK enum status digest_file(int fd, uint64_t size_max, struct digest_set *out,
                                    uint64_t *size, struct err *err);
 

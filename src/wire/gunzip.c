@@ -1,5 +1,5 @@
-/* gunzip.c - see gunzip.h. ISA-L inflates and checks the trailer; the header (RFC 1952 section 2.3) is read here, since
- * ISA-L 2.30 refuses the right checksum of a header with an extra field. */
+/* gunzip.c - see gunzip.h. ISA-L inflates and checks the trailer; the header (RFC 1952 section 2.3)
+ * is read here, since ISA-L 2.30 refuses the right checksum of a header with an extra field. */
 #include "wire/gunzip.h"
 #include <assert.h>
 #include <isa-l/crc.h>

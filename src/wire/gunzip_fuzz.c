@@ -1,4 +1,5 @@
-/* gunzip_fuzz.c - no bytes may break it, and cuts of input and output may not change what comes out of good ones. */
+/* gunzip_fuzz.c - no bytes may break it, and cuts of input and output may not change what comes out
+ * of good ones. */
 #include "wire/gunzip.h"
 #include <stdlib.h>
 

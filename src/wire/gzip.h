@@ -1,4 +1,5 @@
-/* gzip.h - bytes to one gzip member, by ISA-L; hides its headers. Any thread. The way back: gunzip.h. */
+/* gzip.h - bytes to one gzip member, by ISA-L; hides its headers. Any thread. The way back:
+ * gunzip.h. */
 #pragma once
 #include "base/base.h"
 

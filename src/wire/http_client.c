@@ -412,8 +412,8 @@ http_client_send(struct http_client *client, struct http_exchange *x, struct err
     client->fault[0] = '\0';
     client->moved = 0;
     client->moved_ms = clock_monotonic_ms();
-    /* libcurl 7.88 refuses every request after one whose host could not be resolved (bad function argument): after a
-     * failure a handle is not used again. Its connection is gone anyway. */
+    /* libcurl 7.88 refuses every request after one whose host could not be resolved (bad function
+     * argument): after a failure a handle is not used again. Its connection is gone anyway. */
     if (client->curl == NULL)
         client->curl = curl_easy_init();
     rc = client->curl == NULL ? CURLE_OUT_OF_MEMORY : request_set_up(client, x, headers);

@@ -1,5 +1,6 @@
-/* http_client.h - one HTTP request at a time over a kept connection; hides libcurl. A client belongs to
- * one thread. TLS is always verified against the system's authorities or 'ca_file'. Redirects are not followed. */
+/* http_client.h - one HTTP request at a time over a kept connection; hides libcurl. A client
+ * belongs to one thread. TLS is always verified against the system's authorities or 'ca_file'.
+ * Redirects are not followed. */
 #pragma once
 #include "base/base.h"
 #include <stdatomic.h>
@@ -18,20 +19,21 @@ struct http_exchange {
     /* in, all borrowed for the call */
     const char *method, *url;
     const char *const *headers; /* "Name: value", NULL-terminated array; NULL: none */
-    const struct span *
-        body; /* body_count pieces, sent one behind the other with their sum as Content-Length, no Expect */
+    /* body_count pieces, sent one behind the other with their sum as Content-Length, no Expect */
+    const struct span *body;
     size_t body_count;
     /* out */
     unsigned status; /* HTTP status */
-    int64_t
-        retry_after_ms; /* from Retry-After (seconds or date, x-ms-retry-after-ms), -1 if absent */
+    /* from Retry-After (seconds or date, x-ms-retry-after-ms), -1 if absent */
+    int64_t retry_after_ms;
     struct span response;      /* lends: valid until the next request; NUL-terminated */
     struct span response_head; /* lends: raw header lines */
 };
 
 MUST_CHECK enum status http_client_open(const struct http_client_options *o,
                                         struct http_client **client, struct err *err);
-/* ST_OK: an answer came, whatever its status. ST_IO: none did; it is unknown whether the server acted. ST_INVALID: the URL or options are wrong. */
+/* ST_OK: an answer came, whatever its status. ST_IO: none did; it is unknown whether the server
+ * acted. ST_INVALID: the URL or options are wrong. */
 MUST_CHECK enum status http_client_send(struct http_client *client, struct http_exchange *x,
                                         struct err *err);
 /* Value of a response header of the last exchange, any case; span {NULL,0} if absent. */

@@ -1,5 +1,5 @@
-/* http_client_test.c - the client against our server, plain and with TLS, and against peers that keep no rule: they
- * are threads that play a script over a plain socket. */
+/* http_client_test.c - the client against our server, plain and with TLS, and against peers that
+ * keep no rule: they are threads that play a script over a plain socket. */
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/test.h"

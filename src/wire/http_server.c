@@ -6,18 +6,19 @@
  *
  * We accept connections ourselves and hand them over one by one: told of a limit, libmicrohttpd
  * 0.9.75 accepts and resets what is beyond it (where waiting in the listen queue is what a client
- * needs), and for connections handed to it forgets to release a lock, so it must never meet its own.
+ * needs), and for connections handed to it forgets to release a lock, so it must never meet its
+ * own.
  *
  * An answer that is known from the head alone leaves before the body and ends the connection.
  * Closing a socket with unread bytes makes the kernel send a reset, which can overtake and destroy
  * the answer on its way, so on_completed first reads and drops what the peer is still sending, for
- * at most LINGER_MS_MAX. In the middle of a body libmicrohttpd 0.9 takes no answer: then the rest of
- * the body is dropped, and the answer leaves at its end.
+ * at most LINGER_MS_MAX. In the middle of a body libmicrohttpd 0.9 takes no answer: then the rest
+ * of the body is dropped, and the answer leaves at its end.
  *
  * libmicrohttpd's own time limit starts anew with every byte. So each connection has a seat with a
- * deadline of ours, which the accepting thread looks through: who is beyond it, or is in the way of a
- * newcomer, has its socket shut down under it, which wakes its thread. The seat is taken away, under
- * the lock, before libmicrohttpd closes the socket. */
+ * deadline of ours, which the accepting thread looks through: who is beyond it, or is in the way of
+ * a newcomer, has its socket shut down under it, which wakes its thread. The seat is taken away,
+ * under the lock, before libmicrohttpd closes the socket. */
 #include "wire/http_server.h"
 #include "base/clock.h"
 #include <arpa/inet.h>
@@ -251,8 +252,8 @@ seat_leave(struct http_server *s, struct seat *seat)
     free(seat);
 }
 
-/* A handler has the connection now. False: it was shut meanwhile, nobody hears an answer. 'left_ms' is what the peer had
- * left, for seat_resume. */
+/* A handler has the connection now. False: it was shut meanwhile, nobody hears an answer. 'left_ms'
+ * is what the peer had left, for seat_resume. */
 static bool
 seat_pause(struct http_server *s, struct seat *seat, uint64_t size, int64_t *left_ms)
 {
@@ -315,7 +316,8 @@ seats_reap(struct http_server *s, int64_t now_ms)
             seat_shut(seat);
 }
 
-/* Shuts the one that has gone without a request for longest, if for long enough; the lock is held. */
+/* Shuts the one that has gone without a request for longest, if for long enough; the lock is
+ * held. */
 static bool
 seats_evict(struct http_server *s, int64_t now_ms)
 {
@@ -579,7 +581,8 @@ struct framing { /* headers that say where a body ends, and others that must be 
     bool differ, authorizations_differ, has_bad_name;
 };
 
-/* Of the characters of RFC 9110 section 5.6.2 alone: a blank before the colon is what smugglers write. */
+/* Of the characters of RFC 9110 section 5.6.2 alone: a blank before the colon is what smugglers
+ * write. */
 static bool
 name_is_token(const char *name)
 {
@@ -615,8 +618,8 @@ framing_visit(void *app, enum MHD_ValueKind kind, const char *name, const char *
     return MHD_YES;
 }
 
-/* Refuses what two readers could read in two ways (RFC 9112 sections 3.2, 5.1 and 6.3). True: a body
- * follows, or what may be one. */
+/* Refuses what two readers could read in two ways (RFC 9112 sections 3.2, 5.1 and 6.3). True: a
+ * body follows, or what may be one. */
 static bool
 framing_check(struct exchange *x, struct MHD_Connection *connection)
 {
@@ -936,7 +939,8 @@ monotonic_after(unsigned ms)
     return (struct timespec){.tv_sec = (time_t)(at / 1000), .tv_nsec = (long)(at % 1000) * 1000000};
 }
 
-/* Waits until somebody wants a connection, and sees to the deadlines meanwhile. False: the server stops. */
+/* Waits until somebody wants a connection, and sees to the deadlines meanwhile. False: the server
+ * stops. */
 static bool
 guest_wait(struct http_server *s, int64_t *reaped_ms)
 {
@@ -995,7 +999,8 @@ accept_failed(struct http_server *s)
     pthread_mutex_unlock(&s->lock);
 }
 
-/* libmicrohttpd's own thread takes it up, or closes it and says nothing: then it is not waited for. */
+/* libmicrohttpd's own thread takes it up, or closes it and says nothing: then it is not waited
+ * for. */
 static void
 hand_over(struct http_server *s, int fd, const struct sockaddr *peer, socklen_t peer_size)
 {

@@ -1,5 +1,5 @@
-/* http_server_test.c - what the server makes of requests as bytes, good ones and bad ones: written to a plain socket,
- * so that nothing mends them on the way. */
+/* http_server_test.c - what the server makes of requests as bytes, good ones and bad ones: written
+ * to a plain socket, so that nothing mends them on the way. */
 #include "base/clock.h"
 #include "base/test.h"
 #include "wire/http_server.h"
@@ -13,8 +13,8 @@
 
 enum { ANSWER_MAX = 256 << 10, HEAD_MAX = 8 << 10 };
 
-/* What libmicrohttpd itself answers: from 1.0 on it takes no chunk with an extension (no client of note sends one), and
- * refuses unknown encodings before we see them. */
+/* What libmicrohttpd itself answers: from 1.0 on it takes no chunk with an extension (no client of
+ * note sends one), and refuses unknown encodings before we see them. */
 #if MHD_VERSION >= 0x01000000
 enum { CHUNK_EXTENSION = 400, OTHER_ENCODING = 400 };
 #else
@@ -135,7 +135,8 @@ say(int fd, const char *text, size_t size)
     }
 }
 
-/* One answer, NUL-terminated, read to its end by Content-Length (or to the connection's end). False: it broke off. */
+/* One answer, NUL-terminated, read to its end by Content-Length (or to the connection's end).
+ * False: it broke off. */
 static bool
 hear(int fd, char *out, bool is_head)
 {
@@ -293,7 +294,8 @@ test_requests(uint16_t port)
     free(answer);
 }
 
-/* Several requests over one connection, each a byte at a time; a refusal without a body keeps it. */
+/* Several requests over one connection, each a byte at a time; a refusal without a body keeps
+ * it. */
 static void
 test_keep_alive(uint16_t port)
 {
@@ -366,7 +368,8 @@ test_refused_body(uint16_t port)
     free(answer);
 }
 
-/* Heads up to the limit pass, longer ones are 431 by our own word, much longer ones by libmicrohttpd's. */
+/* Heads up to the limit pass, longer ones are 431 by our own word, much longer ones by
+ * libmicrohttpd's. */
 static void
 test_head_limit(uint16_t port)
 {

@@ -1,5 +1,6 @@
-/* http_target_fuzz.c - no target breaks the decoding of segments and queries, and what they decode is what was escaped.
- * The query's decoder is of the server's file alone: it is included, with its connections left out. */
+/* http_target_fuzz.c - no target breaks the decoding of segments and queries, and what they decode
+ * is what was escaped. The query's decoder is of the server's file alone: it is included, with its
+ * connections left out. */
 #include "wire/http_server.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,5 +1,6 @@
-/* http_thread_test.c - fifty connections at once: every answer belongs to its request, every state is released once, and
- * stopping in the middle of it all waits for what is being handled and ends the rest. */
+/* http_thread_test.c - fifty connections at once: every answer belongs to its request, every state
+ * is released once, and stopping in the middle of it all waits for what is being handled and ends
+ * the rest. */
 #include "base/test.h"
 #include "wire/http_client.h"
 #include "wire/http_server.h"

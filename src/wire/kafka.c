@@ -1,11 +1,13 @@
 /* kafka.c - librdkafka behind kafka.h.
  *
- * Payloads are not copied: a send returns only when librdkafka has reported on each record, or after what is left was purged, or, if
- * even that leaves something, after the whole producer was destroyed (its threads are then joined, so nobody reads the
- * payloads any more) to be made anew by the next send.
+ * Payloads are not copied: a send returns only when librdkafka has reported on each record, or
+ * after what is left was purged, or, if even that leaves something, after the whole producer was
+ * destroyed (its threads are then joined, so nobody reads the payloads any more) to be made anew by
+ * the next send.
  *
- * librdkafka's messages about itself go to no log: the last error is kept and becomes the reason of what fails meanwhile. Values of
- * properties never stand in an error, for they may be secrets. OAuth tokens are fetched by librdkafka's background thread, the only one that uses the
+ * librdkafka's messages about itself go to no log: the last error is kept and becomes the reason of
+ * what fails meanwhile. Values of properties never stand in an error, for they may be secrets.
+ * OAuth tokens are fetched by librdkafka's background thread, the only one that uses the
  * azure_oauth after open. */
 #include "wire/kafka.h"
 #include "base/clock.h"
@@ -310,7 +312,8 @@ on_report(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED: /* librdkafka keeps that until it looks again */
+    /* librdkafka keeps that until it looks again */
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
         record->result = KAFKA_NO_TOPIC;
         break;
     default:
@@ -420,18 +423,21 @@ kafka_producer_open(const struct kafka_options *o, const struct kafka_producer_o
         {"max.in.flight.requests.per.connection", "5"                                 },
         {"compression.codec",                     "none"                              },
         {"message.max.bytes",                     message                             },
-        {"message.timeout.ms",                    "0"                                 }, /* kafka_producer_send gives up by purging */
+ /* kafka_producer_send gives up by purging */
+        {"message.timeout.ms",                    "0"                                 },
         {"queue.buffering.max.kbytes",            queue                               },
         {"linger.ms",                             "1"                                 },
         {"sticky.partitioning.linger.ms",
-         "0"                                                                          }, /* each message is a batch of its own: spread them */
+         /* each message is a batch of its own: spread them */
+         "0"                                                                          },
     };
     struct kafka_producer *p = calloc(1, sizeof *p);
     enum status st;
 
     if (p == NULL)
         return err_set(err, ST_FULL, "Kafka: no memory");
-    /* librdkafka counts the wire's own bytes, too, and takes 1000 and more here; smaller limits are ours to hold */
+    /* librdkafka counts the wire's own bytes, too, and takes 1000 and more here; smaller limits are
+     * ours to hold */
     snprintf(message, sizeof message, "%zu",
              (po->message_size_max < 1000 ? (size_t)1000 : po->message_size_max) + WIRE_BYTES);
     snprintf(queue, sizeof queue, "%zu", po->queue_size_max / 1024 + 1);
@@ -482,8 +488,8 @@ record_produce(struct kafka_producer *p, struct kafka_record *r, int64_t until_m
         return;
     }
     do {
-        /* payload without const: librdkafka only reads what it was not told to free. Its macros check their types with an
-         * extension that clang would tell of. */
+        /* payload without const: librdkafka only reads what it was not told to free. Its macros
+         * check their types with an extension that clang would tell of. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpedantic"
         code = rd_kafka_producev(p->kafka.rk, RD_KAFKA_V_TOPIC(r->topic),
@@ -507,7 +513,8 @@ record_produce(struct kafka_producer *p, struct kafka_record *r, int64_t until_m
                   p->kafka.error[0] != '\0' ? "; " : "", p->kafka.error);
 }
 
-/* A fatal error (of the idempotent producer's state) or records that do not come back: starts over. */
+/* A fatal error (of the idempotent producer's state) or records that do not come back: starts
+ * over. */
 static void
 producer_renew(struct kafka_producer *p)
 {
@@ -835,7 +842,8 @@ kafka_consumer_seek(struct kafka_consumer *c, const char *topic, int32_t partiti
     return st;
 }
 
-/* Leaving waits for the group's coordinator; when that one is away the group finds out by itself. */
+/* Leaving waits for the group's coordinator; when that one is away the group finds out by
+ * itself. */
 static void
 group_leave(rd_kafka_t *rk)
 {

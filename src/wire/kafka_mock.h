@@ -1,4 +1,5 @@
-/* kafka_mock.h - librdkafka's own mock cluster, for tests: brokers within this process that fail on demand. Tests only. */
+/* kafka_mock.h - librdkafka's own mock cluster, for tests: brokers within this process that fail on
+ * demand. Tests only. */
 #pragma once
 #include "base/base.h"
 #include <librdkafka/rdkafka.h>

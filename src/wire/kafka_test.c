@@ -1,4 +1,5 @@
-/* kafka_test.c - writing to and reading from librdkafka's mock cluster, with its faults. A real broker is under test/peers. */
+/* kafka_test.c - writing to and reading from librdkafka's mock cluster, with its faults. A real
+ * broker is under test/peers. */
 #include "base/clock.h"
 #include "base/test.h"
 #include "wire/kafka.h"
@@ -30,7 +31,8 @@ send_one(struct kafka_producer *p, const char *topic, const char *text, int wait
     return r;
 }
 
-/* All payloads of a topic with one partition, one behind the other; reads until 'size' bytes came or for 10 s. */
+/* All payloads of a topic with one partition, one behind the other; reads until 'size' bytes came
+ * or for 10 s. */
 static void
 read_all(const char *topic, const char *group, char *out, size_t out_size, size_t size)
 {
@@ -278,7 +280,8 @@ groups(void)
     CHECK(kafka_consumer_commit(c, &done, 1, &err) == ST_OK, "commit: %s", err.text);
     kafka_consumer_close(c);
 
-    /* a group that was left cannot be joined again in the mock cluster of 2.0: see test/peers for what comes after a commit */
+    /* a group that was left cannot be joined again in the mock cluster of 2.0: see test/peers for
+     * what comes after a commit */
     kafka_consumer_close(NULL);
 
     o.bootstrap = "127.0.0.1:1";

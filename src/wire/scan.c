@@ -1,5 +1,5 @@
-/* scan.c - what stands between records: the three forms, what is consumed, what comes next; and the choice of the
- * walk for each record. The walks themselves: scan_inner.h. */
+/* scan.c - what stands between records: the three forms, what is consumed, what comes next; and the
+ * choice of the walk for each record. The walks themselves: scan_inner.h. */
 #include "wire/scan_inner.h"
 #include <assert.h>
 #include <stdatomic.h>
@@ -131,7 +131,8 @@ skip_space(const char *text, size_t size, size_t *at)
     return *at < size;
 }
 
-/* Nothing that could follow changes what came: a fault between records, or the end of what is there. */
+/* Nothing that could follow changes what came: a fault between records, or the end of what is
+ * there. */
 static enum scan_result
 stop_short(struct scanner *s, const char *what, size_t at, bool is_last, struct scan_fault *fault)
 {
@@ -166,8 +167,9 @@ fault_between(struct scanner *s, enum scan_fault_code code, size_t at, struct sc
     return SCAN_FAULT;
 }
 
-/* Whether the text, from the '{' at 'at' on, is a message: {"records":[ with white space anywhere. Gives the offset
- * behind its '['; 0: it is a record; SIZE_MAX: the text ends before that is known. */
+/* Whether the text, from the '{' at 'at' on, is a message: {"records":[ with white space anywhere.
+ * Gives the offset behind its '['; 0: it is a record; SIZE_MAX: the text ends before that is
+ * known. */
 static size_t
 message_head(const char *text, size_t size, size_t at)
 {
@@ -229,7 +231,8 @@ state_missing(const struct scanner *s)
 
 /* ---- A record */
 
-/* In an array only a record that is well-formed but breaks a limit can be skipped. WALK_DONE: it is, and ends at
+/* In an array only a record that is well-formed but breaks a limit can be skipped. WALK_DONE: it
+ * is, and ends at
  * job->end. */
 static enum walk
 walk_bare(struct scan_private *p, struct scan_job *job)
@@ -361,7 +364,8 @@ take_mark(struct scanner *s, char c)
     }
 }
 
-/* Ends a skip that began in this buffer or in one before. False: no line feed is here, all is dropped. */
+/* Ends a skip that began in this buffer or in one before. False: no line feed is here, all is
+ * dropped. */
 static bool
 end_skip(struct scanner *s, const char *text, size_t size, size_t *at)
 {
@@ -418,8 +422,9 @@ scan_next(struct scanner *s, const char *text, size_t size, bool is_last,
 
 /* ---- Skip */
 
-/* A writer that died in the middle of a line leaves a torn one, and the next record, whole, is taken for its inside:
- * so a line that begins with '{' up to the fault is where to go on. 0: there is none. */
+/* A writer that died in the middle of a line leaves a torn one, and the next record, whole, is
+ * taken for its inside: so a line that begins with '{' up to the fault is where to go on. 0: there
+ * is none. */
 static size_t
 find_torn(const char *text, size_t size, const struct scan_fault *fault)
 {
@@ -431,7 +436,8 @@ find_torn(const char *text, size_t size, const struct scan_fault *fault)
         if (line_feed == NULL)
             return 0;
         at = (size_t)(line_feed - text) + 1;
-        /* A record that is too long is told before the byte at the fault must be there: whether it is must not matter. */
+        /* A record that is too long is told before the byte at the fault must be there: whether it
+         * is must not matter. */
         if (at == fault->at && fault->code == FAULT_SIZE)
             return 0;
         if (at < size && text[at] == '{')

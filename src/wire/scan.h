@@ -1,8 +1,9 @@
-/* scan.h - one pass over JSON text that validates every byte and yields where each record and each of
- * its top-level values lie. It never copies, never builds a tree and never changes a byte.
+/* scan.h - one pass over JSON text that validates every byte and yields where each record and each
+ * of its top-level values lie. It never copies, never builds a tree and never changes a byte.
  *
- * Valid means RFC 8259 in full: grammar, numbers, escapes (a lone surrogate escape is valid JSON and
- * goes through), UTF-8 per RFC 3629, no control character in a string. Duplicate keys are valid.
+ * Valid means RFC 8259 in full: grammar, numbers, escapes (a lone surrogate escape is valid JSON
+ * and goes through), UTF-8 per RFC 3629, no control character in a string. Duplicate keys are
+ * valid.
  *
  * The text is a run of records (JSON objects) in one of three forms, told by its first bytes:
  *   lines    records separated by white space (NDJSON; blank lines, CR LF and a missing last line end are fine;
@@ -40,8 +41,9 @@ struct scan_value {
     uint32_t key_at;   /* first byte of the key's text, inside its quotes; from the record's '{' */
     uint32_t value_at; /* first byte of the value; a string's opening quote */
     uint32_t value_size; /* quotes and brackets included */
-    uint16_t
-        key_size; /* bytes of the key's text as written, escapes not decoded; keys longer than 65535 are a fault */
+    /* bytes of the key's text as written, escapes not decoded; keys longer than 65535 are a
+     * fault */
+    uint16_t key_size;
     uint8_t kind;              /* enum scan_kind */
     uint8_t depth : 2;         /* 1 or 2 */
     uint8_t key_escaped : 1;   /* the key holds a backslash */
@@ -63,8 +65,10 @@ struct scan_record {
 
 enum scan_result {
     SCAN_RECORD, /* *record holds the next one */
-    SCAN_MORE, /* the buffer ends in or after an incomplete record: come again with the bytes from scanner->consumed on, and more behind them */
-    SCAN_END,  /* the text ended properly (only when 'is_last') */
+    /* the buffer ends in or after an incomplete record: come again with the bytes from scanner->consumed on, and more behind
+     * them */
+    SCAN_MORE,
+    SCAN_END,   /* the text ended properly (only when 'is_last') */
     SCAN_FAULT, /* *fault says what is wrong */
 };
 
@@ -92,8 +96,8 @@ struct scan_fault {
 
 struct scanner {
     /* read by callers */
-    size_t
-        consumed; /* bytes of the last buffer that are done with: all before the next or unfinished record */
+    /* bytes of the last buffer that are done with: all before the next or unfinished record */
+    size_t consumed;
     uint64_t record_count; /* SCAN_RECORDs so far */
     enum { FORM_UNKNOWN, FORM_LINES, FORM_ARRAY, FORM_RECORDS } form;
     /* private */
@@ -104,36 +108,41 @@ struct scanner {
     struct scan_private *p; /* lives in the arena given to scanner_init */
 };
 
-/* Prepares a scanner; its working memory (about 100 KB, values included) lives in 'a'. ST_FULL: no room.
- * ST_INVALID: a limit is out of its range. */
+/* Prepares a scanner; its working memory (about 100 KB, values included) lives in 'a'. ST_FULL: no
+ * room. ST_INVALID: a limit is out of its range. */
 MUST_CHECK enum status scanner_init(struct scanner *s, struct arena *a, enum scan_shape shape,
                                     const struct scan_limits *limits, struct err *err);
 /* Back to the state after scanner_init, for the next text; may change shape and limits. */
 void scanner_reset(struct scanner *s, enum scan_shape shape, const struct scan_limits *limits);
 
-/* The next record of 'text', whose first 'size' bytes are there ('SCAN_PADDING' readable bytes follow).
+/* The next record of 'text', whose first 'size' bytes are there ('SCAN_PADDING' readable bytes
+ * follow).
  * Call it again with the same buffer until it says other than SCAN_RECORD; s->consumed moves along, and scanning goes on from there.
- * A buffer handed in after SCAN_MORE starts at the old consumed byte (the caller moves the tail to the front, or grows the buffer in place and passes 'text + consumed').
- * So after SCAN_MORE, offsets count from the new 'text', and consumed is 0 again.
- * A record that cannot fit any more (longer than record_size_max) is FAULT_SIZE as soon as that is known.
- * Which fault is found does not depend on how the text is cut into buffers. After SCAN_FAULT, consumed is the fault's
+ * A buffer handed in after SCAN_MORE starts at the old consumed byte (the caller moves the tail to
+ * the front, or grows the buffer in place and passes 'text + consumed'). So after SCAN_MORE,
+ * offsets count from the new 'text', and consumed is 0 again. A record that cannot fit any more
+ * (longer than record_size_max) is FAULT_SIZE as soon as that is known. Which fault is found does
+ * not depend on how the text is cut into buffers. After SCAN_FAULT, consumed is the fault's
  * record_at: without scan_skip, the same fault comes again. */
 MUST_CHECK enum scan_result scan_next(struct scanner *s, const char *text, size_t size,
                                       bool is_last, struct scan_record *record,
                                       struct scan_fault *fault);
 
-/* After SCAN_FAULT with can_skip, with the same buffer: moves past the faulty record.
- * In form 'lines' to the next line: the first one up to the fault that begins with '{' (the line before was torn, and this
+/* After SCAN_FAULT with can_skip, with the same buffer: moves past the faulty record. In form
+ * 'lines' to the next line: the first one up to the fault that begins with '{' (the line before was
+ * torn, and this
  * one is whole; of a FAULT_SIZE before it), else the one behind the first line feed at or behind fault->at.
- * In the other forms can_skip is true only if the record is well-formed but breaks depth_max, values_max or the size of a
- * key; it is skipped as a whole. (One longer than record_size_max cannot be skipped there.)
- * SCAN_RECORD: skipped, go on with scan_next. SCAN_MORE: no line feed yet; all is dropped (consumed is 'size') and the next
- * buffer goes on being dropped: call scan_skip on it to count it ('fault' is not looked at), or scan_next. SCAN_FAULT: it cannot be
+ * In the other forms can_skip is true only if the record is well-formed but breaks depth_max,
+ * values_max or the size of a key; it is skipped as a whole. (One longer than record_size_max
+ * cannot be skipped there.) SCAN_RECORD: skipped, go on with scan_next. SCAN_MORE: no line feed
+ * yet; all is dropped (consumed is 'size') and the next buffer goes on being dropped: call
+ * scan_skip on it to count it ('fault' is not looked at), or scan_next. SCAN_FAULT: it cannot be
  * skipped. *bad_at, *bad_size: the bytes skipped in this buffer, up to and with the line feed. */
 enum scan_result scan_skip(struct scanner *s, const char *text, size_t size, bool is_last,
                            const struct scan_fault *fault, size_t *bad_at, size_t *bad_size);
 
-/* Which instructions are used: chosen once at first use from what the processor has. For tests and benchmarks, and PENSTOCK_SIMD in the environment (plain, avx2, avx512). */
+/* Which instructions are used: chosen once at first use from what the processor has. For tests and
+ * benchmarks, and PENSTOCK_SIMD in the environment (plain, avx2, avx512). */
 enum scan_simd { SCAN_PLAIN, SCAN_AVX2, SCAN_AVX512 };
 enum scan_simd scan_simd_best(void); /* the best this processor has */
 void scan_simd_use(

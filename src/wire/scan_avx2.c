@@ -17,9 +17,10 @@ table(const uint8_t bytes[16])
     return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)bytes));
 }
 
-/* Operators and white space, by simdjson's tables over the low half of a byte: the byte itself is in its place if it
- * is one. 0x20 turns [ ] into { } but also leaves : and , alone; it turns no other byte into an operator but 0x1a and
- * 0x0c, which no valid text holds outside a string, nor inside one. */
+/* Operators and white space, by simdjson's tables over the low half of a byte: the byte itself is
+ * in its place if it is one. 0x20 turns [ ] into { } but also leaves : and , alone; it turns no
+ * other byte into an operator but 0x1a and 0x0c, which no valid text holds outside a string, nor
+ * inside one. */
 static const uint8_t space_table[16] = {' ', 100,  100,  100, 17,  100,  113, 2,
                                         100, '\t', '\n', 112, 100, '\r', 100, 100};
 static const uint8_t op_table[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ':', '{', ',', '}', 0, 0};

@@ -1,4 +1,5 @@
-/* scan_avx512.c - the fast walk with AVX-512 (BW, VBMI, VBMI2 and GFNI: Ice Lake, Zen 4 and later). */
+/* scan_avx512.c - the fast walk with AVX-512 (BW, VBMI, VBMI2 and GFNI: Ice Lake, Zen 4 and
+ * later). */
 #include "wire/scan_inner.h"
 #if defined(__x86_64__)
 #define FAST_TARGET                                                                                \
@@ -61,10 +62,10 @@ static const uint8_t classes[128] = {
     ['t'] = BIT(ESCAPABLE),
 };
 
-/* 64 classes to 8 masks: the affine transformation, with the classes for its matrices and a one in each bit for its
- * vectors, turns the 8 x 8 bits of each 8 bytes around, but counts a matrix's rows from the last one; so the bits of
- * each byte are reversed, too. Then the bytes of each mask are brought together. This spares the detour over mask
- * registers, which only one port serves. */
+/* 64 classes to 8 masks: the affine transformation, with the classes for its matrices and a one in
+ * each bit for its vectors, turns the 8 x 8 bits of each 8 bytes around, but counts a matrix's rows
+ * from the last one; so the bits of each byte are reversed, too. Then the bytes of each mask are
+ * brought together. This spares the detour over mask registers, which only one port serves. */
 FAST void
 transpose(__m512i class, uint64_t masks[8])
 {

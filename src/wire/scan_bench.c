@@ -1,8 +1,8 @@
-/* scan_bench.c - how fast texts are scanned, beside what this machine can do at all, in one run on one core:
- * a plain byte loop, memcpy and read(2) over the same text.
+/* scan_bench.c - how fast texts are scanned, beside what this machine can do at all, in one run on
+ * one core: a plain byte loop, memcpy and read(2) over the same text.
  *   scan_bench [--json] [--shape rows|envelopes] [--only plain|avx2|avx512] [FILE]
- * Without FILE it makes 64 MB of rows of about 2 KB with 50 columns. Figures are MB (10^6 bytes) per second of CPU, the
- * best of some rounds, and ratios to the byte loop. */
+ * Without FILE it makes 64 MB of rows of about 2 KB with 50 columns. Figures are MB (10^6 bytes)
+ * per second of CPU, the best of some rounds, and ratios to the byte loop. */
 #include "base/file.h"
 #include "wire/scan.h"
 #include <fcntl.h>

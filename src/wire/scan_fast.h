@@ -1,19 +1,21 @@
-/* scan_fast.h - the fast walk, compiled once per instruction set: scan_avx2.c and scan_avx512.c define
- * FAST_TARGET, the functions' target attribute, include this file and give
+/* scan_fast.h - the fast walk, compiled once per instruction set: scan_avx2.c and scan_avx512.c
+ * define FAST_TARGET, the functions' target attribute, include this file and give
  *   fast_block        the masks of one 64-byte block
  *   fast_utf8_is_bad  whether a block with high bytes breaks UTF-8
  *   fast_write        the set bits of a mask, as offsets
  *
- * Two stages, as in "Parsing Gigabytes of JSON per Second" (Langdale, Lemire 2019), but over windows of 4 KB that
- * stay in the L1 cache, and interleaved with the caller's work on each record:
+ * Two stages, as in "Parsing Gigabytes of JSON per Second" (Langdale, Lemire 2019), but over
+ * windows of 4 KB that stay in the L1 cache, and interleaved with the caller's work on each record:
  *
- * 1. fast_refill turns 64-byte blocks into bit masks: quotes that are not escaped, what is inside strings,
+ * 1. fast_refill turns 64-byte blocks into bit masks: quotes that are not escaped, what is inside
+ * strings,
  *    structural characters, first bytes of scalars. The offsets of opening quotes, structural characters and scalars
  *    go to window->index. All that can be wrong inside a string is found here, without a look at single strings:
  *    control characters, unknown escapes, bad \u, bad UTF-8 (Keiser, Lemire 2021). It is noted per block; the judge
  *    finds the byte. An addition whose carries run from a string's first backslash to its closing quote marks the
  *    strings that hold escapes.
- * 2. fast_walk checks the grammar over these offsets. Every byte but white space begins a token or belongs to the token
+ * 2. fast_walk checks the grammar over these offsets. Every byte but white space begins a token or
+ * belongs to the token
  *    before; so a token ends where the next begins, white space apart. The common member, "key":scalar without
  *    white space in front of ':' and ',', is one step over four offsets, and takes strings and literals without
  *    branching on which of them it is.
@@ -46,8 +48,8 @@ FAST struct fast_masks fast_block(const char *block);
 FAST bool fast_utf8_is_bad(const char *block); /* reads the 3 bytes before it, too */
 FAST uint32_t *fast_write(uint32_t *out, uint64_t bits, uint32_t at);
 
-/* Tables of Keiser and Lemire: which errors the high half of a byte, its low half and the high half of the next
- * byte allow for. An error is what all three agree on. */
+/* Tables of Keiser and Lemire: which errors the high half of a byte, its low half and the high half
+ * of the next byte allow for. An error is what all three agree on. */
 enum {
     TOO_SHORT = 1,
     TOO_LONG = 2,
@@ -95,7 +97,8 @@ fast_escapes_are_bad(const char *block, uint64_t bits)
     return false;
 }
 
-/* Indexes one block. The 3 bytes before it and the 4 behind it are readable, and the text's where there are such. */
+/* Indexes one block. The 3 bytes before it and the 4 behind it are readable, and the text's where
+ * there are such. */
 FAST uint32_t *
 fast_index_block(struct scan_window *w, struct fast_carry *carry, const char *block, size_t at,
                  uint32_t *out)
@@ -116,7 +119,8 @@ fast_index_block(struct scan_window *w, struct fast_carry *carry, const char *bl
         carry->in_string;
     carry->in_string = (uint64_t)((int64_t)in_string >> 63);
 
-    /* A string is a run of ones that ends before its closing quote: a backslash's bit added to it carries there. */
+    /* A string is a run of ones that ends before its closing quote: a backslash's bit added to it
+     * carries there. */
     unsigned long long marks;
     carry->escape_carry = _addcarry_u64((unsigned char)carry->escape_carry, in_string,
                                         m.backslash & in_string, &marks);
@@ -139,8 +143,8 @@ fast_index_block(struct scan_window *w, struct fast_carry *carry, const char *bl
     return fast_write(out, (m.op | first) & ~(in_string ^ quote), (uint32_t)at);
 }
 
-/* The first block and the last one are indexed from a copy: nothing may be read before the text, and what is read
- * behind it must count as blanks. */
+/* The first block and the last one are indexed from a copy: nothing may be read before the text,
+ * and what is read behind it must count as blanks. */
 FAST_TARGET static __attribute__((noinline)) uint32_t *
 fast_index_edge(struct scan_window *w, struct fast_carry *carry, size_t at, uint32_t *out)
 {
@@ -200,9 +204,10 @@ fast_refill(struct scan_window *w)
 
 enum fast_class { FAST_BAD, FAST_PLAIN, FAST_NUMBER, FAST_CONTAINER };
 
-/* What a value that begins with a given byte must look like, and what follows it, for the common step. FAST_PLAIN: its first 8
- * bytes under 'mask', and its last byte with the next under 'tail_mask', say all: a word with its comma is of the right
- * size, since the comma is a token; a string that ends in a quote ends there, since stage 1 checked its inside. */
+/* What a value that begins with a given byte must look like, and what follows it, for the common
+ * step. FAST_PLAIN: its first 8 bytes under 'mask', and its last byte with the next under
+ * 'tail_mask', say all: a word with its comma is of the right size, since the comma is a token; a
+ * string that ends in a quote ends there, since stage 1 checked its inside. */
 struct fast_row {
     uint64_t expect, mask;
     uint16_t tail, tail_mask;
@@ -269,7 +274,8 @@ fast_is_key(const char *t, size_t key, size_t colon)
     return fast_load16(t + colon - 1) == (':' << 8 | '"') && t[key] == '"';
 }
 
-/* Zero if the common step may take what stands from 'at' up to the token at 'end', and a comma stands there. */
+/* Zero if the common step may take what stands from 'at' up to the token at 'end', and a comma
+ * stands there. */
 FAST uint64_t
 fast_doubt(const struct fast_row *row, const char *t, size_t at, size_t end)
 {
@@ -288,7 +294,8 @@ fast_is_integer(const char *p, uint32_t size)
     return (uint32_t)__builtin_ctzll(other) == size && size < 32 && (*p != '0' || size == 1);
 }
 
-/* The size of the number at 'p', 0 if it is none. Ends by itself: what follows a token is no part of a number. */
+/* The size of the number at 'p', 0 if it is none. Ends by itself: what follows a token is no part
+ * of a number. */
 FAST_TARGET static __attribute__((noinline)) uint32_t
 fast_number_size(const char *p)
 {
@@ -315,7 +322,8 @@ fast_number_size(const char *p)
     return (uint32_t)(c - p);
 }
 
-/* The size of the scalar that begins at 'at', where the next token begins at 'next'; 0: it is none. */
+/* The size of the scalar that begins at 'at', where the next token begins at 'next'; 0: it is
+ * none. */
 FAST_TARGET static __attribute__((noinline)) uint32_t
 fast_scalar_size(const char *t, uint32_t at, uint32_t next)
 {
@@ -335,7 +343,8 @@ fast_scalar_size(const char *t, uint32_t at, uint32_t next)
     return 0;
 }
 
-/* The size of a key's text, when its quote stands at 'at' and the next token at 'colon'; UINT32_MAX: in doubt. */
+/* The size of a key's text, when its quote stands at 'at' and the next token at 'colon';
+ * UINT32_MAX: in doubt. */
 FAST_TARGET static __attribute__((noinline)) uint32_t
 fast_key_size(const char *t, uint32_t at, uint32_t colon)
 {
@@ -364,8 +373,8 @@ fast_need(struct scan_window *w, uint32_t count)
             return WALK_SHORT;                                                                     \
     } while (0)
 
-/* A container whose members are not reported, from behind its opening bracket to behind the closing one, whose
- * offset goes to *close. 'depth': its own. */
+/* A container whose members are not reported, from behind its opening bracket to behind the closing
+ * one, whose offset goes to *close. 'depth': its own. */
 FAST_TARGET static __attribute__((noinline)) enum walk
 fast_inner(struct scan_window *w, uint32_t depth, uint32_t depth_max, uint32_t *close)
 {
@@ -453,7 +462,8 @@ fast_mark(const uint64_t *marks, uint32_t at)
     return (uint32_t)(marks[at / 64 % RING_BLOCKS] >> at % 64) & 1;
 }
 
-/* The last word of an entry: key_size, kind and the bit-fields, which on x86-64 are laid out from the lowest bit. */
+/* The last word of an entry: key_size, kind and the bit-fields, which on x86-64 are laid out from
+ * the lowest bit. */
 enum { WORD_KIND = 16, WORD_DEPTH = 24, WORD_KEY_ESCAPED = 26, WORD_VALUE_ESCAPED = 27 };
 
 FAST void
@@ -472,9 +482,10 @@ struct fast_run { /* where a walk is */
     uint32_t record, depth;
 };
 
-/* The hot loop: "key":scalar, over and over. Stops in front of the first member that is anything else (true), or behind a
- * scalar that no comma follows (false). It is a function of its own, so that all it needs stays in registers.
- * No key here is too long, since the marks of all that lies between index[0] and the front are in the ring. */
+/* The hot loop: "key":scalar, over and over. Stops in front of the first member that is anything
+ * else (true), or behind a scalar that no comma follows (false). It is a function of its own, so
+ * that all it needs stays in registers. No key here is too long, since the marks of all that lies
+ * between index[0] and the front are in the ring. */
 FAST_TARGET static __attribute__((noinline)) bool
 fast_members(struct fast_run *run, const uint64_t *marks)
 {
@@ -519,7 +530,8 @@ fast_members(struct fast_run *run, const uint64_t *marks)
     return is_member;
 }
 
-/* One member of any form up to behind its value, of a container only up to behind its opening bracket. */
+/* One member of any form up to behind its value, of a container only up to behind its opening
+ * bracket. */
 FAST_TARGET static __attribute__((noinline)) enum walk
 fast_member(struct scan_window *w, struct fast_run *run)
 {
@@ -578,7 +590,8 @@ member:
     w->next = (uint32_t)(run.next - w->index);
     if (!is_member)
         goto after;
-    /* Only if a refill will go on; else a record that is too long would be asked for its end for ever. */
+    /* Only if a refill will go on; else a record that is too long would be asked for its end for
+     * ever. */
     if (w->next + 4 > w->count_fast && w->count_fast > 0 && w->front < w->size &&
         w->front < w->stop)
         goto member;
@@ -619,7 +632,8 @@ after:
     return w->doubt > next ? WALK_DONE : WALK_DOUBT;
 }
 
-/* Stage 1 may have seen that the record is wrong although its end is not there yet: then say so now. */
+/* Stage 1 may have seen that the record is wrong although its end is not there yet: then say so
+ * now. */
 FAST enum walk
 fast_walk(struct scan_private *p, struct scan_job *job)
 {

@@ -1,5 +1,5 @@
-/* scan_fuzz.c - every path must say the same as the plain one, of any text, however it is cut. The first four bytes
- * choose shape, limits and cuts; the rest is the text. */
+/* scan_fuzz.c - every path must say the same as the plain one, of any text, however it is cut. The
+ * first four bytes choose shape, limits and cuts; the rest is the text. */
 #include "wire/scan.h"
 #include "wire/scan_play.h"
 

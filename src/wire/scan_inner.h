@@ -1,10 +1,11 @@
-/* scan_inner.h - what the scanner's own files share (scan.c, scan_plain.c, scan_avx2.c, scan_avx512.c).
- * Nobody else includes it.
+/* scan_inner.h - what the scanner's own files share (scan.c, scan_plain.c, scan_avx2.c,
+ * scan_avx512.c). Nobody else includes it.
  *
- * A record is walked twice at most: by the fast walk of the processor's best instructions, which only says
- * "done", "the text ends too soon" or "in doubt"; and, if in doubt, by the plain walk, byte by byte, which is the
- * judge: it alone says what is a fault, where and why. The fast walk may doubt what is fine, but must never pass
- * what the plain walk refuses; scan_test.c and scan_fuzz.c hold the two to each other. */
+ * A record is walked twice at most: by the fast walk of the processor's best instructions, which
+ * only says "done", "the text ends too soon" or "in doubt"; and, if in doubt, by the plain walk,
+ * byte by byte, which is the judge: it alone says what is a fault, where and why. The fast walk may
+ * doubt what is fine, but must never pass what the plain walk refuses; scan_test.c and scan_fuzz.c
+ * hold the two to each other. */
 #pragma once
 #include "wire/scan.h"
 
@@ -29,14 +30,15 @@ struct scan_job { /* one record to walk */
     const char *text;
     size_t at, size; /* the record's '{'; bytes in the text */
     enum scan_shape shape;
-    bool
-        is_bare; /* plain walk: ignore depth_max and values_max, report no values: only find the end */
+    /* plain walk: ignore depth_max and values_max, report no values: only find the end */
+    bool is_bare;
     struct scan_limits limits;
     size_t end; /* out: behind the record's '}' */
     uint32_t value_count;
 };
 
-/* What the fast walks know about the text beyond the record they are at. Offsets count from 'base'. */
+/* What the fast walks know about the text beyond the record they are at. Offsets count from
+ * 'base'. */
 struct scan_window {
     const char *text; /* NULL: nothing known */
     const char *base;
@@ -48,8 +50,8 @@ struct scan_window {
         count_fast; /* unread indexes; those before count_fast have marks in the ring */
     uint64_t is_escaped, in_string, after_scalar, escape_carry, is_cut; /* from block to block */
     uint32_t index[WINDOW_KEPT + WINDOW_BLOCKS * 64 + WINDOW_SLACK];
-    uint64_t
-        escape_marks[RING_BLOCKS]; /* bit: a closing quote of a string that holds a backslash */
+    /* bit: a closing quote of a string that holds a backslash */
+    uint64_t escape_marks[RING_BLOCKS];
 };
 
 struct scan_private {

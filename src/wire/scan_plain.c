@@ -1,6 +1,6 @@
-/* scan_plain.c - the judge: walks one record byte by byte. It finds each fault where a reader would, names the
- * mend, and is all there is on processors without AVX2. Its grammar is RFC 8259 as written; see scan_inner.h for
- * how the fast walks stand to it. */
+/* scan_plain.c - the judge: walks one record byte by byte. It finds each fault where a reader
+ * would, names the mend, and is all there is on processors without AVX2. Its grammar is RFC 8259 as
+ * written; see scan_inner.h for how the fast walks stand to it. */
 #include "wire/scan_inner.h"
 
 struct plain {

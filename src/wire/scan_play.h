@@ -1,5 +1,6 @@
-/* scan_play.h - for scan_test.c and scan_fuzz.c only: plays a text to a scanner as a caller would, in buffers of chosen
- * sizes that end where readable memory ends, and writes all that comes back as text, so that runs can be compared. */
+/* scan_play.h - for scan_test.c and scan_fuzz.c only: plays a text to a scanner as a caller would,
+ * in buffers of chosen sizes that end where readable memory ends, and writes all that comes back as
+ * text, so that runs can be compared. */
 #pragma once
 #include "wire/scan.h"
 #include <stdlib.h>

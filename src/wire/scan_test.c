@@ -1,5 +1,6 @@
-/* scan_test.c - scan.h holds on every instruction set, however the text is cut into buffers and wherever it lies in
- * memory; the fast walks agree with the judge on anything; and the judge with another library's parser. */
+/* scan_test.c - scan.h holds on every instruction set, however the text is cut into buffers and
+ * wherever it lies in memory; the fast walks agree with the judge on anything; and the judge with
+ * another library's parser. */
 #include "base/test.h"
 #include "wire/json.h"
 #include "wire/scan.h"
@@ -16,7 +17,8 @@
 
 enum { R, E }; /* shapes: rows, envelopes */
 
-/* 'want' is the brief log: R<at>+<size> a record, F<code>@<at> a fault, S<at>+<size> skipped, E<at> the end. */
+/* 'want' is the brief log: R<at>+<size> a record, F<code>@<at> a fault, S<at>+<size> skipped, E<at>
+ * the end. */
 struct row {
     const char *name;
     int shape;
@@ -331,7 +333,8 @@ static const struct row rows[] = {
     {"skip: a truncated array stays", R, T("[{},"), "R1+2 FTRUNCATED@4", NULL, NULL, {0}, true},
 };
 
-/* Whole logs, with values: kind letter, '.' for depth 2, key, ^ if escaped, = value, ~ if escaped. */
+/* Whole logs, with values: kind letter, '.' for depth 2, key, ^ if escaped, = value, ~ if
+ * escaped. */
 static const struct { const char *name; int shape; struct span text; const char *want; } logs[] = {
     {"values of a row", R, T("{\"a\":\"x\",\"b\":-1.5,\"c\":true,\"d\":false,\"e\":null,\"f\":{\"g\":1},\"h\":[1]}"),
      "R0+66 sa=\"x\" nb=-1.5 tc=true fd=false 0e=null of={\"g\":1} [h=[1]\nE66"},
@@ -379,7 +382,8 @@ make_scanner(void)
     }
 }
 
-/* The fast walks must know good records by themselves: that the judge would find them good is no merit of theirs. */
+/* The fast walks must know good records by themselves: that the judge would find them good is no
+ * merit of theirs. */
 static void
 compare_walks(const char *name, const struct play *play, size_t at, size_t size)
 {
@@ -804,8 +808,8 @@ test_random(void)
     }
 }
 
-/* jansson is stricter on escaped surrogates and huge numbers, and lets a NUL byte behind a number pass: only texts
- * without \u, exponents and NUL. */
+/* jansson is stricter on escaped surrogates and huge numbers, and lets a NUL byte behind a number
+ * pass: only texts without \u, exponents and NUL. */
 static void
 test_jansson(void)
 {

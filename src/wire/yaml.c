@@ -1,4 +1,5 @@
-/* yaml.c - libyaml's events to a jansson tree, without recursion: a stack of open containers, at most YAML_DEPTH_MAX. */
+/* yaml.c - libyaml's events to a jansson tree, without recursion: a stack of open containers, at
+ * most YAML_DEPTH_MAX. */
 #include "wire/yaml.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -92,7 +93,8 @@ digits(const char *p, const char *set)
     return strspn(p, set);
 }
 
-/* [-+]? ( \. [0-9]+ | [0-9]+ ( \. [0-9]* )? ) ( [eE] [-+]? [0-9]+ )?   (YAML 1.2.2, section 10.3.2) */
+/* [-+]? ( \. [0-9]+ | [0-9]+ ( \. [0-9]* )? ) ( [eE] [-+]? [0-9]+ )?   (YAML 1.2.2, section
+ * 10.3.2) */
 static bool
 float_is(const char *p)
 {

@@ -1,4 +1,5 @@
-/* yaml_fuzz.c - no text crashes the reader, and what it takes can be written as JSON and read again to the same tree. */
+/* yaml_fuzz.c - no text crashes the reader, and what it takes can be written as JSON and read again
+ * to the same tree. */
 #include "wire/yaml.h"
 #include <assert.h>
 #include <stdlib.h>
