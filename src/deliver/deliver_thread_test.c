@@ -352,7 +352,7 @@ test_kills(void)
 static void
 check_lasting(const char *ledgers, const char *id, const char *target, const struct lane *lane)
 {
-    struct ledger *ledger;
+    struct ledger *ledger = NULL;
     struct ledger_entry entry;
     struct err err = {""};
     uint64_t told = 0;
@@ -610,7 +610,7 @@ deliver_all(struct journal *j, const char *ledgers, const char *target)
 static void
 interrupt(const char *ledgers, const char *target, const uint64_t *positions, size_t c)
 {
-    struct ledger *ledger;
+    struct ledger *ledger = NULL;
     struct ledger_entry last, entry = {.fingerprint = 1, .position = positions[0]};
     struct err err = {""};
     char boot[40], path[2048];
@@ -686,7 +686,7 @@ test_gap_at_the_end(void)
 {
     char journal[300], ledgers[300], target[300], boot[40];
     struct ledger_entry entry = {.fingerprint = 1, .row = 20};
-    struct ledger *ledger;
+    struct ledger *ledger = NULL;
     struct err err = {""};
     static struct deliver_status s;
 
@@ -732,7 +732,7 @@ append_large(struct journal *j)
     struct block_builder b;
     struct span index;
     uint64_t position = 0;
-    uint16_t stream;
+    uint16_t stream = 0;
     struct err err = {""};
     char *body = malloc(SIZE + 1);
 
@@ -766,7 +766,7 @@ test_oversized(void)
     enum { COUNT = 16 };
     char journal[300], ledgers[300], target[300], boot[40];
     struct ledger_entry entry = {.fingerprint = 1};
-    struct ledger *ledger;
+    struct ledger *ledger = NULL;
     struct err err = {""};
 
     snprintf(journal, sizeof journal, "%s/large-journal", root);
@@ -823,7 +823,7 @@ test_killed_sync(void)
 {
     char journal[300], ledgers[300], target[300], boot[40];
     struct ledger_entry entry = {.fingerprint = 1};
-    struct ledger *ledger;
+    struct ledger *ledger = NULL;
     struct err err = {""};
 
     snprintf(journal, sizeof journal, "%s/sync-journal", root);
@@ -885,6 +885,7 @@ test_made_again(void)
     route->start_ticks = INT64_MAX;
     CHECK(deliver_set_plan(d, &p->plan, true, &err) == ST_OK, "%s", err.text);
     plan_release(&p->plan);
+    CHECK(wait_for(d, j, "a/again"), "it found no place to begin at");
     (void)append(j, ROWS, ROWS);
     CHECK(wait_for(d, j, "a/again") && deliver_status_get(d, "a/again", &s) && s.sent_rows == ROWS,
           "%llu rows were sent", (unsigned long long)s.sent_rows);
