@@ -200,7 +200,10 @@ class Daemon:
             raise why if isinstance(why, OSError) else OSError(repr(why))
 
     def get(self, path, **more):
-        return self.request("GET", path, **more)
+        try:
+            return self.request("GET", path, **more)
+        except ConnectionError:  # a kept connection that was idle too long, or of a daemon that was ended
+            return self.request("GET", path, **more)
 
     def post(self, table, body, batch=None, tenant=TENANT, **more):
         headers = dict(more.pop("headers", {}))
