@@ -547,13 +547,18 @@ kafka_producer_send(struct kafka_producer *p, struct kafka_record *records, size
         record_produce(p, &records[i], until_ms);
     while (p->left > 0 && !is_over(p, until_ms))
         rd_kafka_poll(p->kafka.rk, POLL_STEP_MS);
-    if (p->left > 0) {
+    bool is_purged = p->left > 0;
+
+    if (is_purged) {
         rd_kafka_purge(p->kafka.rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
         until_ms = clock_monotonic_ms() + PURGE_MS_MAX;
         while (p->left > 0 && clock_monotonic_ms() < until_ms)
             rd_kafka_poll(p->kafka.rk, POLL_STEP_MS);
     }
-    if (p->left > 0 || rd_kafka_fatal_error(p->kafka.rk, text, sizeof text) != 0)
+    /* After a purge a new producer: what was under way may still arrive, under sequence numbers that
+     * this one might give to the next records, which the broker would then take for repeats: answered
+     * well and never written. And no thread of the old one looks at the payloads any more. */
+    if (is_purged || rd_kafka_fatal_error(p->kafka.rk, text, sizeof text) != 0)
         producer_renew(p);
     *throttle_ms = p->throttle_ms;
 }
