@@ -417,10 +417,13 @@ kafka_producer_open(const struct kafka_options *o, const struct kafka_producer_o
                     struct kafka_producer **producer, struct err *err)
 {
     char message[24], queue[24];
+    /* One request at a time. On a topic made a moment ago the first request may be turned away while
+     * the second is taken: a broker that knows nothing of a producer takes any first sequence
+     * number, and then answers the first one's retry as a repeat, without writing it. */
     const struct kafka_setting extra[] = {
         {"acks",                                  "all"                               },
         {"enable.idempotence",                    po->is_idempotent ? "true" : "false"},
-        {"max.in.flight.requests.per.connection", "5"                                 },
+        {"max.in.flight.requests.per.connection", "1"                                 },
         {"compression.codec",                     "none"                              },
         {"message.max.bytes",                     message                             },
  /* kafka_producer_send gives up by purging */
