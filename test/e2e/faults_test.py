@@ -199,6 +199,33 @@ def kafka_faults(kafka):
         Tally().add_folder(daemon.folder / "fast").exactly(check, "the other export has each once", numbers)
 
 
+def kafka_new_topics(kafka):
+    """Topics that are made while the first messages for them are sent, several a partition: what counts as delivered is there."""
+    count = 12
+    with Daemon() as daemon:
+        daemon.write_config(resources=[{"id": hubs_id("kafka-test"), "kind": "kafka", "manyHubs": True,
+                                        "settings": {"brokers": kafka.plain, "partitions": "1", "timeout_ms": "20000"}}])
+        daemon.start()
+        lost, first = {}, 1
+        for i in range(count):
+            daemon.put_setting("new", hubs=hubs_id("kafka-test"), hub=f"new{i}", lingerMs=20, enabled=False)
+            end = first + 10000
+            for at in range(first, end, 2500):
+                answer = daemon.post("DeviceEvents", rows(at, 2500))
+                if answer.status != 200:
+                    raise Failed(str(answer))
+            daemon.enable("new")
+            daemon.wait_delivered("new", seconds=60)
+            tally = Tally()
+            for message in read_topic(kafka.plain, f"new{i}", 1):
+                tally.add_message(message)
+            missing = tally.missing(range(first, end))
+            if missing:
+                lost[f"new{i}"] = len(missing)
+            first = end
+        check(f"{count} topics made as their first messages come hold each record", not lost, lost)
+
+
 # ---- disks and quotas ----
 
 def full_disk():
@@ -807,6 +834,7 @@ SECTIONS = {  # name: (function, peers it needs)
     "chaos": (storage_chaos, "azurite"),
     "dead": (dead_one, None),
     "kafka": (kafka_faults, "kafka"),
+    "topics": (kafka_new_topics, "kafka"),
     "disk": (full_disk, None),
     "quota": (quota, "azurite"),
     "torn": (torn_tail, "azurite"),
