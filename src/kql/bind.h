@@ -1,0 +1,62 @@
+/* bind.h - a query's text to its plan: names and types resolved, everything the service refuses
+ * refused, with all diagnostics at once. No I/O: tables are asked for by name. Any thread. */
+#pragma once
+#include "kql/diagnostic.h"
+#include "kql/plan.h"
+#include "kql/syntax.h"
+
+/* A table as the environment knows it. */
+struct kql_table {
+    struct span name;
+    struct kql_schema schema;
+    const void *handle; /* comes back in the plan */
+};
+
+/* What a query can refer to. All of it must outlive the plan. */
+struct kql_environment {
+    /* The table of that exact name; false: none. NULL: no tables at all. */
+    bool (*table)(void *context, struct span name, struct kql_table *out);
+    /* Every table in turn, for wildcards (union Device*, search, find) and for "did you mean";
+     * false: no more. */
+    bool (*table_at)(void *context, size_t index, struct kql_table *out);
+    void *context;
+    int64_t now; /* ticks: now() */
+    /* Columns of a result that only the data tells (bag_unpack, pivot, narrow ...): runs 'plan' (a
+     * KQL_OP_PLUGIN whose schema is open) and gives its schema; false: not known (the plan stays
+     * open). NULL: only checking. */
+    bool (*discover)(void *context, const struct kql_op *plan, struct kql_schema *out);
+    /* Values for declare query_parameters; NULL: none. */
+    const struct kql_parameter_value {
+        struct span name;
+        struct span literal; /* a KQL literal */
+    } * parameters;
+    size_t parameter_count;
+    /* The record of a transformation: binds the name "source"; NULL: not a transformation. */
+    const struct kql_table *source;
+    /* Stored functions (later): "let"-text by name; NULL: none. */
+    bool (*function)(void *context, struct span name, struct span *text);
+};
+
+struct kql_bound {
+    const struct kql_op *plan; /* of the last tabular statement; NULL after an error */
+    const struct kql_op *const
+        *plans; /* of all tabular statements, in order (batches of results) */
+    uint32_t plan_count;
+    bool is_scalar; /* the text was a scalar expression: plan is a print of it */
+};
+
+/* Parses and binds. True: *out holds the plan and 'd' at most warnings. False: d->error_count > 0. The pool's escape must be
+ * set: when the pool is spent the caller gets there. */
+MUST_CHECK bool kql_bind(struct pool *p, struct span text,
+                         const struct kql_environment *environment, struct kql_diagnostics *d,
+                         struct kql_bound *out);
+
+/* An environment's table() and table_at() over the catalog: hunting shapes, or workspace shapes.
+ * Context: struct kql_catalog_tables. */
+struct kql_catalog_tables {
+    const struct catalog *catalog;
+    bool is_workspace;
+    struct pool *pool; /* schemas are made here at first use */
+};
+bool kql_catalog_table(void *context, struct span name, struct kql_table *out);
+bool kql_catalog_table_at(void *context, size_t index, struct kql_table *out);

@@ -1,0 +1,63 @@
+/* diagnostic.h - what is wrong with a query, where, and what would mend it. Pure. */
+#pragma once
+#include "base/base.h"
+#include "kql/pool.h"
+
+enum { KQL_DIAGNOSTICS_MAX = 32 }; /* per query; the last one then says that there are more */
+
+/* Stable codes, shown to users; diagnostic.c has a row for each with its title for the manual. */
+enum kql_code {
+    KQL_E_SYNTAX,     /* KQL001 something else was expected here */
+    KQL_E_TEXT,       /* KQL002 not a character, literal or name of the language */
+    KQL_E_LIMIT,      /* KQL003 too long, too deep, too much */
+    KQL_E_NOT_BUILT,  /* KQL004 known to the language, not built here */
+    KQL_E_TABLE,      /* KQL101 no such table */
+    KQL_E_COLUMN,     /* KQL102 no such column, variable or parameter */
+    KQL_E_FUNCTION,   /* KQL103 no such function */
+    KQL_E_ARGUMENTS,  /* KQL104 wrong number of arguments */
+    KQL_E_TYPE,       /* KQL105 wrong type */
+    KQL_E_NAME,       /* KQL106 declared twice, ambiguous, or not usable as a name */
+    KQL_E_CONSTANT,   /* KQL107 must be a constant */
+    KQL_E_PLACE,      /* KQL108 not allowed here (an aggregate outside summarize ...) */
+    KQL_E_OPTION,     /* KQL109 unknown parameter or value of an operator */
+    KQL_E_VALUE,      /* KQL110 a constant with a wrong value */
+    KQL_E_SERIALIZED, /* KQL111 needs a serialized row set */
+    KQL_E_STREAM,     /* KQL201 cannot be done row by row in a transformation */
+    KQL_W_STREAM,     /* KQL202 warning: Azure Monitor would refuse it in a transformation */
+    KQL_CODE_COUNT
+};
+
+struct kql_diagnostic {
+    enum kql_code code;
+    bool is_warning;
+    uint32_t at, size;     /* bytes of the query text; size may be 0 (something is missing) */
+    uint32_t line, column; /* from 1; column counts code points */
+    const char *text;      /* "no column 'ProcesCommandLine' in DeviceProcessEvents; did you mean
+                              'ProcessCommandLine'?" */
+};
+
+struct kql_diagnostics {
+    struct pool *pool;
+    struct span query; /* for line and column */
+    struct kql_diagnostic items[KQL_DIAGNOSTICS_MAX];
+    uint32_t count, error_count;
+};
+
+void kql_diagnostics_init(struct kql_diagnostics *d, struct pool *pool, struct span query);
+/* Adds one; the same code at the same place is kept once. */
+void kql_complain(struct kql_diagnostics *d, enum kql_code code, uint32_t at, uint32_t size,
+                  const char *format, ...) PRINTF_LIKE(5, 6);
+const char *kql_code_name(enum kql_code code);  /* "KQL102" */
+const char *kql_code_title(enum kql_code code); /* one line for the manual */
+/* "query:LINE:COLUMN: error KQL102: text", a line each, with the source line and a marker below it
+ * when 'shows_source'. */
+struct span kql_diagnostics_print(struct pool *p, const struct kql_diagnostics *d,
+                                  bool shows_source);
+
+/* The nearest of the offered names (edit distance, case ignored), for "did you mean". Start with
+ * {.wanted = name}; offer each; best.p is NULL if nothing is near enough. */
+struct kql_nearest {
+    struct span wanted, best;
+    uint32_t distance;
+};
+void kql_nearest_offer(struct kql_nearest *n, struct span name);

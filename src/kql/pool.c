@@ -1,0 +1,194 @@
+#include "kql/pool.h"
+#include "base/clock.h"
+#include <assert.h>
+#include <stdlib.h>
+
+enum { CHUNK_MIN = 16 * 1024, CHUNK_MAX = 1024 * 1024 };
+
+struct pool_chunk {
+    struct pool_chunk *older;
+    size_t size; /* of 'bytes' */
+    _Alignas(16) char bytes[];
+};
+
+void
+pool_init(struct pool *p, size_t limit)
+{
+    *p = (struct pool){.limit = limit};
+}
+
+/* Frees chunks until 'keep' (NULL: all) is the newest. */
+static void
+drop_until(struct pool *p, struct pool_chunk *keep)
+{
+    while (p->chunk != keep) {
+        struct pool_chunk *older = p->chunk->older;
+
+        p->taken -= p->chunk->size;
+        free(p->chunk);
+        p->chunk = older;
+    }
+}
+
+void
+pool_reset(struct pool *p)
+{
+    struct pool_chunk *first = p->chunk;
+
+    while (first != NULL && first->older != NULL)
+        first = first->older;
+    drop_until(p, first);
+    p->next = first == NULL ? NULL : first->bytes;
+    p->end = first == NULL ? NULL : first->bytes + first->size;
+    p->why = POOL_GOES_ON;
+}
+
+void
+pool_free(struct pool *p)
+{
+    drop_until(p, NULL);
+    p->next = p->end = NULL;
+    p->why = POOL_GOES_ON;
+}
+
+_Noreturn static void
+leave(struct pool *p, enum pool_end why)
+{
+    assert(p->escape != NULL);
+    p->why = why;
+    longjmp(*p->escape, 1);
+}
+
+void
+pool_check(struct pool *p)
+{
+    if (p->deadline_ms != 0 && clock_monotonic_ms() > p->deadline_ms) {
+        err_set(&p->reason, ST_FULL, "the time limit has passed");
+        leave(p, POOL_LATE);
+    }
+}
+
+void *
+pool_take_slow(struct pool *p, size_t size)
+{
+    /* Chunks double with what is taken, so that small work stays small; what is large gets one of
+     * its own size. */
+    size_t wanted = p->taken < CHUNK_MIN ? CHUNK_MIN : p->taken > CHUNK_MAX ? CHUNK_MAX : p->taken;
+    struct pool_chunk *chunk;
+
+    pool_check(p);
+    if (wanted < size)
+        wanted = (size + 15) & ~(size_t)15;
+    if (size > p->limit || wanted > p->limit - p->taken) {
+        wanted = (size + 15) & ~(size_t)15; /* the last one may be small */
+        if (size > p->limit || wanted > p->limit - p->taken)
+            chunk = NULL;
+        else
+            chunk = malloc(sizeof *chunk + wanted);
+    } else
+        chunk = malloc(sizeof *chunk + wanted);
+    if (chunk == NULL) {
+        err_set(&p->reason, ST_FULL, "the memory limit of %zu bytes is reached", p->limit);
+        leave(p, POOL_SPENT);
+    }
+    chunk->older = p->chunk;
+    chunk->size = wanted;
+    p->chunk = chunk;
+    p->taken += wanted;
+    p->next = chunk->bytes;
+    p->end = chunk->bytes + wanted;
+    return pool_take(p, size);
+}
+
+void *
+pool_zeroed(struct pool *p, size_t count, size_t size)
+{
+    size_t whole;
+
+    if (__builtin_mul_overflow(count, size, &whole))
+        whole = SIZE_MAX;
+    if (whole > p->limit) { /* also where rounding up would wrap */
+        err_set(&p->reason, ST_FULL, "the memory limit of %zu bytes is reached", p->limit);
+        leave(p, POOL_SPENT);
+    }
+    return memset(pool_take(p, whole), 0, whole);
+}
+
+struct span
+pool_text(struct pool *p, struct span text)
+{
+    char *copy = pool_take(p, text.n + 1);
+
+    if (text.n > 0)
+        memcpy(copy, text.p, text.n);
+    copy[text.n] = '\0';
+    return (struct span){copy, text.n};
+}
+
+struct span
+pool_printf(struct pool *p, const char *format, ...)
+{
+    va_list args, again;
+    char *text;
+    int size;
+
+    va_start(args, format);
+    va_copy(again, args);
+    size = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    assert(size >= 0);
+    text = pool_take(p, (size_t)size + 1);
+    vsnprintf(text, (size_t)size + 1, format, again);
+    va_end(again);
+    return (struct span){text, (size_t)size};
+}
+
+void *
+pool_grow(struct pool *p, void *items, size_t *room, size_t count, size_t item_size)
+{
+    size_t more = *room;
+    void *moved;
+
+    if (count <= *room)
+        return items;
+    more = more < 8 ? 8 : more * 2;
+    if (more < count)
+        more = count;
+    moved = pool_zeroed(p, more, item_size);
+    if (*room > 0)
+        memcpy(moved, items, *room * item_size);
+    *room = more;
+    return moved;
+}
+
+void
+pool_abandon(struct pool *p, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(p->reason.text, sizeof p->reason.text, format, args);
+    va_end(args);
+    leave(p, POOL_ABANDONED);
+}
+
+struct pool_mark
+pool_mark(const struct pool *p)
+{
+    return (struct pool_mark){p->chunk, p->next};
+}
+
+void
+pool_return(struct pool *p, struct pool_mark mark)
+{
+    if (mark.chunk == NULL) { /* marked before anything was taken: keep the first chunk */
+        enum pool_end why = p->why;
+
+        pool_reset(p);
+        p->why = why;
+        return;
+    }
+    drop_until(p, mark.chunk);
+    p->next = mark.next;
+    p->end = p->chunk->bytes + p->chunk->size;
+}

@@ -1,0 +1,72 @@
+/* pool.h - the memory of one query, one row or one compiled program: taken in pieces, freed at
+ * once. One thread uses one pool.
+ *
+ * Taking never fails to the taker: when the pool's limit is reached (or the deadline has passed),
+ * pool_take does not return but leaves by pool->escape, which whoever started the work has set.
+ * So the language's code has no out-of-memory paths, and holds nothing but pool memory across a
+ * take: no malloc, no descriptor, no lock, no C++ object. (Where a library needs such a thing, take
+ * first, then call it.) */
+#pragma once
+#include "base/base.h"
+#include <setjmp.h>
+
+struct pool_chunk;
+
+struct pool {
+    struct pool_chunk *chunk; /* the newest; private */
+    char *next, *end;         /* private */
+    size_t taken, limit;      /* bytes in chunks; most that may be */
+    /* monotonic ms at which work is to end, 0: never; looked at by pool_check and at each new chunk
+     */
+    int64_t deadline_ms;
+    jmp_buf *escape; /* where to when spent; must be set while anything is taken */
+    enum pool_end {
+        POOL_GOES_ON,
+        POOL_SPENT /* the limit is reached */,
+        POOL_LATE /* the deadline has passed */,
+        POOL_ABANDONED /* pool_abandon: 'reason' says why */
+    } why;             /* why it escaped */
+    struct err reason;
+};
+
+/* An empty pool; holds no memory yet. */
+void pool_init(struct pool *p, size_t limit);
+/* Frees everything taken; the pool is as after pool_init. Keeps the first chunk for the next
+ * use. */
+void pool_reset(struct pool *p);
+/* Frees everything, the first chunk too. */
+void pool_free(struct pool *p);
+
+/* Uncommon half of pool_take. */
+void *pool_take_slow(struct pool *p, size_t size);
+
+/* 'size' bytes, 8-byte aligned, NOT zeroed; never NULL. */
+static inline void *
+pool_take(struct pool *p, size_t size)
+{
+    char *at = p->next;
+
+    if (size > (size_t)(p->end - at))
+        return pool_take_slow(p, size);
+    size = (size + 7) & ~(size_t)7;
+    p->next = size > (size_t)(p->end - at) ? p->end : at + size;
+    return at;
+}
+void *pool_zeroed(struct pool *p, size_t count, size_t size); /* count * size, checked */
+/* A copy of the text, with a NUL behind it that its size does not count. */
+struct span pool_text(struct pool *p, struct span text);
+struct span pool_printf(struct pool *p, const char *format, ...) PRINTF_LIKE(2, 3);
+/* An array that grows: room for at least 'count' items; gives the (perhaps moved) items back. */
+void *pool_grow(struct pool *p, void *items, size_t *room, size_t count, size_t item_size);
+/* Leaves by the escape when the deadline has passed; call it now and then in long loops. */
+void pool_check(struct pool *p);
+/* Leaves by the escape with a reason: for what cannot be gone on with (a row limit, say). */
+_Noreturn void pool_abandon(struct pool *p, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* A place to return to: everything taken since is given back (chunks stay). */
+struct pool_mark {
+    struct pool_chunk *chunk;
+    char *next;
+};
+struct pool_mark pool_mark(const struct pool *p);
+void pool_return(struct pool *p, struct pool_mark mark);

@@ -1,0 +1,55 @@
+/* rows.h - the row engine: runs any plan over tables in memory. The reference for other back ends
+ * and the everyday engine for inline tables and files. No I/O: tables are read through callbacks.
+ * One thread per query. */
+#pragma once
+#include "kql/bind.h"
+
+struct kql_rows_limits {
+    size_t memory_max; /* bytes of everything a query holds; default 1 GiB */
+    uint64_t rows_max; /* rows that any operator may give; default 100 million */
+    /* rows of the answer; default 500,000 as the service has it; 0: no limit */
+    uint64_t answer_rows_max;
+    int64_t deadline_ms; /* monotonic; 0: none */
+};
+extern const struct kql_rows_limits kql_rows_limits_default;
+
+/* Where the rows of a table come from. */
+struct kql_rows_source {
+    /* Starts reading table 'handle' (of the environment); gives a reader, NULL with err. Columns
+     * not in 'wanted' (a byte per column) may be left null. */
+    void *(*open)(void *context, const void *handle, const uint8_t *wanted, struct err *err);
+    /* The next row into 'cells' (schema's columns; texts live in 'pool'). ST_END: no more. Others:
+     * err. */
+    enum status (*next)(void *reader, struct pool *pool, struct kql_value *cells, struct err *err);
+    void (*close)(void *reader);
+    void *context;
+};
+
+/* One answer: rows in memory. */
+struct kql_answer {
+    struct span name; /* of fork's branches and such; "PrimaryResult" else */
+    struct kql_schema schema;
+    const struct kql_value *const *rows; /* row_count arrays of schema.count cells */
+    size_t row_count;
+    const struct kql_op *render; /* the render operator at the end; NULL: none */
+};
+struct kql_answers {
+    struct kql_answer *items;
+    uint32_t count;
+};
+
+/* Binds and runs. Everything lives in 'pool' (whose limit and deadline are set from 'limits').
+ * True: *out. False: 'd' holds errors (of the query), or 'err' says what ended the run (limit,
+ * deadline, source). The pool needs no escape: this call sets its own. */
+MUST_CHECK bool kql_rows_query(struct pool *pool, struct span text,
+                               const struct kql_environment *environment,
+                               const struct kql_rows_source *source,
+                               const struct kql_rows_limits *limits, struct kql_diagnostics *d,
+                               struct kql_answers *out, struct err *err);
+/* Runs a bound plan; escape and limits set by the caller. Used by kql_rows_query and by the
+ * binder's discover. */
+MUST_CHECK bool kql_rows_run(struct pool *pool, const struct kql_op *plan,
+                             const struct kql_environment *environment,
+                             const struct kql_rows_source *source,
+                             const struct kql_rows_limits *limits, struct kql_answers *out,
+                             struct err *err);
