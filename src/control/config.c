@@ -176,12 +176,12 @@ config_path(const struct config_reader *r, const char *path)
     const char *folder = r->folder;
 
     if (path[0] == '/')
-        return pool_text(&r->whole->pool, span_of(path));
+        return heap_text(&r->whole->heap, span_of(path));
     if (folder[0] != '/' && getcwd(here, sizeof here) == NULL)
         return NULL;
     if (folder[0] == '\0')
-        return pool_format(&r->whole->pool, "%s/%s", here, path);
-    return pool_format(&r->whole->pool, "%s%s%s/%s", here, here[0] != '\0' ? "/" : "", folder,
+        return heap_format(&r->whole->heap, "%s/%s", here, path);
+    return heap_format(&r->whole->heap, "%s%s%s/%s", here, here[0] != '\0' ? "/" : "", folder,
                        path);
 }
 
@@ -385,7 +385,7 @@ value_set(struct config_reader *r, const struct key_row *row, const json_t *pare
 
     if (row->type == KEY_TEXT || row->type == KEY_PATH) {
         char *copy = row->type == KEY_PATH ? config_path(r, text)
-                                           : pool_text(&r->whole->pool, span_of(text));
+                                           : heap_text(&r->whole->heap, span_of(text));
 
         *text_at(c, row) = copy;
         return copy != NULL ? ST_OK : config_no_memory(r);
@@ -591,7 +591,7 @@ whole_check(struct config_reader *r, const json_t *root)
         return config_fault(r, journal, "size", 0, "journal.size",
                             "less than 4 segments (journal.segment)");
     if (c->journal.folder == NULL)
-        c->journal.folder = pool_format(&r->whole->pool, "%s/journal", c->data);
+        c->journal.folder = heap_format(&r->whole->heap, "%s/journal", c->data);
     if (c->journal.folder == NULL)
         return config_no_memory(r);
     st = config_catalog(c, &catalog_builtin, &ignored, &memory, r->err);
@@ -692,7 +692,7 @@ text_read(struct span text, const char *origin, const char *folder, const char *
     st = root_read(&r, r.tree.root, data);
     yaml_tree_free(&r.tree);
     r.whole->c.file_hash = hash_of(text);
-    r.whole->c.origin = pool_text(&r.whole->pool, span_of(origin));
+    r.whole->c.origin = heap_text(&r.whole->heap, span_of(origin));
     if (st == ST_OK && r.whole->c.origin == NULL)
         st = config_no_memory(&r);
     if (st != ST_OK) {
@@ -742,7 +742,7 @@ config_free(struct config *config)
 
     if (config == NULL)
         return;
-    pool_free(&whole->pool);
+    heap_free(&whole->heap);
     free(whole);
 }
 

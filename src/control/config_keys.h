@@ -2,7 +2,7 @@
  * share. */
 #pragma once
 #include "control/config.h"
-#include "control/pool.h"
+#include "control/heap.h"
 #include "wire/yaml.h"
 
 enum key_type { KEY_TEXT, KEY_PATH, KEY_YES_NO, KEY_COUNT, KEY_SIZE, KEY_DURATION, KEY_CHOICE };
@@ -30,7 +30,7 @@ extern const struct item_row config_items[];
 
 struct config_whole {
     struct config c; /* first: config_free gets its address */
-    struct pool pool;
+    struct heap heap;
 };
 
 struct config_reader {

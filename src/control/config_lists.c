@@ -83,7 +83,7 @@ text_copy(const struct entry *e, const char *key, bool is_required, size_t size_
     *text = NULL;
     if (st != ST_OK || lent == NULL)
         return st;
-    *text = pool_text(&e->r->whole->pool, span_of(lent));
+    *text = heap_text(&e->r->whole->heap, span_of(lent));
     return *text != NULL ? ST_OK : config_no_memory(e->r);
 }
 
@@ -126,14 +126,14 @@ tenant_get(const struct entry *e, const char *key, bool is_required, char out[37
     return ST_OK;
 }
 
-/* Room for a list's entries in the pool. */
+/* Room for a list's entries in the heap. */
 static enum status
 room_make(struct config_reader *r, const char *name, size_t count, size_t count_max, size_t size,
           void **items)
 {
     if (count > count_max)
         return err_set(r->err, ST_INVALID, "%s: %s: more than %zu", r->origin, name, count_max);
-    *items = pool_take(&r->whole->pool, count * size + 1);
+    *items = heap_take(&r->whole->heap, count * size + 1);
     return *items != NULL ? ST_OK : config_no_memory(r);
 }
 
@@ -182,7 +182,7 @@ secret_read(const struct entry *e, const char *name, const json_t *object, const
 {
     const char *file = json_string_value(json_object_get(object, "file"));
     const char *variable = json_string_value(json_object_get(object, "env"));
-    struct pool *pool = &e->r->whole->pool;
+    struct heap *heap = &e->r->whole->heap;
     char *text = NULL, *path;
     struct err why = {""};
     size_t size = 0;
@@ -196,7 +196,7 @@ secret_read(const struct entry *e, const char *name, const json_t *object, const
 
         if (found == NULL || found[0] == '\0')
             return entry_fault(e, "settings", "%s: the environment has no %.60s", name, variable);
-        *value = pool_text(pool, span_of(found));
+        *value = heap_text(heap, span_of(found));
         return *value != NULL ? ST_OK : config_no_memory(e->r);
     }
     path = config_path(e->r, file);
@@ -211,7 +211,7 @@ secret_read(const struct entry *e, const char *name, const json_t *object, const
         size--;
     if (size == 0 || memchr(text, '\0', size) != NULL)
         st = entry_fault(e, "settings", "%s: %.100s is empty or no text", name, path);
-    else if ((*value = pool_text(pool, (struct span){text, size})) == NULL)
+    else if ((*value = heap_text(heap, (struct span){text, size})) == NULL)
         st = config_no_memory(e->r);
     explicit_bzero(text, size);
     free(text);
@@ -222,7 +222,7 @@ static enum status
 setting_value(const struct entry *e, const char *name, const json_t *value, bool is_secret,
               const char **text)
 {
-    struct pool *pool = &e->r->whole->pool;
+    struct heap *heap = &e->r->whole->heap;
 
     if (json_is_object(value))
         return secret_read(e, name, value, text);
@@ -230,10 +230,10 @@ setting_value(const struct entry *e, const char *name, const json_t *value, bool
         if (json_string_length(value) > CONFIG_SECRET_SIZE_MAX)
             return entry_fault(e, "settings", "%s: longer than %d bytes", name,
                                CONFIG_SECRET_SIZE_MAX);
-        *text = pool_text(pool, span_of(json_string_value(value)));
+        *text = heap_text(heap, span_of(json_string_value(value)));
         e->r->whole->c.has_inline_secrets |= is_secret;
     } else if (json_is_integer(value)) {
-        *text = pool_format(pool, "%lld", (long long)json_integer_value(value));
+        *text = heap_format(heap, "%lld", (long long)json_integer_value(value));
     } else if (json_is_boolean(value)) {
         *text = json_is_true(value) ? "true" : "false";
     } else {
@@ -258,7 +258,7 @@ unknown_setting(const struct entry *e, const struct control_kind *kind, const ch
                        near != NULL ? "'?" : "");
 }
 
-/* Reads "settings" into the pool. 'kind' NULL: any names. */
+/* Reads "settings" into the heap. 'kind' NULL: any names. */
 static enum status
 settings_read(const struct entry *e, const struct control_kind *kind,
               struct plan_setting values[VALUES_MAX], size_t *count)
@@ -285,7 +285,7 @@ settings_read(const struct entry *e, const struct control_kind *kind,
         if (*count == VALUES_MAX)
             return entry_fault(e, "settings", "more than %d", VALUES_MAX);
         st = setting_value(e, name, value, s != NULL && s->is_secret, &text);
-        values[*count].name = pool_text(&e->r->whole->pool, span_of(name));
+        values[*count].name = heap_text(&e->r->whole->heap, span_of(name));
         values[(*count)++].value = text;
         if (st == ST_OK && values[*count - 1].name == NULL)
             st = config_no_memory(e->r);
@@ -344,7 +344,7 @@ defaults_add(const struct entry *e, const struct resource *found,
 
         if (resource_value(values, *count, s->name) != NULL)
             continue;
-        value = pool_text(&e->r->whole->pool, span_of(s->value));
+        value = heap_text(&e->r->whole->heap, span_of(s->value));
         if (value == NULL)
             return config_no_memory(e->r);
         values[(*count)++] = (struct plan_setting){s->name, value};
@@ -356,7 +356,7 @@ static enum status
 values_keep(struct config_reader *r, const struct plan_setting values[VALUES_MAX], size_t count,
             const struct plan_setting **out)
 {
-    struct plan_setting *copy = pool_take(&r->whole->pool, count * sizeof *copy + 1);
+    struct plan_setting *copy = heap_take(&r->whole->heap, count * sizeof *copy + 1);
 
     if (copy == NULL)
         return config_no_memory(r);
@@ -377,7 +377,7 @@ resource_tenants(const struct entry *e, struct config_resource *item)
         return ST_OK;
     if (!json_is_array(list) || count == 0)
         return entry_fault(e, "tenants", "a list of GUIDs is wanted here");
-    ids = pool_take(&e->r->whole->pool, count * sizeof *ids);
+    ids = heap_take(&e->r->whole->heap, count * sizeof *ids);
     if (ids == NULL)
         return config_no_memory(e->r);
     for (size_t i = 0; i < count; i++) {
@@ -388,7 +388,7 @@ resource_tenants(const struct entry *e, struct config_resource *item)
             return entry_fault(e, "tenants", "'%.60s' is no GUID", text != NULL ? text : "");
         if (!tenant_is_listed(&e->r->whole->c, id))
             return entry_fault(e, "tenants", "the tenant %s is not in 'tenants'", id);
-        ids[i] = pool_text(&e->r->whole->pool, span_of(id));
+        ids[i] = heap_text(&e->r->whole->heap, span_of(id));
         if (ids[i] == NULL)
             return config_no_memory(e->r);
     }
@@ -510,7 +510,7 @@ config_read_groups(struct config_reader *r, const json_t *list)
                 return entry_fault(&e, "tenant", "the tenant is here twice");
         char *text = json_dumps(groups, JSON_COMPACT);
 
-        items[i].json = text == NULL ? NULL : pool_text(&r->whole->pool, span_of(text));
+        items[i].json = text == NULL ? NULL : heap_text(&r->whole->heap, span_of(text));
         free(text);
         if (items[i].json == NULL)
             return config_no_memory(r);
@@ -542,14 +542,14 @@ columns_read(const struct entry *e, struct catalog_table *t)
         return entry_fault(e, "columns", "names and types are wanted here, as in 'Score: real'");
     if (count > CONFIG_COLUMNS_MAX)
         return entry_fault(e, "columns", "more than %d", CONFIG_COLUMNS_MAX);
-    columns = pool_take(&e->r->whole->pool, count * sizeof *columns + 1);
+    columns = heap_take(&e->r->whole->heap, count * sizeof *columns + 1);
     if (columns == NULL)
         return config_no_memory(e->r);
     json_object_foreach((json_t *)(uintptr_t)object, name, type)
     {
         const char *text = json_string_value(type);
 
-        columns[n].name = pool_text(&e->r->whole->pool, span_of(name));
+        columns[n].name = heap_text(&e->r->whole->heap, span_of(name));
         columns[n].origin = "configuration";
         if (columns[n].name == NULL)
             return config_no_memory(e->r);
@@ -611,7 +611,7 @@ config_read_tables(struct config_reader *r, const json_t *list)
         if (st != ST_OK)
             return st;
         if (t->category == NULL && catalog_find(&catalog_builtin, span_of(t->name)) == NULL)
-            t->category = pool_format(&r->whole->pool, "AdvancedHunting-%s", t->name);
+            t->category = heap_format(&r->whole->heap, "AdvancedHunting-%s", t->name);
         t->is_streamable = t->category != NULL;
         t->stream = t->is_streamable ? STREAM_CATEGORY : STREAM_NO;
     }

@@ -1,8 +1,8 @@
-/* plan_build.c - every stored setting becomes a route; all text of the plan lives in one pool that
+/* plan_build.c - every stored setting becomes a route; all text of the plan lives in one heap that
  * dies with it. */
 #include "control/plan_build.h"
 #include "control/config.h"
-#include "control/pool.h"
+#include "control/heap.h"
 #include "control/resource.h"
 #include "control/secrets.h"
 #include "control/settings.h"
@@ -12,7 +12,7 @@
 
 struct plan_whole {
     struct plan plan; /* first: destroy gets its address */
-    struct pool pool;
+    struct heap heap;
 };
 
 /* What the store holds, copied, so that nothing is worked out under its lock. */
@@ -23,7 +23,7 @@ struct stored {
     bool is_off; /* its tenant is switched off */
 };
 struct gathering {
-    struct pool pool;
+    struct heap heap;
     struct stored *rows;
     size_t row_count, row_room;
     const char **tenants; /* the active ones */
@@ -59,7 +59,7 @@ gather_tenant(void *app, const struct store_tenant *t)
     if (tenants == NULL)
         return false;
     g->tenants = tenants;
-    tenants[g->tenant_count] = pool_text(&g->pool, span_of(t->id));
+    tenants[g->tenant_count] = heap_text(&g->heap, span_of(t->id));
     g->has_no_memory |= tenants[g->tenant_count++] == NULL;
     return !g->has_no_memory;
 }
@@ -79,10 +79,10 @@ gather_setting(void *app, const struct store_setting *x)
     g->rows = rows;
     row = &rows[g->row_count++];
     *row = (struct stored){
-        .tenant = pool_text(&g->pool, span_of(x->tenant)),
-        .id = pool_text(&g->pool, span_of(x->id)),
-        .json = {pool_text(&g->pool, x->json),   x->json.n  },
-        .secret = {pool_text(&g->pool, x->secret), x->secret.n},
+        .tenant = heap_text(&g->heap, span_of(x->tenant)),
+        .id = heap_text(&g->heap, span_of(x->id)),
+        .json = {heap_text(&g->heap, x->json),   x->json.n  },
+        .secret = {heap_text(&g->heap, x->secret), x->secret.n},
         .created = x->created,
         .is_off = !is_active
     };
@@ -105,14 +105,14 @@ gather(const struct control *c, struct gathering *g, struct err *err)
 
 struct building {
     const struct control *c;
-    struct pool *pool;
+    struct heap *heap;
     bool has_no_memory;
 };
 
 static const char *
 keep(struct building *b, const char *text)
 {
-    const char *copy = text == NULL ? NULL : pool_text(b->pool, span_of(text));
+    const char *copy = text == NULL ? NULL : heap_text(b->heap, span_of(text));
 
     b->has_no_memory |= text != NULL && copy == NULL;
     return copy;
@@ -123,7 +123,7 @@ destination_keep(struct building *b, const struct resource *r, const char *hub,
                  struct plan_destination *out)
 {
     *out = (struct plan_destination){.kind = keep(b, r->kind), .hub = keep(b, hub)};
-    out->settings = pool_take(b->pool, r->setting_count * sizeof *out->settings + 1);
+    out->settings = heap_take(b->heap, r->setting_count * sizeof *out->settings + 1);
     b->has_no_memory |= out->settings == NULL;
     for (size_t i = 0; i < r->setting_count && !b->has_no_memory; i++)
         out->settings[i] =
@@ -226,7 +226,7 @@ fingerprint(const struct plan_route *r, uint64_t version)
 static void
 categories_keep(struct building *b, const struct setting *x, struct plan_route *route)
 {
-    const char **categories = pool_take(b->pool, x->category_count * sizeof *categories + 1);
+    const char **categories = heap_take(b->heap, x->category_count * sizeof *categories + 1);
 
     b->has_no_memory |= categories == NULL;
     for (size_t i = 0; i < x->category_count && !b->has_no_memory; i++)
@@ -241,7 +241,7 @@ categories_keep(struct building *b, const struct setting *x, struct plan_route *
 static enum status
 route_rest(struct building *b, const struct stored *row, struct plan_route *route, struct err *why)
 {
-    *route = (struct plan_route){.id = pool_format(b->pool, "%s/%s", row->tenant, row->id),
+    *route = (struct plan_route){.id = heap_format(b->heap, "%s/%s", row->tenant, row->id),
                                  .tenant = keep(b, row->tenant),
                                  .destination.kind = "none",
                                  .start_ticks = row->created};
@@ -261,7 +261,7 @@ route_make(struct building *b, const struct stored *row, uint64_t version, struc
 
     if (st != ST_OK)
         return st == ST_FULL ? st : route_rest(b, row, route, why);
-    *route = (struct plan_route){.id = pool_format(b->pool, "%s/%s", row->tenant, row->id),
+    *route = (struct plan_route){.id = heap_format(b->heap, "%s/%s", row->tenant, row->id),
                                  .tenant = keep(b, row->tenant),
                                  .profile = x.profile,
                                  .group_mode = x.group_mode,
@@ -294,7 +294,7 @@ plan_destroy(struct plan *plan)
 {
     struct plan_whole *whole = (struct plan_whole *)(void *)plan;
 
-    pool_free(&whole->pool);
+    heap_free(&whole->heap);
     free(whole);
 }
 
@@ -302,8 +302,8 @@ static enum status
 routes_make(const struct control *c, const struct gathering *g, uint64_t version,
             plan_fault_fn fault, void *app, struct plan_whole *whole, struct err *err)
 {
-    struct building b = {.c = c, .pool = &whole->pool};
-    struct plan_route *routes = pool_take(&whole->pool, g->row_count * sizeof *routes + 1);
+    struct building b = {.c = c, .heap = &whole->heap};
+    struct plan_route *routes = heap_take(&whole->heap, g->row_count * sizeof *routes + 1);
     char id[240];
     size_t count = 0;
 
@@ -342,7 +342,7 @@ plan_build(const struct control *c, uint64_t version, plan_fault_fn fault, void 
     st = gather(c, &g, err);
     if (st == ST_OK)
         st = routes_make(c, &g, version, fault, app, whole, err);
-    pool_free(&g.pool);
+    heap_free(&g.heap);
     free(g.rows);
     free(g.tenants);
     if (st != ST_OK) {

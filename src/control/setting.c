@@ -1,7 +1,7 @@
 /* setting.c - one data export setting: JSON to object and back. Checks stand in the order in which
  * a person would mend them. */
 #include "control/config.h"
-#include "control/pool.h"
+#include "control/heap.h"
 #include "control/resource.h"
 #include "control/settings.h"
 #include "model/arm_id.h"
@@ -12,7 +12,7 @@
 struct reading {
     const struct control *c;
     struct setting *x;
-    struct pool pool;
+    struct heap heap;
     bool is_stored;
     char *code;
     struct err *err;
@@ -78,7 +78,7 @@ text_take(struct reading *r, const json_t *object, const char *key, size_t size_
         return FAIL(r, "InvalidRequest", "%s is not a string", key);
     if (json_string_length(value) > size_max)
         return FAIL(r, "InvalidRequest", "%s is longer than %zu bytes", key, size_max);
-    *out = pool_text(&r->pool, span_of(json_string_value(value)));
+    *out = heap_text(&r->heap, span_of(json_string_value(value)));
     return *out != NULL ? ST_OK : no_memory(r);
 }
 
@@ -310,9 +310,9 @@ logs_take(struct reading *r, const json_t *root)
 {
     const json_t *logs = json_object_get(root, "logs");
     size_t count = json_array_size(logs), enabled_count = 0;
-    const char **seen = pool_take(&r->pool, (count + 1) * sizeof *seen);
-    const char **categories = pool_take(&r->pool, (count + 1) * sizeof *categories);
-    bool *enabled = pool_take(&r->pool, count + 1);
+    const char **seen = heap_take(&r->heap, (count + 1) * sizeof *seen);
+    const char **categories = heap_take(&r->heap, (count + 1) * sizeof *categories);
+    bool *enabled = heap_take(&r->heap, count + 1);
     char text[72];
     enum status st = ST_OK;
 
@@ -325,7 +325,7 @@ logs_take(struct reading *r, const json_t *root)
     for (size_t i = 0; i < count && st == ST_OK; i++) {
         st = log_take(r, json_array_get(logs, i), i, &seen[i], &enabled[i]);
         if (st == ST_OK && enabled[i]) {
-            categories[enabled_count] = pool_text(&r->pool, span_of(seen[i]));
+            categories[enabled_count] = heap_text(&r->heap, span_of(seen[i]));
             if (categories[enabled_count++] == NULL)
                 return no_memory(r);
         }
@@ -505,7 +505,7 @@ root_take(struct reading *r, const json_t *root, const char *id)
     if (st == ST_OK && designated != NULL) {
         if (!guid_copy(span_of(designated), guid))
             return FAIL(r, "InvalidRequest", "designatedTenantId is neither a GUID nor null");
-        x->designated_tenant = pool_text(&r->pool, span_of(guid));
+        x->designated_tenant = heap_text(&r->heap, span_of(guid));
         if (x->designated_tenant == NULL)
             return no_memory(r);
     }
@@ -536,8 +536,8 @@ setting_read(const struct control *c, const char *tenant, const char *id, struct
     st = id_check(&r, id);
     if (st != ST_OK)
         return st;
-    out->tenant = pool_text(&r.pool, span_of(tenant));
-    out->id = pool_text(&r.pool, span_of(id));
+    out->tenant = heap_text(&r.heap, span_of(tenant));
+    out->id = heap_text(&r.heap, span_of(id));
     if (out->tenant == NULL || out->id == NULL) {
         st = no_memory(&r);
         goto done;
@@ -556,7 +556,7 @@ setting_read(const struct control *c, const char *tenant, const char *id, struct
     st = root_take(&r, root, id);
 done:
     json_decref(root);
-    out->memory = r.pool.blocks;
+    out->memory = r.heap.blocks;
     if (st != ST_OK)
         setting_free(out);
     return st;
@@ -565,9 +565,9 @@ done:
 void
 setting_free(struct setting *x)
 {
-    struct pool pool = {x->memory};
+    struct heap heap = {x->memory};
 
-    pool_free(&pool);
+    heap_free(&heap);
     *x = (struct setting){0};
 }
 

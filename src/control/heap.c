@@ -1,19 +1,19 @@
-#include "control/pool.h"
+#include "control/heap.h"
 #include "control/secrets.h"
 #include <stdlib.h>
 
 enum { BLOCK_SIZE = 16384 };
 
-struct pool_block {
-    struct pool_block *next;
+struct heap_block {
+    struct heap_block *next;
     size_t size, used;
     _Alignas(16) char bytes[];
 };
 
 void *
-pool_take(struct pool *p, size_t size)
+heap_take(struct heap *p, size_t size)
 {
-    struct pool_block *b = p->blocks;
+    struct heap_block *b = p->blocks;
     size_t at = b == NULL ? 0 : (b->used + 15) & ~(size_t)15;
 
     if (b == NULL || at > b->size || size > b->size - at) {
@@ -24,7 +24,7 @@ pool_take(struct pool *p, size_t size)
         b = calloc(1, sizeof *b + room);
         if (b == NULL)
             return NULL;
-        *b = (struct pool_block){.next = p->blocks, .size = room};
+        *b = (struct heap_block){.next = p->blocks, .size = room};
         p->blocks = b;
         at = 0;
     }
@@ -33,9 +33,9 @@ pool_take(struct pool *p, size_t size)
 }
 
 char *
-pool_text(struct pool *p, struct span text)
+heap_text(struct heap *p, struct span text)
 {
-    char *copy = pool_take(p, text.n + 1);
+    char *copy = heap_take(p, text.n + 1);
 
     if (copy != NULL && text.n > 0)
         memcpy(copy, text.p, text.n);
@@ -43,7 +43,7 @@ pool_text(struct pool *p, struct span text)
 }
 
 char *
-pool_format(struct pool *p, const char *format, ...)
+heap_format(struct heap *p, const char *format, ...)
 {
     va_list args, again;
     char *text;
@@ -52,7 +52,7 @@ pool_format(struct pool *p, const char *format, ...)
     va_start(args, format);
     va_copy(again, args);
     n = vsnprintf(NULL, 0, format, args);
-    text = n < 0 ? NULL : pool_take(p, (size_t)n + 1);
+    text = n < 0 ? NULL : heap_take(p, (size_t)n + 1);
     if (text != NULL)
         vsnprintf(text, (size_t)n + 1, format, again);
     va_end(again);
@@ -61,10 +61,10 @@ pool_format(struct pool *p, const char *format, ...)
 }
 
 void
-pool_free(struct pool *p)
+heap_free(struct heap *p)
 {
     while (p->blocks != NULL) {
-        struct pool_block *b = p->blocks;
+        struct heap_block *b = p->blocks;
 
         p->blocks = b->next;
         secrets_wipe(b->bytes, b->used);
