@@ -197,7 +197,8 @@ struct kql_op {
             const uint32_t *map;
             /* mv-apply: run over the expanded rows of each input row (they are its KQL_ROWS_INPUT,
              * with the columns as above in 'expanded'); the result is the input's columns that are
-             * not expanded, then sub's result. NULL: mv-expand */
+             * not expanded (by 'map'), then what of sub's result has other names: a result column
+             * with UINT32_MAX in 'map' is sub's of the same name. NULL: mv-expand */
             const struct kql_op *sub;
             struct kql_schema expanded;
         } expand;
@@ -233,6 +234,7 @@ struct kql_op {
             uint32_t value_count;
             const struct kql_expr *axis, *from, *to, *step; /* from, to: NULL: of the data */
             bool to_is_inclusive;                           /* "in range(a, b, c)" */
+            bool is_nonempty; /* kind=nonempty: no rows give one of defaults */
             const struct kql_expr *const *keys;
             /* result: keys, values, axis - as schema says; order: keys, axis?, see map */
             uint32_t key_count;
@@ -281,6 +283,8 @@ struct kql_op {
             const struct kql_expr *count, *expr, *weight; /* weight NULL: count rows */
         } hitters;
         struct {
+            /* The result's schema: as written behind ':'; else as environment->discover says, and
+             * open where it does not */
             const struct kql_function *function;
             const struct kql_expr *const
                 *arguments; /* bound over the input; NULL where a name stands for itself */
@@ -292,6 +296,7 @@ struct kql_op {
             const struct kql_expr *expr;
             double threshold;
             struct span characters;
+            bool keeps_rows; /* kind=source: the input's rows with the pattern behind */
         } reduce;
         struct {
             const struct kql_op *const *branches; /* each over KQL_ROWS_INPUT */

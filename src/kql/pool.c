@@ -25,6 +25,8 @@ drop_until(struct pool *p, struct pool_chunk *keep)
         struct pool_chunk *older = p->chunk->older;
 
         p->taken -= p->chunk->size;
+        if (p->account != NULL)
+            p->account->taken -= p->chunk->size;
         free(p->chunk);
         p->chunk = older;
     }
@@ -68,6 +70,14 @@ pool_check(struct pool *p)
     }
 }
 
+/* Whether a chunk of that size is within the limits. */
+static bool
+has_room(const struct pool *p, size_t size)
+{
+    return size <= p->limit && size <= p->limit - p->taken &&
+           (p->account == NULL || has_room(p->account, size));
+}
+
 void *
 pool_take_slow(struct pool *p, size_t size)
 {
@@ -79,14 +89,11 @@ pool_take_slow(struct pool *p, size_t size)
     pool_check(p);
     if (wanted < size)
         wanted = (size + 15) & ~(size_t)15;
-    if (size > p->limit || wanted > p->limit - p->taken) {
+    if (size > p->limit) /* also where rounding up would wrap */
+        wanted = SIZE_MAX;
+    else if (!has_room(p, wanted))
         wanted = (size + 15) & ~(size_t)15; /* the last one may be small */
-        if (size > p->limit || wanted > p->limit - p->taken)
-            chunk = NULL;
-        else
-            chunk = malloc(sizeof *chunk + wanted);
-    } else
-        chunk = malloc(sizeof *chunk + wanted);
+    chunk = has_room(p, wanted) ? malloc(sizeof *chunk + wanted) : NULL;
     if (chunk == NULL) {
         err_set(&p->reason, ST_FULL, "the memory limit of %zu bytes is reached", p->limit);
         leave(p, POOL_SPENT);
@@ -95,6 +102,8 @@ pool_take_slow(struct pool *p, size_t size)
     chunk->size = wanted;
     p->chunk = chunk;
     p->taken += wanted;
+    if (p->account != NULL)
+        p->account->taken += wanted;
     p->next = chunk->bytes;
     p->end = chunk->bytes + wanted;
     return pool_take(p, size);

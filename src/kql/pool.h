@@ -16,6 +16,9 @@ struct pool {
     struct pool_chunk *chunk; /* the newest; private */
     char *next, *end;         /* private */
     size_t taken, limit;      /* bytes in chunks; most that may be */
+    /* Another pool whose limit, deadline and 'taken' this one's chunks count in too (set before
+     * anything is taken; it must outlive this one); NULL: none. */
+    struct pool *account;
     /* monotonic ms at which work is to end, 0: never; looked at by pool_check and at each new chunk
      */
     int64_t deadline_ms;
