@@ -5,6 +5,11 @@
 #include "kql/bind.h"
 #include "kql/eval.h"
 
+enum {
+    BIND_NEST_MAX = 1000, /* of expressions: a.b.c.d ..., f(g(h(...))), 1 + 2 + 3 ... */
+    BIND_DEPTH_MAX = 32,  /* of calls of the query's functions and of sub-queries */
+};
+
 /* A let-bound thing, a parameter of a function, or a table made by 'as'. */
 struct bind_symbol {
     struct bind_symbol *older; /* the chain is the scope */
@@ -15,6 +20,17 @@ struct bind_symbol {
     const struct kql_op *table;
     const struct kql_syntax *function; /* FUNCTION: SYN_FUNCTION, bound anew at each call */
     struct bind_symbol *scope;         /* FUNCTION: what its body sees */
+    /* SCALAR: the row that 'expr' is over (a parameter given per row); NULL: none, a constant */
+    const struct kql_op *row;
+};
+
+/* An expression of several results: arg_max(a, b), percentiles(), series_stats(). The expression
+ * that bind_expr gave is results[0]; bind_columns_add looks the others up here. */
+struct bind_tuple {
+    struct bind_tuple *older;
+    const struct kql_expr *const *results;
+    const struct span *names;
+    uint32_t count;
 };
 
 struct bind {
@@ -33,12 +49,26 @@ struct bind {
     const struct bind_join *join;       /* $left and $right are known */
     const struct bind_scan *scan;       /* step names are known */
     bool is_predicate_all;              /* '*' stands for every column (where * has "x", search) */
+    /* search: a text that stands alone in the predicate is looked for in every column; with its
+     * kind=case_sensitive the texts and ':' tell cases apart */
+    bool is_search, is_case_sensitive;
+    /* While the body of a function of the query is bound: the row of its caller, which the
+     * expressions of its scalar parameters are over; NULL: none. Set by bind.c alone. */
+    const struct kql_op *caller_row;
+    struct bind_tuple *tuples;
+    uint32_t nest; /* of bind_expr: limited */
 };
 
 struct bind_aggregates {
     const struct kql_expr **items;
     size_t count, room;
-    uint32_t key_count; /* an aggregate's result is EXPR_COLUMN key_count + its index */
+    /* An aggregate's result is EXPR_COLUMN key_count + the results (result_count) of those before
+     * it. Its 'function' is that of the aggregate, for the names. */
+    uint32_t key_count;
+    uint32_t result_count; /* of all items together */
+    /* The group keys, key_count of them: '*' of arg_max leaves out those that are plain columns.
+     * NULL: not known */
+    const struct kql_expr *const *keys;
 };
 struct bind_join {
     const struct kql_schema *left,
@@ -73,6 +103,20 @@ const struct kql_expr *
 bind_call(struct bind *b, const struct kql_function *f, const struct kql_expr *const *arguments,
           uint32_t count,
           const struct kql_syntax *at); /* resolves the overload, converts, folds; complains */
+/* The row of that name ("has_cs", "+") over bound operands: refuses the pairs of types that the
+ * language refuses, then as bind_call. */
+const struct kql_expr *bind_operator_call(struct bind *b, enum kql_operator op,
+                                          const struct kql_expr *const *arguments, uint32_t count,
+                                          const struct kql_syntax *at);
+/* 'column op needle' over every column of the input, joined by or: where * has "x", search. */
+const struct kql_expr *bind_any_column(struct bind *b, enum kql_operator op,
+                                       const struct kql_expr *needle, const struct kql_syntax *at);
+/* A call by name in any of its forms: functions of the query, aggregates, window functions, special
+ * ones. */
+const struct kql_expr *bind_function_call(struct bind *b, const struct kql_syntax *s);
+/* The several results of an expression, or NULL if it has one only. */
+const struct bind_tuple *bind_find_tuple(const struct bind *b, const struct kql_expr *e);
+const struct kql_expr *bind_unknown(struct bind *b, const struct kql_syntax *at);
 /* Index of the column of that exact name; UINT32_MAX: none (no complaint). */
 uint32_t bind_find_column(const struct kql_schema *schema, struct span name);
 /* Complains of an unknown name, with the nearest one of the schema and the scope. */
@@ -100,6 +144,14 @@ struct bind_columns {
     const struct kql_expr **exprs;
     size_t count, room, expr_room;
     uint32_t unnamed; /* ColumnN given out so far */
+    /* Private: the names, open addressing by hash (index + 1), and per column whether its name was
+     * written and the last number given to it. */
+    uint32_t *slots, slot_count;
+    struct bind_column_state {
+        bool is_declared;
+        uint32_t suffix;
+    } * states;
+    size_t state_room;
 };
 void bind_columns_init(struct bind_columns *c, struct bind *b, enum bind_naming naming);
 /* Adds what 's' (an expr, SYN_NAMED, a tuple) gives; 'e' is its bound expression. */
@@ -108,7 +160,7 @@ void bind_columns_add(struct bind_columns *c, const struct kql_syntax *s, const 
 uint32_t bind_columns_put(struct bind_columns *c, struct span name, enum kql_type type,
                           const struct kql_expr *e);
 struct kql_schema bind_columns_schema(const struct bind_columns *c);
-/* The name the language gives an unnamed expression; empty: ColumnN. */
+/* The name the language gives an unnamed expression; empty: ColumnN. 'e' may be NULL. */
 struct span bind_name_of(struct bind *b, const struct kql_syntax *s, const struct kql_expr *e);
 
 /* ---- bind.c ---- */
@@ -121,6 +173,17 @@ struct kql_op *bind_op_new(struct bind *b, enum kql_op_kind kind, const struct k
 /* A sub-query over 'context' (mv-apply, partition ...). */
 const struct kql_op *bind_sub_query(struct bind *b, const struct kql_syntax *s,
                                     const struct kql_op *context);
+/* Calls a function of the query: binds its body with the arguments put in. Scalar or table: exactly
+ * one of the results is set; both NULL: complained. */
+struct bind_called {
+    const struct kql_expr *expr;
+    const struct kql_op *table;
+};
+struct bind_called bind_call_symbol(struct bind *b, const struct bind_symbol *f,
+                                    const struct kql_syntax *s);
+/* invoke f(a): as above, with 'input' as the first argument. */
+struct bind_called bind_invoke(struct bind *b, const struct bind_symbol *f,
+                               const struct kql_syntax *s, const struct kql_op *input);
 void bind_declare(struct bind *b,
                   struct bind_symbol symbol); /* complains of a name declared twice */
 const struct bind_symbol *bind_find_symbol(const struct bind *b, struct span name);
