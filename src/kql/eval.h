@@ -37,8 +37,9 @@ struct kql_run {
     const struct kql_value *(*scalar)(void *context, const struct kql_op *table);
     const struct kql_array *(*set)(void *context, const struct kql_op *table);
     const struct kql_value *(*step_cell)(void *context, uint32_t step, uint32_t column); /* scan */
-    /* Shared sub-expressions' memory: kql_run_begin sets it up. Private. */
+    /* Shared sub-expressions' and calls' memory: kql_run_begin sets it up. Private. */
     struct kql_slot *slots;
+    struct kql_value *arguments;
 };
 /* Room for a program's shared values in 'run' (taken from run->pool); then per row kql_run_row. */
 void kql_run_begin(struct kql_run *run, const struct kql_program *program);
