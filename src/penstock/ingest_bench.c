@@ -21,8 +21,9 @@ struct load {
     double rate; /* records a second over all connections; 0: no limit */
     int64_t start_ns, end_ns;
     pthread_mutex_t lock;
-    uint64_t next, sent_records, sent_bytes, failed;
-    double *samples_ms;
+    uint64_t next, due_records; /* bodies given out so far, and the records in them */
+    uint64_t sent_records, sent_bytes, failed;
+    double *samples_ms, *service_ms; /* since the body was due; since its first byte was sent */
     size_t sample_count;
     char failure[320];
 };
@@ -56,11 +57,13 @@ connection(void *app)
         pthread_mutex_lock(&l->lock);
         size_t n = l->next++ % l->body_count;
         /* Bodies leave at the times that the rate gives, whether or not earlier ones were answered:
-         * a late start counts as waiting. */
-        int64_t due =
-            l->rate > 0
-                ? l->start_ns + (int64_t)((double)l->next * (double)l->records[n] / l->rate * 1e9)
-                : now_ns();
+         * a late start counts as waiting. A body is due when the records of all before it are; by
+         * its own number of records times its place, bodies of different numbers would be due in
+         * another order than they are sent in, some of them long before they can be. */
+        int64_t due = l->rate > 0 ? l->start_ns + (int64_t)((double)l->due_records / l->rate * 1e9)
+                                  : now_ns();
+
+        l->due_records += l->records[n];
         pthread_mutex_unlock(&l->lock);
         if (due >= l->end_ns || now_ns() >= l->end_ns)
             break;
@@ -76,6 +79,7 @@ connection(void *app)
                                   .headers = headers,
                                   .body = &l->bodies[n],
                                   .body_count = 1};
+        int64_t begin = now_ns();
         enum status st = http_client_send(client, &x, &err);
         int64_t end = now_ns();
 
@@ -83,8 +87,10 @@ connection(void *app)
         if (st == ST_OK && x.status == 200) {
             l->sent_records += l->records[n];
             l->sent_bytes += l->bodies[n].n;
-            if (l->sample_count < SAMPLES_MAX)
+            if (l->sample_count < SAMPLES_MAX) {
+                l->service_ms[l->sample_count] = (double)(end - begin) / 1e6;
                 l->samples_ms[l->sample_count++] = (double)(end - due) / 1e6;
+            }
         } else {
             l->failed++;
             if (st == ST_OK)
@@ -128,9 +134,9 @@ by_value(const void *a, const void *b)
 }
 
 static double
-percentile(const struct load *l, double p)
+percentile(const struct load *l, const double *samples, double p)
 {
-    return l->sample_count == 0 ? 0 : l->samples_ms[(size_t)((double)(l->sample_count - 1) * p)];
+    return l->sample_count == 0 ? 0 : samples[(size_t)((double)(l->sample_count - 1) * p)];
 }
 
 int
@@ -162,7 +168,8 @@ main(int argc, char **argv)
     cut(&l, text, size, (size_t)atol(argv[5]));
     l.rate = atof(argv[6]);
     l.samples_ms = malloc(SAMPLES_MAX * sizeof *l.samples_ms);
-    if (l.samples_ms == NULL)
+    l.service_ms = malloc(SAMPLES_MAX * sizeof *l.service_ms);
+    if (l.samples_ms == NULL || l.service_ms == NULL)
         return 3;
     l.start_ns = now_ns();
     l.end_ns = l.start_ns + (int64_t)(atof(argv[7]) * 1e9);
@@ -176,14 +183,18 @@ main(int argc, char **argv)
 
     getrusage(RUSAGE_SELF, &own);
     qsort(l.samples_ms, l.sample_count, sizeof *l.samples_ms, by_value);
+    qsort(l.service_ms, l.sample_count, sizeof *l.service_ms, by_value);
     printf("{\"seconds\":%.3f,\"records\":%llu,\"bytes\":%llu,\"requests\":%zu,\"failed\":%llu,"
            "\"failure\":\"%s\",\"recordsPerSecond\":%.0f,"
-           "\"p50_ms\":%.2f,\"p90_ms\":%.2f,\"p99_ms\":%.2f,\"max_ms\":%.2f,\"clientCpuSeconds\":%."
-           "2f}\n",
+           "\"p50_ms\":%.2f,\"p90_ms\":%.2f,\"p99_ms\":%.2f,\"max_ms\":%.2f,"
+           "\"service_p50_ms\":%.2f,\"service_p99_ms\":%.2f,\"service_max_ms\":%.2f,"
+           "\"clientCpuSeconds\":%.2f}\n",
            seconds, (unsigned long long)l.sent_records, (unsigned long long)l.sent_bytes,
            l.sample_count, (unsigned long long)l.failed, l.failed != 0 ? "see standard error" : "",
-           (double)l.sent_records / seconds, percentile(&l, 0.5), percentile(&l, 0.9),
-           percentile(&l, 0.99), percentile(&l, 1),
+           (double)l.sent_records / seconds, percentile(&l, l.samples_ms, 0.5),
+           percentile(&l, l.samples_ms, 0.9), percentile(&l, l.samples_ms, 0.99),
+           percentile(&l, l.samples_ms, 1), percentile(&l, l.service_ms, 0.5),
+           percentile(&l, l.service_ms, 0.99), percentile(&l, l.service_ms, 1),
            (double)own.ru_utime.tv_sec + (double)own.ru_utime.tv_usec / 1e6 +
                (double)own.ru_stime.tv_sec + (double)own.ru_stime.tv_usec / 1e6);
     if (l.failed > 0)
