@@ -131,6 +131,7 @@ MUST_CHECK bool journal_find_request(struct journal *j, const uint8_t id[16], ui
 
 struct journal_stats {
     struct journal_extent extent;
+    /* size_bytes: without recycled segments whose space the disk gets back over the next seconds */
     uint64_t segment_count, size_bytes, quota_bytes, block_count, row_count, body_bytes, sync_count,
         recycled_count, quarantined_count, quarantined_bytes, fulls_count;
     int64_t oldest_admitted, newest_admitted;

@@ -3,12 +3,15 @@
 #include "journal/journal.h"
 #include "journal/sample.h"
 #include "journal/segment.h"
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 enum { MIB = 1 << 20, SEGMENT = 16 * MIB };
@@ -772,6 +775,24 @@ test_yield(void)
     folder_remove(folder);
 }
 
+struct faults {
+    const char *what;
+    int countdown, number;
+    bool once;
+};
+
+static int
+fault(void *app, const char *what)
+{
+    struct faults *f = app;
+
+    if (f->what == NULL || strcmp(f->what, what) != 0 || f->countdown-- > 0)
+        return 0;
+    if (f->once)
+        f->what = NULL;
+    return f->number;
+}
+
 static int64_t
 now_of(void *clock)
 {
@@ -810,11 +831,91 @@ test_retention(void)
     o.keep_size_max = 3 * SEGMENT;
     j = reopen(&o, &found);
     CHECK(fill(j, 70, 100, &err) == 100, "fill");
-    unsigned count = journal_retain(j);
-
+    (void)journal_retain(j);
     journal_stats_get(j, &stats);
-    CHECK(count > 0 && stats.size_bytes <= o.keep_size_max, "%u recycled, %d bytes", count,
-          (int)stats.size_bytes);
+    CHECK(stats.recycled_count > 0 && stats.size_bytes <= o.keep_size_max, "%d recycled, %d bytes",
+          (int)stats.recycled_count, (int)stats.size_bytes);
+    journal_close(j);
+    folder_remove(folder);
+}
+
+/* Files whose names start so, and the bytes that they have on disk. */
+static unsigned
+count_files(const char *folder, const char *start, uint64_t *bytes)
+{
+    DIR *d = opendir(folder);
+    unsigned count = 0;
+    struct stat info;
+
+    *bytes = 0;
+    for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;) {
+        if (strncmp(e->d_name, start, strlen(start)) != 0 ||
+            fstatat(dirfd(d), e->d_name, &info, 0) != 0 || !S_ISREG(info.st_mode))
+            continue;
+        count++;
+        *bytes += (uint64_t)info.st_blocks * 512;
+    }
+    if (d != NULL)
+        closedir(d);
+    return count;
+}
+
+/* A journal as large as it is to be makes no more files: it writes over its oldest. And what goes
+ * back to the disk piece by piece counts against the quota until it is gone, and does not outlive
+ * the journal. */
+static void
+test_reuse(void)
+{
+    char folder[256], path[300];
+    struct faults faults = {0};
+    struct journal_options o;
+    struct journal_recovery found;
+    struct journal_stats stats;
+    struct journal *j;
+    struct err err = {""};
+    int64_t now = SAMPLE_TICKS;
+    uint64_t bytes;
+
+    folder_new(folder);
+    o = options(folder);
+    o.keep_size_max = 4 * SEGMENT;
+    o.fault = fault;
+    o.fault_app = &faults;
+    j = reopen(&o, &found);
+    CHECK(fill(j, 0, 100, &err) == 100, "fill: %s", err.text);
+    faults = (struct faults){"create", 0, EIO, false};
+    CHECK(fill(j, 100, 200, &err) == 200, "over its own files: %s", err.text);
+    journal_stats_get(j, &stats);
+    CHECK(stats.size_bytes <= o.keep_size_max, "%d bytes", (int)stats.size_bytes);
+    journal_floor_set(j, "reader", 0, false);
+    CHECK(fill(j, 300, 100, &err) < 100, "what is needed is not written over");
+    faults.what = NULL;
+    journal_close(j);
+    folder_remove(folder);
+
+    folder_new(folder);
+    o = options(folder);
+    o.keep_age_ticks = 1000;
+    o.now = now_of;
+    o.clock = &now;
+    j = reopen(&o, &found);
+    for (unsigned n = 0; n < 300; n += 100) {
+        CHECK(fill(j, n, 100, &err) == 100, "fill: %s", err.text);
+        now += 1000 + 100000;
+        CHECK(journal_retain(j) > 2, "more than are kept as spares");
+        (void)count_files(folder, "", &bytes);
+        CHECK(bytes <= o.size_max + MIB, "%d bytes on disk", (int)bytes);
+    }
+    CHECK(look(j, 0).blocks > 0, "the last segment is there");
+    journal_close(j);
+    CHECK(count_files(folder, "old-", &bytes) == 0, "given back");
+    snprintf(path, sizeof path, "%s/old-0123456789abcdef", folder);
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+    CHECK(fd >= 0 && write(fd, "x", 1) == 1 && close(fd) == 0, "what a killed one left");
+    j = reopen(&o, &found);
+    CHECK(count_files(folder, "old-", &bytes) == 0 && found.quarantined_count == 0,
+          "removed at start");
     journal_close(j);
     folder_remove(folder);
 }
@@ -926,24 +1027,6 @@ test_requests(void)
     CHECK(!journal_find_request(j, id, &position, &rows), "too old");
     journal_close(j);
     folder_remove(folder);
-}
-
-struct faults {
-    const char *what;
-    int countdown, number;
-    bool once;
-};
-
-static int
-fault(void *app, const char *what)
-{
-    struct faults *f = app;
-
-    if (f->what == NULL || strcmp(f->what, what) != 0 || f->countdown-- > 0)
-        return 0;
-    if (f->once)
-        f->what = NULL;
-    return f->number;
 }
 
 static const struct {
@@ -1635,6 +1718,7 @@ main(void)
     test_quota();
     test_yield();
     test_retention();
+    test_reuse();
     test_time_and_rows();
     test_requests();
     test_faults();

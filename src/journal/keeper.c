@@ -12,6 +12,11 @@
 #include <time.h>
 #include <unistd.h>
 
+enum {
+    SEAL_AGAIN_MS = 1000, /* after a failure */
+    GIVE_BACK_MS = 10,    /* between pieces of what goes back to the disk: appends come first */
+};
+
 /* What a full segment did not use goes back to the disk if it is more than an eighth. Returns the
  * file's size. */
 static uint64_t
@@ -116,6 +121,8 @@ file_take(struct journal *j, char path[PATH_SIZE], int *fd, struct err *err)
     for (;;) {
         pthread_mutex_lock(&j->names);
         st = quota_make_room(j, size, true, err);
+        if (st == ST_OK)
+            spare_provide(j);
         pthread_mutex_lock(&j->lock);
         bool has_spare = st == ST_OK && j->spare_count > 0;
 
@@ -289,17 +296,23 @@ seal_one(struct journal *j)
     return is_good;
 }
 
+/* At most so long; 0: until there is work. */
 static void
-wait_for_work(struct journal *j, bool again_soon)
+wait_for_work(struct journal *j, int64_t ms_max)
 {
     struct timespec until;
 
-    if (!again_soon) {
+    if (ms_max == 0) {
         pthread_cond_wait(&j->keeper_wake, &j->lock);
         return;
     }
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec++;
+    until.tv_sec += ms_max / 1000;
+    until.tv_nsec += (ms_max % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
     pthread_cond_timedwait(&j->keeper_wake, &j->lock, &until);
 }
 
@@ -328,9 +341,18 @@ keeper_run(void *arg)
             seal_failed = !seal_one(j);
             pthread_mutex_lock(&j->lock);
         } else {
-            j->next_wanted = j->next_wanted && j->next == NULL;
-            wait_for_work(j, seal_failed);
-            seal_failed = false;
+            bool gives_back = j->old_count > 0;
+
+            if (gives_back) {
+                pthread_mutex_unlock(&j->lock);
+                old_give_back(j);
+                pthread_mutex_lock(&j->lock);
+            }
+            j->next_wanted = j->next_wanted && j->next == NULL && !j->is_failed;
+            if (j->next_wanted || j->is_closing)
+                continue;
+            wait_for_work(j, gives_back ? GIVE_BACK_MS : seal_failed ? SEAL_AGAIN_MS : 0);
+            seal_failed = seal_failed && gives_back;
         }
     }
     pthread_mutex_unlock(&j->lock);
@@ -366,5 +388,6 @@ keeper_stop(struct journal *j)
     pthread_cond_broadcast(&j->next_made);
     pthread_mutex_unlock(&j->lock);
     pthread_join(j->keeper, NULL);
+    olds_remove(j);
     j->keeper_runs = false;
 }

@@ -51,7 +51,8 @@ leftovers_remove(struct journal *j, struct err *err)
         snprintf(path, sizeof path, "%s/%s", j->folder, name);
         if (starts_with(name, "spare-")) {
             spare_found(j, name);
-        } else if (starts_with(name, "new-") || starts_with(name, "run-")) {
+        } else if (starts_with(name, "new-") || starts_with(name, "run-") ||
+                   starts_with(name, "old-")) {
             unlink(path);
         } else if (segment_name_read(name, ".sum", &base)) {
             size_t i = list_find(j, base);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { LOSERS_MAX = 256 };
+enum { LOSERS_MAX = 256, GIVE_BACK_SIZE = 4 << 20 };
 
 void
 segment_unpin(struct segment *s)
@@ -114,6 +114,70 @@ passed_write(struct journal *j, uint64_t base, uint64_t previous_end)
     close(fd);
 }
 
+static void
+old_path(char path[PATH_SIZE], const struct journal *j, uint64_t number)
+{
+    snprintf(path, PATH_SIZE, "%s/old-%016" PRIx64, j->folder, number);
+}
+
+/* The keeper gives its space back, piece by piece. names held, lock not. */
+static void
+file_retire(struct journal *j, const char *path, uint64_t size)
+{
+    char old[PATH_SIZE];
+    uint64_t number = epoch_make();
+
+    old_path(old, j, number);
+    if (j->old_count == OLDS_MAX || rename(path, old) != 0) {
+        unlink(path);
+        return;
+    }
+    pthread_mutex_lock(&j->lock);
+    j->olds[j->old_count++] = (struct old_file){number, size};
+    j->old_bytes += size;
+    pthread_cond_signal(&j->keeper_wake);
+    pthread_mutex_unlock(&j->lock);
+}
+
+/* Cuts the newest of the old files by 'piece' bytes. names held, lock not. */
+static void
+old_cut(struct journal *j, uint64_t piece)
+{
+    struct old_file *f = &j->olds[j->old_count - 1];
+    uint64_t rest = f->size > piece ? f->size - piece : 0;
+    char path[PATH_SIZE];
+
+    old_path(path, j, f->number);
+    if (rest > 0 && truncate(path, (off_t)rest) != 0)
+        rest = 0;
+    if (rest == 0)
+        unlink(path);
+    pthread_mutex_lock(&j->lock);
+    j->old_bytes -= f->size - rest;
+    f->size = rest;
+    if (rest == 0)
+        j->old_count--;
+    pthread_mutex_unlock(&j->lock);
+}
+
+void
+old_give_back(struct journal *j)
+{
+    pthread_mutex_lock(&j->names);
+    if (j->old_count > 0)
+        old_cut(j, GIVE_BACK_SIZE);
+    pthread_mutex_unlock(&j->names);
+}
+
+void
+olds_remove(struct journal *j)
+{
+    pthread_mutex_lock(&j->names);
+    while (j->old_count > 0)
+        old_cut(j, UINT64_MAX);
+    pthread_mutex_unlock(&j->names);
+}
+
 /* The file of a segment that is in no list any more. */
 static void
 file_release(struct journal *j, uint64_t base, uint64_t file_size, bool is_pinned)
@@ -129,13 +193,18 @@ file_release(struct journal *j, uint64_t base, uint64_t file_size, bool is_pinne
      * it. */
     kept = !is_pinned && file_size == j->options.segment_size && j->spare_count < SPARES_MAX &&
            rename(path, spare) == 0;
-    if (!kept)
-        unlink(path);
+    if (!kept && is_pinned)
+        unlink(path); /* its reader would miss what is cut off */
+    else if (!kept)
+        file_retire(j, path, file_size);
     unlink(summary);
-    /* Before anything is written into the spare, its old name must be gone for good. */
-    if (kept && folder_sync(j->folder, NULL) != ST_OK) {
-        unlink(spare);
+    /* Before anything is written into the spare, or cut off, its old name must be gone for good. */
+    if (folder_sync(j->folder, NULL) != ST_OK) {
+        if (kept)
+            unlink(spare);
         kept = false;
+        while (j->old_count > 0)
+            old_cut(j, UINT64_MAX);
     }
     pthread_mutex_lock(&j->lock);
     if (kept)
@@ -202,7 +271,7 @@ spare_drop(struct journal *j)
     j->size_bytes -= j->options.segment_size;
     pthread_mutex_unlock(&j->lock);
     snprintf(spare, sizeof spare, "%s/spare-%016" PRIx64, j->folder, number);
-    unlink(spare);
+    file_retire(j, spare, j->options.segment_size);
 }
 
 enum status
@@ -210,11 +279,16 @@ quota_make_room(struct journal *j, uint64_t size, bool spare_will_do, struct err
 {
     for (;;) {
         pthread_mutex_lock(&j->lock);
-        bool fits = j->size_bytes + size <= j->options.size_max, has_spare = j->spare_count > 0;
+        bool fits = j->size_bytes + j->old_bytes + size <= j->options.size_max;
+        bool has_spare = j->spare_count > 0;
 
         pthread_mutex_unlock(&j->lock);
         if (fits || (has_spare && spare_will_do))
             return ST_OK;
+        if (j->old_count > 0) {
+            old_cut(j, UINT64_MAX); /* there is no time for small pieces */
+            continue;
+        }
         if (has_spare) {
             spare_drop(j);
             continue;
@@ -223,6 +297,27 @@ quota_make_room(struct journal *j, uint64_t size, bool spare_will_do, struct err
 
         if (st != ST_OK)
             return st;
+    }
+}
+
+/* Would one more segment be more than is to be kept? lock held. */
+static bool
+keep_is_reached(const struct journal *j)
+{
+    return j->options.keep_size_max != 0 && j->segment_count > 1 &&
+           j->size_bytes + j->options.segment_size > j->options.keep_size_max;
+}
+
+void
+spare_provide(struct journal *j)
+{
+    bool wanted = true;
+
+    while (wanted) {
+        pthread_mutex_lock(&j->lock);
+        wanted = j->spare_count == 0 && keep_is_reached(j);
+        pthread_mutex_unlock(&j->lock);
+        wanted = wanted && recycle_first(j, false, NULL) == ST_OK;
     }
 }
 

@@ -92,6 +92,10 @@ struct floor_entry {
 struct yielded {
     uint64_t position, rows;
 };
+struct old_file {
+    uint64_t number, size;
+};
+enum { OLDS_MAX = 256 };
 enum { FLOORS_MAX = 4096, SPARES_MAX = 2, QUARANTINE_SIZE_MAX = 1 << 30 /* bytes of copies */ };
 
 struct request_window;
@@ -125,6 +129,10 @@ struct journal {
     uint64_t spares[SPARES_MAX]; /* files spare-X of options.segment_size bytes */
     size_t spare_count;
     uint64_t size_bytes; /* of all segments, spares and runs */
+    /* files old-X on their way back to the disk; names held too */
+    struct old_file olds[OLDS_MAX];
+    size_t old_count;
+    uint64_t old_bytes;
 
     uint64_t reserved_end, reserved_rows, durable_end, durable_rows;
     struct ticket *oldest, *newest;
@@ -183,6 +191,17 @@ MUST_CHECK enum status quota_make_room(struct journal *j, uint64_t size, bool sp
 /* The first segment goes if it is delivered (or only yielding floors hold it and 'may_yield').
  * ST_FULL: it may not. names held, lock not. */
 MUST_CHECK enum status recycle_first(struct journal *j, bool may_yield, struct err *err);
+/* Makes a spare of the oldest segment if one more would be beyond keep_size_max: its blocks are
+ * there already, so that a journal which is as large as it may be writes no zeros and gives nothing
+ * back to the disk. (Both delay syncs: an unlinked segment is a discard of its size on file systems
+ * mounted so, during which the device does nothing else.) 'names' held. */
+void spare_provide(struct journal *j);
+/* Gives a piece of what was recycled back to the disk. Where freed blocks are discarded, 64 MiB at
+ * once keep the device from all else for 75 to 400 ms, which each append under way waits for.
+ * Neither names nor lock held. */
+void old_give_back(struct journal *j);
+/* All of it at once: at the end. */
+void olds_remove(struct journal *j);
 /* A reader is done with a segment; frees it if it was recycled meanwhile. lock held. */
 void segment_unpin(struct segment *s);
 /* Rows of the journal before the first block at or after 'position', and when that one was admitted
