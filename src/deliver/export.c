@@ -66,6 +66,8 @@ struct export
     const struct sink_kind *kind;
     void *sink;
     struct ledger *ledger;
+    struct export_stand stand; /* if has_stand: not taken up yet */
+    bool has_stand;
     struct window *window;
     struct flight flight;
     struct window_limits limits;
@@ -749,32 +751,34 @@ checkpoint_is_later(const struct ledger *l, const struct ledger_entry *intent)
             (last.position == intent->end_position && last.row >= intent->end_row));
 }
 
-enum status
-export_stand(const struct export_context *context, const struct plan_route *route,
-             struct ledger **ledger, struct export_stand *stand, struct err *err)
+static enum status
+stand_find(const struct export_context *context, const struct plan_route *route,
+           const struct ledger *ledger, struct export_stand *stand, struct err *err)
 {
     struct ledger_entry intent, last;
-    enum status st = ledger_open(context->options.folder, route->id, context->boot, ledger, err);
+    bool has_last = ledger_checkpoint(ledger, &last);
+    bool has_intent = ledger_intent(ledger, &intent);
+    bool counts = has_intent && ledger_intent_counts(ledger) && intent.is_pending != LEDGER_BACK;
+    bool is_later = counts && checkpoint_is_later(ledger, &intent);
 
-    if (st != ST_OK)
-        return st;
-    bool has_last = ledger_checkpoint(*ledger, &last);
-    bool has_intent = ledger_intent(*ledger, &intent);
-
-    stand->row = 0;
-    if (has_intent && ledger_intent_counts(*ledger) && intent.is_pending != LEDGER_BACK &&
-        !checkpoint_is_later(*ledger, &intent)) {
+    *stand = (struct export_stand){
+        .on = counts     ? STAND_ON_INTENT
+              : has_last ? STAND_ON_CHECKPOINT
+                         : STAND_ON_START,
+        .is_pending = counts && !is_later && intent.is_pending == LEDGER_PENDING,
+    };
+    if (counts && !is_later) {
         stand->position = intent.position;
         stand->row = intent.row;
     } else if (has_last) {
         stand->position = last.position;
         stand->row = last.row;
     } else {
-        st = journal_find_time(context->options.journal, route->start_ticks, &stand->position, err);
-        if (st != ST_OK) {
-            ledger_close(*ledger);
+        enum status st =
+            journal_find_time(context->options.journal, route->start_ticks, &stand->position, err);
+
+        if (st != ST_OK)
             return st;
-        }
     }
     stand->floor = stand->position;
     if (has_last && last.position < stand->floor)
@@ -784,40 +788,46 @@ export_stand(const struct export_context *context, const struct plan_route *rout
     return ST_OK;
 }
 
+enum status
+export_stand(const struct export_context *context, const struct plan_route *route,
+             struct ledger **ledger, struct export_stand *stand, struct err *err)
+{
+    enum status st = ledger_open(context->options.folder, route->id, context->boot, ledger, err);
+
+    stand->floor = 0;
+    if (st != ST_OK)
+        return st;
+    st = stand_find(context, route, *ledger, stand, err);
+    if (st != ST_OK) {
+        stand->floor = 0;
+        ledger_close(*ledger);
+    }
+    return st;
+}
+
+/* Takes up the work where it stands. The start of a new export is looked up once, by whoever set
+ * the journal's floor there: records come in meanwhile, and a second look would find another. */
 static enum status
 recover(struct export *e, struct err *err)
 {
-    struct journal *j = e->context->options.journal;
     struct ledger_entry entry;
-    enum status st;
+    enum status st = ST_OK;
 
-    if (ledger_intent(e->ledger, &entry) && ledger_intent_counts(e->ledger) &&
-        entry.is_pending != LEDGER_BACK) {
-        struct ledger_entry last;
-        bool later = checkpoint_is_later(e->ledger, &entry) && ledger_checkpoint(e->ledger, &last);
-
-        e->position = later ? last.position : entry.position;
-        e->row = later ? last.row : entry.row;
+    if (!e->has_stand)
+        st = stand_find(e->context, e->route, e->ledger, &e->stand, err);
+    if (st != ST_OK)
+        return st;
+    e->has_stand = false; /* what follows writes into the ledger */
+    e->position = e->stand.position;
+    e->row = e->stand.row;
+    if (e->stand.on == STAND_ON_INTENT)
         st = touch(e, err);
-        if (st != ST_OK)
-            return st;
-        if (entry.is_pending == LEDGER_PENDING && !later) {
-            st = finish_pending(e, &entry, err);
-            if (st != ST_OK)
-                return st;
-        }
-    } else if (ledger_checkpoint(e->ledger, &entry)) {
+    if (st == ST_OK && e->stand.is_pending && ledger_intent(e->ledger, &entry))
+        st = finish_pending(e, &entry, err);
+    if (e->stand.on == STAND_ON_CHECKPOINT && ledger_checkpoint(e->ledger, &entry))
         st = cut_back(e, &entry, err);
-        if (st != ST_OK)
-            return st;
-        e->position = entry.position;
-        e->row = entry.row;
-    } else {
-        e->row = 0;
-        st = journal_find_time(j, e->route->start_ticks, &e->position, err);
-        if (st != ST_OK)
-            return st;
-    }
+    if (st != ST_OK)
+        return st;
     cursor_show(e);
     return checkpoint(e, err);
 }
@@ -1020,16 +1030,16 @@ static void
 floor_take(struct export *e)
 {
     struct journal *j = e->context->options.journal;
-    struct export_stand stand = {0};
     struct err ignored;
 
-    if (export_stand(e->context, e->route, &e->ledger, &stand, &ignored) == ST_OK) {
-        e->status.cursor = stand.position;
-        e->status.cursor_row = stand.row;
+    e->has_stand = export_stand(e->context, e->route, &e->ledger, &e->stand, &ignored) == ST_OK;
+    if (e->has_stand) {
+        e->status.cursor = e->stand.position;
+        e->status.cursor_row = e->stand.row;
     } else {
         e->ledger = NULL; /* the thread tries again, and says why it fails */
     }
-    journal_floor_set(j, e->id, stand.floor, e->route->drops_when_full);
+    journal_floor_set(j, e->id, e->stand.floor, e->route->drops_when_full);
 }
 
 enum status

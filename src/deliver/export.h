@@ -13,13 +13,20 @@ struct export_context { /* shared by all, outlives them */
 };
 
 struct ledger;
+enum stand_on {
+    STAND_ON_START,      /* the ledger is empty: the route's start */
+    STAND_ON_CHECKPOINT, /* what it tells of since is not known to be there */
+    STAND_ON_INTENT,     /* all that it tells of is there */
+};
 struct export_stand {
     uint64_t position; /* all before (position, row) is delivered */
     uint32_t row;
     uint64_t floor; /* no recovery goes back behind it */
+    enum stand_on on;
+    bool is_pending; /* STAND_ON_INTENT: its window may be there in part */
 };
 /* Where a route stands by its ledger, which is opened (the caller closes it), or, new, by its
- * start. On error nothing is open. */
+ * start. On error nothing is open, and the floor is 0. */
 MUST_CHECK enum status export_stand(const struct export_context *context,
                                     const struct plan_route *route, struct ledger **ledger,
                                     struct export_stand *stand, struct err *err);
