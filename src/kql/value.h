@@ -117,7 +117,7 @@ kql_is_true(const struct kql_value *v) /* of a BOOL expression: where null drops
 const char *kql_type_name(enum kql_type t);             /* "long"; as getschema's ColumnType */
 const char *kql_type_data_type(enum kql_type t);        /* "System.Int64" */
 bool kql_type_read(struct span name, enum kql_type *t); /* names and aliases as KQL has them: long,
-                                                           double, date, time, uuid, boolean ... */
+                                                           double, date, time, boolean ... */
 enum kql_type kql_type_of_column(enum column_type t);   /* catalog's to KQL's */
 static inline bool
 kql_type_is_number(enum kql_type t)
