@@ -4,8 +4,8 @@
  *
  * Term: a maximal run of letters and digits (Unicode); everything else, '_' included, separates.
  * "v1.2.3" has "2.3": a needle with separators inside is found as text whose two ends lie on term
- * boundaries. Every text has "". Folding of case is Unicode's simple one. (string operators page;
- * design facts section 5.) */
+ * boundaries. Every text has "". Case is ignored as .NET's OrdinalIgnoreCase does: simple upper-case
+ * forms are compared, and only ASCII equals ASCII. (string operators page; unicode.c.) */
 #pragma once
 #include "base/base.h"
 #include "kql/pool.h"

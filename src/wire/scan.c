@@ -55,15 +55,16 @@ scan_simd_use(enum scan_simd simd)
     atomic_store_explicit(&simd_used, (int)(simd < best ? simd : best), memory_order_relaxed);
 }
 
-static enum scan_simd
-simd_chosen(void)
+enum scan_simd
+scan_simd_used(void)
 {
     int used = atomic_load_explicit(&simd_used, memory_order_relaxed);
-    enum scan_simd simd = scan_simd_best();
+    enum scan_simd simd;
     const char *wish;
 
     if (used >= 0)
         return (enum scan_simd)used;
+    simd = scan_simd_best();
     wish = getenv("PENSTOCK_SIMD");
     for (enum scan_simd s = SCAN_PLAIN; wish != NULL && s <= SCAN_AVX512; s++)
         if (strcmp(wish, scan_simd_name(s)) == 0)
@@ -78,7 +79,7 @@ walk_chosen(void)
 #if defined(__x86_64__)
     static const scan_walk_fn walks[] = {NULL, scan_avx2_walk, scan_avx512_walk};
 
-    return walks[simd_chosen()];
+    return walks[scan_simd_used()];
 #else
     return NULL;
 #endif

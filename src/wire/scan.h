@@ -145,6 +145,7 @@ enum scan_result scan_skip(struct scanner *s, const char *text, size_t size, boo
  * benchmarks, and PENSTOCK_SIMD in the environment (plain, avx2, avx512). */
 enum scan_simd { SCAN_PLAIN, SCAN_AVX2, SCAN_AVX512 };
 enum scan_simd scan_simd_best(void); /* the best this processor has */
+enum scan_simd scan_simd_used(void); /* what is used; text search goes by it, too */
 void scan_simd_use(
     enum scan_simd simd); /* from now on, all threads; only what scan_simd_best allows or less */
 const char *scan_simd_name(enum scan_simd simd);

@@ -1,0 +1,314 @@
+/* text.c - one needle: how a search is prepared, and run over a value. The walks over bytes:
+ * text_find.h; many needles at once: text_set.c; code points and case: unicode.c. */
+#include "kql/text_set.h"
+#include "wire/scan.h"
+
+const uint8_t text_term_bytes[256] = {
+    /* clang-format off */
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0,
+    0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0,
+    0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0,
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
+    /* clang-format on */
+};
+
+/* ---- Preparing ---- */
+
+/* How common a byte is in command lines, paths and messages: its place in this list, later is
+ * rarer. What is not in it is rarest. */
+static int
+rarity(uint8_t c)
+{
+    static const char common[] = " etaoinsrlcdmp\\uhf.g\"w:-/b_y,v0k1x2=3456789{}()jq;'";
+    const char *at = memchr(common, text_lower_byte(c), sizeof common - 1);
+
+    return at == NULL ? (int)sizeof common : (int)(at - common);
+}
+
+static void
+set_bytes(struct kql_search *s, uint32_t a, uint32_t b)
+{
+    uint8_t x = (uint8_t)s->needle.p[a], y = (uint8_t)s->needle.p[b];
+
+    s->bytes = (struct text_bytes){.a = a, .b = b, .byte_a = x, .byte_b = y};
+    if (s->path != TEXT_FOLDED)
+        return;
+    if (text_lower_byte(x) >= 'a' && text_lower_byte(x) <= 'z') {
+        s->bytes.byte_a = text_lower_byte(x);
+        s->bytes.mask_a = 0x20;
+    }
+    if (text_lower_byte(y) >= 'a' && text_lower_byte(y) <= 'z') {
+        s->bytes.byte_b = text_lower_byte(y);
+        s->bytes.mask_b = 0x20;
+    }
+}
+
+/* The two rarest bytes that differ, if there are two. */
+static void
+choose_bytes(struct kql_search *s)
+{
+    uint32_t a = 0, b;
+
+    for (uint32_t i = 1; i < s->needle.n; i++)
+        if (rarity((uint8_t)s->needle.p[i]) > rarity((uint8_t)s->needle.p[a]))
+            a = i;
+    b = a == 0 ? (uint32_t)s->needle.n - 1 : 0;
+    for (uint32_t i = 0; i < s->needle.n; i++) {
+        if (text_lower_byte((uint8_t)s->needle.p[i]) == text_lower_byte((uint8_t)s->needle.p[a]))
+            continue;
+        if (text_lower_byte((uint8_t)s->needle.p[b]) == text_lower_byte((uint8_t)s->needle.p[a]) ||
+            rarity((uint8_t)s->needle.p[i]) > rarity((uint8_t)s->needle.p[b]))
+            b = i;
+    }
+    set_bytes(s, a, b);
+}
+
+static bool
+is_ascii(struct span text)
+{
+    uint8_t high = 0;
+
+    for (size_t i = 0; i < text.n; i++)
+        high |= (uint8_t)text.p[i];
+    return high < 0x80;
+}
+
+static void
+choose_anchor(struct kql_search *s)
+{
+    int32_t forms[6], c;
+    size_t at = 0;
+
+    while ((c = kql_code_point(s->needle, &at)) < 0x80)
+        s->anchor++;
+    s->pair_count = text_fold_forms(c, forms);
+    for (uint32_t i = 0; i < s->pair_count; i++) {
+        char bytes[4];
+
+        kql_code_point_print(forms[i], bytes);
+        memcpy(s->pairs[i], bytes, 2);
+    }
+}
+
+void
+text_search_init(struct kql_search *s, enum kql_search_kind kind, bool ignores_case,
+                 struct span needle)
+{
+    *s = (struct kql_search){.kind = (uint8_t)kind, .ignores_case = ignores_case, .needle = needle};
+    if (needle.n == 0) {
+        s->path = kind == KQL_SEARCH_EQUAL ? TEXT_BYTES : TEXT_ALWAYS;
+        return;
+    }
+    s->path = !ignores_case ? TEXT_BYTES : is_ascii(needle) ? TEXT_FOLDED : TEXT_UNICODE;
+    if (kind == KQL_SEARCH_HAS || kind == KQL_SEARCH_HAS_PREFIX)
+        s->starts_term = text_term_after(needle, 0);
+    if (kind == KQL_SEARCH_HAS || kind == KQL_SEARCH_HAS_SUFFIX)
+        s->ends_term = text_term_before(needle, needle.n);
+    if (s->path == TEXT_UNICODE)
+        choose_anchor(s);
+    else
+        set_bytes(s, 0, (uint32_t)needle.n - 1);
+}
+
+const struct kql_search *
+kql_search_new(struct pool *p, enum kql_search_kind kind, bool ignores_case, struct span needle)
+{
+    struct kql_search *s = pool_take(p, sizeof *s);
+
+    text_search_init(s, kind, ignores_case, pool_text(p, needle));
+    if (s->path == TEXT_BYTES || s->path == TEXT_FOLDED)
+        if (needle.n > 0)
+            choose_bytes(s);
+    return s;
+}
+
+/* ---- Walking ---- */
+
+#define PLAIN static inline __attribute__((always_inline))
+
+/* Eight places at once: a byte of the result is 0x80 where the needle's byte stands, or (seldom)
+ * behind such a place. */
+PLAIN uint64_t
+zeros(uint64_t word)
+{
+    const uint64_t ones = 0x0101010101010101u;
+
+    return (word - ones) & ~word & ones * 0x80;
+}
+
+ptrdiff_t
+text_plain_find(const struct kql_search *s, struct span text, size_t from)
+{
+    const uint64_t ones = 0x0101010101010101u;
+    const struct text_bytes *b = &s->bytes;
+    uint64_t mask_a = ones * b->mask_a, mask_b = ones * b->mask_b;
+    uint64_t byte_a = ones * b->byte_a, byte_b = ones * b->byte_b;
+    size_t places, at = from;
+
+    if (text.n < s->needle.n)
+        return -1;
+    places = text.n - s->needle.n + 1;
+    for (; at + 8 <= places; at += 8) {
+        uint64_t x = (text_load(text.p + at + b->a) | mask_a) ^ byte_a;
+        uint64_t y = (text_load(text.p + at + b->b) | mask_b) ^ byte_b;
+
+        if (zeros(x | y) == 0)
+            continue;
+        for (size_t i = at; i < at + 8; i++)
+            if (text_accepts(s, text, i))
+                return (ptrdiff_t)i;
+    }
+    for (; at < places; at++)
+        if (text_accepts(s, text, at))
+            return (ptrdiff_t)at;
+    return -1;
+}
+
+size_t
+text_plain_pair(const struct kql_search *s, struct span text, size_t from)
+{
+    for (size_t at = from; at + 1 < text.n; at++) {
+        if ((uint8_t)text.p[at] < 0x80)
+            continue;
+        for (uint32_t i = 0; i < s->pair_count; i++)
+            if (memcmp(text.p + at, s->pairs[i], 2) == 0)
+                return at;
+    }
+    return text.n;
+}
+
+static ptrdiff_t
+find(const struct kql_search *s, struct span text, size_t from)
+{
+#if defined(__x86_64__)
+    if (scan_simd_used() != SCAN_PLAIN)
+        return text_avx2_find(s, text, from);
+#endif
+    return text_plain_find(s, text, from);
+}
+
+static size_t
+find_pair(const struct kql_search *s, struct span text, size_t from)
+{
+#if defined(__x86_64__)
+    if (scan_simd_used() != SCAN_PLAIN)
+        return text_avx2_pair(s, text, from);
+#endif
+    return text_plain_pair(s, text, from);
+}
+
+/* ---- Code points ---- */
+
+bool
+text_folds_alike(struct span needle, struct span text, size_t at, size_t *end)
+{
+    size_t i = 0;
+
+    while (i < needle.n) {
+        if (at >= text.n ||
+            text_fold(kql_code_point(needle, &i)) != text_fold(kql_code_point(text, &at)))
+            return false;
+    }
+    *end = at;
+    return true;
+}
+
+static bool
+unicode_ends_with(struct span needle, struct span text)
+{
+    size_t i = needle.n, j = text.n;
+
+    while (i > 0 && j > 0) {
+        size_t x, y;
+
+        x = i = text_step_back(needle, i);
+        y = j = text_step_back(text, j);
+        if (text_fold(kql_code_point(needle, &x)) != text_fold(kql_code_point(text, &y)))
+            return false;
+    }
+    return i == 0;
+}
+
+static bool
+unicode_find(const struct kql_search *s, struct span text)
+{
+    for (size_t at = find_pair(s, text, 0); at < text.n; at = find_pair(s, text, at + 1)) {
+        size_t begin = at, end;
+        uint32_t left = s->anchor;
+
+        for (; left > 0 && begin > 0; left--)
+            begin = text_step_back(text, begin);
+        if (left == 0 && text_folds_alike(s->needle, text, begin, &end) &&
+            text_ends_hold(s, text, begin, end))
+            return true;
+    }
+    return false;
+}
+
+/* ---- Running ---- */
+
+static bool
+bytes_alike(const struct kql_search *s, const char *p)
+{
+    return s->path == TEXT_FOLDED ? text_alike(p, s->needle.p, s->needle.n)
+                                  : memcmp(p, s->needle.p, s->needle.n) == 0;
+}
+
+bool
+kql_search_in(const struct kql_search *s, struct span text)
+{
+    size_t end;
+
+    if (s->path == TEXT_ALWAYS)
+        return true;
+    switch ((enum kql_search_kind)s->kind) {
+    case KQL_SEARCH_EQUAL:
+        if (s->path == TEXT_UNICODE)
+            return text_folds_alike(s->needle, text, 0, &end) && end == text.n;
+        return text.n == s->needle.n && (text.n == 0 || bytes_alike(s, text.p));
+    case KQL_SEARCH_STARTS:
+        if (s->path == TEXT_UNICODE)
+            return text_folds_alike(s->needle, text, 0, &end);
+        return text.n >= s->needle.n && bytes_alike(s, text.p);
+    case KQL_SEARCH_ENDS:
+        if (s->path == TEXT_UNICODE)
+            return unicode_ends_with(s->needle, text);
+        return text.n >= s->needle.n && bytes_alike(s, text.p + text.n - s->needle.n);
+    default:
+        return s->path == TEXT_UNICODE ? unicode_find(s, text) : find(s, text, 0) >= 0;
+    }
+}
+
+bool
+kql_search_once(enum kql_search_kind kind, bool ignores_case, struct span needle, struct span text)
+{
+    struct kql_search s;
+
+    text_search_init(&s, kind, ignores_case, needle);
+    return kql_search_in(&s, text);
+}
+
+ptrdiff_t
+kql_find(struct span text, struct span needle, size_t from)
+{
+    struct kql_search s;
+
+    if (from > text.n || needle.n > text.n - from)
+        return -1;
+    if (needle.n == 0)
+        return (ptrdiff_t)from;
+    text_search_init(&s, KQL_SEARCH_CONTAINS, false, needle);
+    return find(&s, text, from);
+}
