@@ -281,7 +281,8 @@ regex_make(struct kql_matcher *m, struct pool *pool, struct err *err)
         }
     }
     /* A lazy capture at the very end would take nothing. */
-    if (op->u.parse.count > 0 && op->u.parse.pieces[op->u.parse.count - 1].kind == KQL_PIECE_COLUMN)
+    if (is_turned && op->u.parse.count > 0 &&
+        op->u.parse.pieces[op->u.parse.count - 1].kind == KQL_PIECE_COLUMN)
         put(&b, SPAN_LITERAL("\\z"));
     m->groups = pool_zeroed(pool, (size_t)m->count + 1, sizeof *m->groups);
     m->regex = kql_regex_new((struct span){b.text, b.size}, flags, err);
