@@ -67,11 +67,13 @@ typedef void *kql_prepare(struct pool *pool, const struct kql_value *const *cons
                           uint32_t count, struct err *err);
 
 struct kql_aggregate {
-    size_t state_size; /* zeroed before start */
-    void (*start)(struct kql_call *call, void *state);
-    /* One row. What the state keeps lives in call->pool (which lives as long as the groups): copy text into
+    size_t state_size;                                 /* zeroed before start */
+    void (*start)(struct kql_call *call, void *state); /* NULL: zeros are enough */
+    /* One row, nulls included. What the state keeps lives in call->pool (which lives as long as the groups): copy text into
      * it. */
     void (*add)(struct kql_call *call, void *state, const struct kql_value *args);
+    /* Aggregates of several results (arg_max: one per argument; percentiles: one per percentile)
+     * write result[0], result[1] ...: kql_expr.result_count of them. */
     void (*finish)(struct kql_call *call, void *state, struct kql_value *result);
 };
 
