@@ -3,6 +3,7 @@
  * a large one has a hash index, so that no text can make it slow). */
 #include "kql/dynamic.h"
 #include <stdlib.h>
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 /* ---- building ---- */
