@@ -4,7 +4,6 @@
  * said in regex.cc and the manual. Any thread. */
 #pragma once
 #include "base/base.h"
-#include "kql/pool.h"
 
 #ifdef __cplusplus
 extern "C" {
