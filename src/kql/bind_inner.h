@@ -6,8 +6,9 @@
 #include "kql/eval.h"
 
 enum {
-    BIND_NEST_MAX = 1000, /* of expressions: a.b.c.d ..., f(g(h(...))), 1 + 2 + 3 ... */
-    BIND_DEPTH_MAX = 32,  /* of calls of the query's functions and of sub-queries */
+    BIND_NEST_MAX = 1000,   /* of expressions: a.b.c.d ..., f(g(h(...))), 1 + 2 + 3 ... */
+    BIND_DEPTH_MAX = 32,    /* of calls of the query's functions and of sub-queries */
+    BIND_CALLS_MAX = 10000, /* of the query's functions, all together: each is bound anew */
 };
 
 /* A let-bound thing, a parameter of a function, or a table made by 'as'. */
@@ -55,6 +56,9 @@ struct bind {
     /* While the body of a function of the query is bound: the row of its caller, which the
      * expressions of its scalar parameters are over; NULL: none. Set by bind.c alone. */
     const struct kql_op *caller_row;
+    const struct bind_symbol
+        *scope_end; /* of the statements now: a name is declared once up to it */
+    uint32_t calls; /* of the query's functions so far: limited */
     struct bind_tuple *tuples;
     uint32_t nest; /* of bind_expr: limited */
 };
@@ -116,6 +120,11 @@ const struct kql_expr *bind_any_column(struct bind *b, enum kql_operator op,
 const struct kql_expr *bind_function_call(struct bind *b, const struct kql_syntax *s);
 /* The several results of an expression, or NULL if it has one only. */
 const struct bind_tuple *bind_find_tuple(const struct bind *b, const struct kql_expr *e);
+/* Computes what has no columns in it. */
+const struct kql_expr *bind_fold(struct bind *b, const struct kql_expr *e);
+/* As a value of static type dynamic. */
+const struct kql_expr *bind_to_dynamic(struct bind *b, const struct kql_expr *e);
+/* An expression in error, or one whose type only the data tells: agrees with everything. */
 const struct kql_expr *bind_unknown(struct bind *b, const struct kql_syntax *at);
 /* Index of the column of that exact name; UINT32_MAX: none (no complaint). */
 uint32_t bind_find_column(const struct kql_schema *schema, struct span name);
