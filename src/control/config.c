@@ -75,6 +75,8 @@ const struct key_row config_keys[] = {
      "Where the journal lies; data/journal unless named."},
     {"journal", "size", KEY_SIZE, AT(journal.size_max), "10 GiB", 64 * MIB, 1024 * TIB, NULL, true,
      "Quota of disk; when an export that lags has filled it, producers are told to wait. At least 4 segments."},
+    {"journal", "reserve", KEY_SIZE, AT(journal.reserve), "1 GiB", 0, 1024 * TIB, NULL, true,
+     "Free space that the journal leaves on its disk, for exports to folders there; below it, producers are told to wait and what is delivered is forgotten. 0: none."},
     {"journal", "segment", KEY_SIZE, AT(journal.segment_size), "64 MiB", 16 * MIB, GIB, NULL, true,
      "Size of one file of the journal."},
     {"journal", "keepSize", KEY_SIZE, AT(journal.keep_size_max), "2 GiB", 0, 1024 * TIB, NULL, true,

@@ -77,7 +77,7 @@ struct config {
     } limits;
     struct {
         const char *folder;
-        uint64_t segment_size, size_max, keep_size_max, keep_age_ms;
+        uint64_t segment_size, size_max, reserve, keep_size_max, keep_age_ms;
         int zstd_level;
         bool sync;
     } journal;

@@ -262,7 +262,8 @@ check_values(void)
               c->limits.depth_max == 128 && c->limits.parked_size_max == UINT64_C(1) << 30,
           "limits");
     CHECK(c->journal.segment_size == 64 << 20 && c->journal.sync && c->journal.zstd_level == 0 &&
-              c->journal.keep_age_ms == UINT64_C(7) * 86400000,
+              c->journal.keep_age_ms == UINT64_C(7) * 86400000 &&
+              c->journal.reserve == UINT64_C(1) << 30,
           "journal");
     CHECK(c->unknown_tables && c->default_exports && c->log_level == LOG_INFO &&
               c->metrics == CONFIG_METRICS_LOOPBACK && c->tenant_count == 0,

@@ -555,6 +555,11 @@ land(struct export *e, uint64_t end_position, uint32_t end_row)
             return true;
         if (e->sync_failed)
             return false;
+        /* What went before is lasting, however long this window takes: the journal may need its
+         * space, and a full disk that both are on is free again only then. */
+        checkpoint_when_due(e);
+        if (e->sync_failed)
+            return false;
         if (e->flight.err.text[0] != '\0')
             back_off(e, &e->flight.err, e->flight.retry_after_ms);
     }

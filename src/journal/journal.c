@@ -2,6 +2,7 @@
 #include "journal/journal.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "journal/floors.h"
 #include "journal/recover.h"
 #include "journal/requests.h"
@@ -37,6 +38,43 @@ journal_fail(struct journal *j, const char *text)
     j->oldest = j->newest = NULL; /* they live on their appenders' stacks, which return now */
     pthread_cond_broadcast(&j->durable_moved);
     pthread_cond_broadcast(&j->next_made);
+}
+
+/* Where the folder's path begins in a text, or what a cut text has of it; NULL: nowhere. */
+static char *
+path_in(const char *folder, char *text)
+{
+    size_t size = strlen(folder), left = strlen(text);
+
+    for (; left > 1; text++, left--)
+        if (memcmp(text, folder, left < size ? left : size) == 0)
+            return text;
+    return NULL;
+}
+
+void
+journal_tell(struct journal *j, struct err *err)
+{
+    char *at = path_in(j->folder, err->text);
+
+    if (at == NULL)
+        return;
+    pthread_mutex_lock(&j->lock);
+    bool is_news = !j->has_told;
+
+    j->has_told = true;
+    pthread_mutex_unlock(&j->lock);
+    if (is_news)
+        log_line(LOG_WARN, "journal", "%s", err->text);
+    for (; at != NULL; at = path_in(j->folder, err->text)) {
+        size_t size = strlen(j->folder), left = strlen(at);
+
+        size += left > size && at[size] == '/';
+        if (left <= size) /* the text was cut there */
+            *at = '\0';
+        else
+            memmove(at, at + size, left - size + 1);
+    }
 }
 
 enum status

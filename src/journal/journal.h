@@ -16,6 +16,10 @@ struct journal_options {
     const char *folder;
     uint64_t segment_size; /* bytes of a segment file, 16 MiB to 1 GiB; default 64 MiB */
     uint64_t size_max;     /* bytes all segments may take: the quota; at least 4 segments */
+    /* Bytes of the file system that the journal leaves free, so that a destination on the same disk
+     * can take what the journal holds and the journal can shrink: below it is as if the quota were
+     * reached, and what is delivered goes back to the disk. 0: none. */
+    uint64_t reserve;
     /* delivered segments beyond this are recycled (0: keep up to the quota) */
     uint64_t keep_size_max;
     /* delivered segments older than this are recycled (0: no limit by age) */
@@ -46,9 +50,12 @@ MUST_CHECK enum status journal_open(const struct journal_options *o, struct jour
  * gone. */
 void journal_close(struct journal *j);
 
+/* What fails to be appended is told to those who sent it: the texts of errors of appends and runs
+ * name no path. Where one matters, it is in the log, once until a segment could be made again. */
+
 /* Appends one block and waits until it is durable (group commit: appends of several threads share a
  * sync). 'position': where it is. ST_FULL: the quota is reached because an export lags (err says
- * which floor holds it), or the disk is full; nothing was written, try later. ST_IO: the disk
+ * which floor holds it), or the disk is full but for the reserve; nothing was written, try later. ST_IO: the disk
  * failed; the journal takes no more blocks until reopened (journal_health says so). It is unknown
  * whether the block is there. */
 MUST_CHECK enum status journal_append(struct journal *j, struct span index, struct span body,

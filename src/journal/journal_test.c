@@ -1,5 +1,6 @@
 /* journal_test.c - what is acknowledged is there, whatever happens. */
 #include "base/file.h"
+#include "base/log.h"
 #include "journal/journal.h"
 #include "journal/sample.h"
 #include "journal/segment.h"
@@ -12,6 +13,7 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 
 enum { MIB = 1 << 20, SEGMENT = 16 * MIB };
@@ -1556,6 +1558,7 @@ small_disk(const char *folder)
     journal_floor_set(j, "reader", 0, false);
     n = fill(j, 0, 1000, &err);
     CHECK(n == 30 && strstr(err.text, "No space") != NULL, "%u blocks, then %s", n, err.text);
+    CHECK(strstr(err.text, folder) == NULL, "no path for producers: %s", err.text);
     journal_stats_get(j, &stats);
     CHECK(!stats.is_failed && stats.block_count == n, "a full disk is no failure");
     CHECK(read_all(j, 0, 0, NULL, NULL) == n, "nothing is harmed");
@@ -1582,6 +1585,63 @@ small_disk(const char *folder)
     return test_failed != 0;
 }
 
+static int64_t
+free_mib(const char *folder)
+{
+    struct statvfs disk;
+
+    return statvfs(folder, &disk) == 0 ? (int64_t)(disk.f_bavail * disk.f_frsize / MIB) : -1;
+}
+
+/* The journal leaves room for others on its disk, whoever it is that needs it. */
+static int
+reserve_on_small_disk(const char *folder)
+{
+    char path[300];
+    struct journal_options o = options(folder);
+    struct journal *j;
+    struct journal_stats stats;
+    struct err err = {""};
+    unsigned n, more;
+    int fd;
+
+    if (mount("penstock", folder, "tmpfs", 0, "size=120m") != 0)
+        return 77;
+    o.size_max = 20 * SEGMENT;
+    o.reserve = 40 * MIB;
+    if (journal_open(&o, &j, NULL, &err) != ST_OK)
+        return 1;
+    journal_floor_set(j, "reader", 0, false);
+    n = fill(j, 0, 1000, &err);
+    CHECK(n > 50 && strstr(err.text, "journal.reserve") != NULL && free_mib(folder) >= 40,
+          "%u blocks, then %s; %d MiB free", n, err.text, (int)free_mib(folder));
+    CHECK(strstr(err.text, folder) == NULL, "no path for producers: %s", err.text);
+    CHECK(read_all(j, 0, 0, NULL, NULL) == n, "nothing is harmed");
+    struct journal_run *run = run_of(j, 0, 3, MIB);
+    enum status st = ST_OK;
+
+    for (unsigned i = 0; i < 100 && st == ST_OK; i++)
+        st = run_append(run, i, MIB, &err);
+    CHECK(st == ST_FULL && strstr(err.text, "journal.reserve") != NULL && free_mib(folder) >= 39,
+          "run: %s", err.text);
+    journal_run_abort(run);
+    journal_floor_remove(j, "reader");
+    CHECK(fill(j, n, 100, &err) == 100 && free_mib(folder) >= 40,
+          "what is delivered makes room: %s", err.text);
+    journal_floor_set(j, "reader", look(j, 0).end, false);
+    snprintf(path, sizeof path, "%s/archive", folder);
+    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    CHECK(posix_fallocate(fd, 0, (off_t)(free_mib(folder) - 10) * MIB) == 0, "the disk's other");
+    CHECK(journal_retain(j) > 0, "what is delivered goes back to the disk");
+    journal_stats_get(j, &stats);
+    more = fill(j, n + 100, 100, &err);
+    CHECK(free_mib(folder) >= 40, "%d MiB free after %u more", (int)free_mib(folder), more);
+    CHECK(ftruncate(fd, 0) == 0 && close(fd) == 0, "the disk's other goes");
+    CHECK(fill(j, n + 100 + more, 20, &err) == 20, "goes on: %s", err.text);
+    journal_close(j);
+    return test_failed != 0;
+}
+
 static void
 test_small_disk(void)
 {
@@ -1595,6 +1655,9 @@ test_small_disk(void)
     if (child == 0) {
         test_failed = 0; /* its own */
         int result = small_disk(folder);
+
+        if (result == 0)
+            result = reserve_on_small_disk(folder);
 
         fflush(stdout);
         _exit(result);
@@ -1717,6 +1780,7 @@ main(void)
     test_two_owners();
     test_quota();
     test_yield();
+    log_set_level(LOG_ERROR);
     test_retention();
     test_reuse();
     test_time_and_rows();

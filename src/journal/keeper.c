@@ -331,7 +331,10 @@ keeper_run(void *arg)
             j->next_wanted = false;
             pthread_mutex_unlock(&j->lock);
             st = next_make(j, &err);
+            if (st != ST_OK)
+                journal_tell(j, &err);
             pthread_mutex_lock(&j->lock);
+            j->has_told = j->has_told && st != ST_OK;
             j->next_status = st;
             j->next_err = err;
             j->next_attempts++;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum { LOSERS_MAX = 256, GIVE_BACK_SIZE = 4 << 20 };
@@ -274,19 +275,38 @@ spare_drop(struct journal *j)
     file_retire(j, spare, j->options.segment_size);
 }
 
+/* Bytes that the disk can give before its reserve is touched; below 0: it is. */
+static int64_t
+disk_left(const struct journal *j)
+{
+    struct statvfs disk;
+
+    if (j->options.reserve == 0 || statvfs(j->folder, &disk) != 0)
+        return INT64_MAX;
+    return (int64_t)((uint64_t)disk.f_bavail * disk.f_frsize) - (int64_t)j->options.reserve;
+}
+
 enum status
 quota_make_room(struct journal *j, uint64_t size, bool spare_will_do, struct err *err)
 {
+    /* Looked at once: some file systems tell of freed space only later. */
+    const int64_t left = disk_left(j);
+    int64_t given = 0;
+
     for (;;) {
         pthread_mutex_lock(&j->lock);
         bool fits = j->size_bytes + j->old_bytes + size <= j->options.size_max;
         bool has_spare = j->spare_count > 0;
 
         pthread_mutex_unlock(&j->lock);
-        if (fits || (has_spare && spare_will_do))
+        bool disk_fits = left == INT64_MAX || left + given >= (int64_t)size;
+        bool is_above = left == INT64_MAX || left + given >= 0;
+
+        if ((fits && disk_fits) || (has_spare && spare_will_do && is_above))
             return ST_OK;
-        if (j->old_count > 0) {
-            old_cut(j, UINT64_MAX); /* there is no time for small pieces */
+        if (j->old_count > 0) { /* there is no time for small pieces */
+            given += (int64_t)j->olds[j->old_count - 1].size;
+            old_cut(j, UINT64_MAX);
             continue;
         }
         if (has_spare) {
@@ -295,6 +315,13 @@ quota_make_room(struct journal *j, uint64_t size, bool spare_will_do, struct err
         }
         enum status st = recycle_first(j, true, err);
 
+        if (st == ST_FULL && fits)
+            return err_set(err, ST_FULL,
+                           "the journal's disk has %" PRId64 " MiB free and %" PRIu64
+                           " MiB stay free for what is delivered to it (journal.reserve): free "
+                           "some space, or wait for exports that lag",
+                           (left + given + (int64_t)j->options.reserve) >> 20,
+                           j->options.reserve >> 20);
         if (st != ST_OK)
             return st;
     }
@@ -339,6 +366,24 @@ first_is_due(struct journal *j)
     return is_due;
 }
 
+/* Below the reserve, what is delivered goes back to the disk. Returns segments recycled. */
+static unsigned
+reserve_restore(struct journal *j)
+{
+    const int64_t left = disk_left(j);
+    unsigned count = 0;
+
+    while (left < 0 && left + (int64_t)j->old_bytes < 0) {
+        if (j->spare_count > 0)
+            spare_drop(j);
+        else if (recycle_first(j, false, NULL) == ST_OK)
+            count++;
+        else
+            break;
+    }
+    return count;
+}
+
 unsigned
 journal_retain(struct journal *j)
 {
@@ -350,6 +395,7 @@ journal_retain(struct journal *j)
     pthread_mutex_lock(&j->names);
     while (first_is_due(j) && recycle_first(j, false, NULL) == ST_OK)
         count++;
+    count += reserve_restore(j);
     while (j->options.keep_size_max != 0 && j->spare_count > 0 &&
            j->size_bytes > j->options.keep_size_max)
         spare_drop(j);

@@ -95,6 +95,7 @@ journal_run_begin(struct journal *j, struct journal_run **made, struct err *err)
     return ST_OK;
 
 fail:
+    journal_tell(j, err);
     run_free(run);
     return st;
 }
@@ -121,6 +122,8 @@ journal_run_append(struct journal_run *run, struct span index, struct span body,
         segment_count_frame(s, &f.head);
     }
     frame_done(j, &f);
+    if (st != ST_OK)
+        journal_tell(j, err);
     return st;
 }
 
@@ -241,6 +244,7 @@ journal_run_commit(struct journal_run *run, uint64_t *first, uint64_t *end, stru
     }
     st = run_sync(run, err); /* a private file: its failure harms nobody else */
     if (st != ST_OK) {
+        journal_tell(j, err);
         run_free(run);
         return st;
     }
@@ -260,6 +264,8 @@ journal_run_commit(struct journal_run *run, uint64_t *first, uint64_t *end, stru
     pthread_mutex_unlock(&j->lock);
     st = run_publish(run, moved, &cause);
     pthread_mutex_unlock(&j->names);
+    if (st != ST_OK)
+        journal_tell(j, &cause);
     pthread_mutex_lock(&j->lock);
     j->size_bytes += s->file_size - run->counted_bytes;
     run->counted_bytes = 0;

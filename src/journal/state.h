@@ -112,6 +112,7 @@ struct journal {
     pthread_cond_t next_made; /* or could not be */
     pthread_t keeper;
     bool keeper_runs, is_closing, is_failed;
+    bool has_told; /* journal_tell */
     char failure[200];
 
     struct segment **segments; /* by position */
@@ -181,10 +182,13 @@ int64_t journal_now(const struct journal *j);
 int journal_fault(const struct journal *j, const char *what);
 /* Nothing more is appended until reopened. 'lock' held. */
 void journal_fail(struct journal *j, const char *text);
+/* Makes an error one for producers: the folder's path is taken out. With it, the text goes to the
+ * log unless it did since the last segment was made. 'lock' not held. */
+void journal_tell(struct journal *j, struct err *err);
 /* What appends get then. */
 enum status journal_failed(const struct journal *j, struct err *err);
 
-/* Makes room for 'size' more bytes below the quota by recycling; a spare file that comes of it is
+/* Makes room for 'size' more bytes below the quota, and above the disk's reserve, by recycling; a spare file that comes of it is
  * enough if 'spare_will_do'. names held, lock not. ST_FULL names the floor that is in the way. */
 MUST_CHECK enum status quota_make_room(struct journal *j, uint64_t size, bool spare_will_do,
                                        struct err *err);

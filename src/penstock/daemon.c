@@ -31,7 +31,7 @@
 
 enum {
     REGISTRY_SAVE_MS = 30000,
-    RETAIN_MS = 10000,
+    RETAIN_MS = 1000, /* also how soon a full disk gets back what is delivered */
     STALL_MS =
         120000, /* an export that moves nothing for so long while it has work is not healthy */
     GENERATIONS_MAX = 1000, /* reloads */
@@ -353,6 +353,7 @@ open_journal(struct daemon *d, struct err *err)
         .folder = c->journal.folder,
         .segment_size = c->journal.segment_size,
         .size_max = c->journal.size_max,
+        .reserve = c->journal.reserve,
         .keep_size_max = c->journal.keep_size_max,
         .keep_age_ticks = (int64_t)c->journal.keep_age_ms * (TICKS_PER_SECOND / 1000),
         .zstd_level = c->journal.zstd_level,

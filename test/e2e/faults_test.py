@@ -228,24 +228,60 @@ def kafka_new_topics(kafka):
 
 # ---- disks and quotas ----
 
-def full_disk():
+def on_small_disk(what, test):
     mount = pathlib.Path(tempfile.mkdtemp(prefix="penstock-disk-"))
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300m", "tmpfs", str(mount)], capture_output=True, text=True)
     if done.returncode != 0:
         mount.rmdir()
-        check.skip("a full disk", f"mount is not permitted: {done.stderr.strip()}")
+        check.skip(what, f"mount is not permitted: {done.stderr.strip()}")
         return
     try:
-        on_a_full_disk(mount)
+        test(mount)
     finally:
         subprocess.run(["umount", "-l", str(mount)], check=False)
         mount.rmdir()
 
 
+def full_disk():
+    on_small_disk("a full disk", on_a_full_disk)
+
+
+def reserve():
+    on_small_disk("a disk's reserve", on_a_shared_disk)
+
+
+def free_mib(folder):
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize >> 20
+
+
+def on_a_shared_disk(mount):
+    """The archive lags and lies on the journal's disk: the journal stops before the archive has no room to catch up."""
+    with Daemon(data=mount / "data") as daemon:
+        daemon.write_config(resources=[{"id": storage_id("near"), "kind": "folder", "settings": {"path": str(mount / "near")}}],
+                            journal={"size": "1 GiB", "segment": "16 MiB", "keepSize": "16 MiB", "reserve": "64 MiB"})
+        daemon.start()
+        daemon.put_setting("near", storage=storage_id("near"), lingerMs=1, bytesPerSecond=100000)
+        load = Load(daemon, senders=4, pad="x" * 2000).start()
+        wait_for(lambda: load.answers[503] + load.answers[429] >= 10, 60, lambda: f"the reserve is reached: {dict(load.answers)}")
+        check("reserve: producers are told to come again", load.retry_after_missing == 0 and not load.wrong and
+              load.answers[500] == 0, dict(load.answers), load.retry_after_missing, load.wrong[:3])
+        check("reserve: the answer says so, without a path", b"journal.reserve" in load.busy.body and
+              str(mount).encode() not in load.busy.body, load.busy)
+        check("reserve: it is free", free_mib(mount) >= 60, free_mib(mount))
+        load.given_up = True  # nothing more is taken in: senders leave what was not acknowledged
+        numbers = load.finish()
+        behind = daemon.lag("near")
+        check("reserve: most of it is not delivered yet", behind > len(numbers) / 2, behind, len(numbers))
+        daemon.put_setting("near", storage=storage_id("near"), lingerMs=1)
+        daemon.wait_delivered("near", seconds=60)
+        Tally().add_folder(mount / "near").exactly(check, "reserve: the archive gets all of it on to the same disk", numbers)
+
+
 def on_a_full_disk(mount):
     filler = mount / "filler"
     with Daemon(data=mount / "data") as daemon:
-        daemon.write_config(resources=[folder_resource(daemon, "fast")], defaultExports=True, journal=SMALL_JOURNAL)
+        daemon.write_config(resources=[folder_resource(daemon, "fast")], defaultExports=True, journal={**SMALL_JOURNAL, "reserve": 0})
         with open(filler, "wb") as f:
             os.posix_fallocate(f.fileno(), 0, 260 << 20)
         daemon.start()
@@ -256,6 +292,8 @@ def on_a_full_disk(mount):
               load.answers[500] == 0, dict(load.answers), load.retry_after_missing, load.wrong[:3])
         check.note(f"{len(load.acknowledged)} batches acknowledged before; then: {load.busy}")
         check("full disk: the answer says so", b"space" in load.busy.body or b"full" in load.busy.body, load.busy)
+        check("full disk: where the journal lies is in the log, not in the answer", str(mount).encode() not in load.busy.body and
+              f"cannot make {mount}" in daemon.log(), load.busy)
         health = daemon.get("/healthz")
         check("full disk: status still answers", daemon.get("/api/status").status == 200, health)
         daemon.kill()
@@ -836,6 +874,7 @@ SECTIONS = {  # name: (function, peers it needs)
     "kafka": (kafka_faults, "kafka"),
     "topics": (kafka_new_topics, "kafka"),
     "disk": (full_disk, None),
+    "reserve": (reserve, None),
     "quota": (quota, "azurite"),
     "torn": (torn_tail, "azurite"),
     "damage": (damaged_segments, "azurite"),
