@@ -1,0 +1,237 @@
+/* diagnostic.c - the table of codes, and how a complaint is placed and printed. */
+#include "kql/diagnostic.h"
+#include <assert.h>
+
+enum {
+    SOURCE_WIDTH_MAX = 200, /* bytes of a source line that are shown */
+    NEAREST_MAX = 64,       /* bytes of a name that are compared */
+};
+
+static const struct {
+    const char *name, *title;
+} codes[KQL_CODE_COUNT] = {
+    [KQL_E_SYNTAX] = {"KQL001", "something else was expected here"                             },
+    [KQL_E_TEXT] = {"KQL002", "not a character, literal or name of the language"             },
+    [KQL_E_LIMIT] = {"KQL003", "too long, too deep or too much"                               },
+    [KQL_E_NOT_BUILT] = {"KQL004", "known to the language, but not built here"                    },
+    [KQL_E_TABLE] = {"KQL101", "no such table"                                                },
+    [KQL_E_COLUMN] = {"KQL102", "no such column, variable or parameter"                        },
+    [KQL_E_FUNCTION] = {"KQL103", "no such function"                                             },
+    [KQL_E_ARGUMENTS] = {"KQL104", "wrong number of arguments"                                    },
+    [KQL_E_TYPE] = {"KQL105", "wrong type"                                                   },
+    [KQL_E_NAME] = {"KQL106", "declared twice, ambiguous, or not usable as a name"           },
+    [KQL_E_CONSTANT] = {"KQL107", "must be a constant"                                           },
+    [KQL_E_PLACE] = {"KQL108", "not allowed in this place"                                    },
+    [KQL_E_OPTION] = {"KQL109", "unknown parameter of an operator, or a value it does not have"},
+    [KQL_E_VALUE] = {"KQL110", "a constant with a wrong value"                                },
+    [KQL_E_SERIALIZED] = {"KQL111", "needs a serialized row set"                                   },
+    [KQL_E_STREAM] = {"KQL201", "cannot be done row by row in a transformation"                },
+    [KQL_W_STREAM] = {"KQL202", "Azure Monitor would refuse it in a transformation"            },
+};
+
+const char *
+kql_code_name(enum kql_code code)
+{
+    assert(code < KQL_CODE_COUNT);
+    return codes[code].name;
+}
+
+const char *
+kql_code_title(enum kql_code code)
+{
+    assert(code < KQL_CODE_COUNT);
+    return codes[code].title;
+}
+
+void
+kql_diagnostics_init(struct kql_diagnostics *d, struct pool *pool, struct span query)
+{
+    d->pool = pool;
+    d->query = query;
+    d->count = d->error_count = 0;
+}
+
+static bool
+is_continuation(char c)
+{
+    return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+/* Line and column of a byte, both from 1. */
+static void
+place(struct span text, uint32_t at, uint32_t *line, uint32_t *column)
+{
+    *line = *column = 1;
+    for (uint32_t i = 0; i < at && i < text.n; i++) {
+        if (text.p[i] == '\n') {
+            ++*line;
+            *column = 1;
+        } else if (!is_continuation(text.p[i]))
+            ++*column;
+    }
+}
+
+static bool
+is_known(const struct kql_diagnostics *d, enum kql_code code, uint32_t at)
+{
+    for (uint32_t i = 0; i < d->count; i++)
+        if (d->items[i].code == code && d->items[i].at == at)
+            return true;
+    return false;
+}
+
+void
+kql_complain(struct kql_diagnostics *d, enum kql_code code, uint32_t at, uint32_t size,
+             const char *format, ...)
+{
+    struct kql_diagnostic *item;
+    bool is_warning = code == KQL_W_STREAM;
+    va_list args;
+    char *text;
+    int length;
+
+    if (!is_warning)
+        d->error_count++;
+    if (is_known(d, code, at)) {
+        d->error_count -= !is_warning;
+        return;
+    }
+    if (d->count == KQL_DIAGNOSTICS_MAX)
+        return;
+    va_start(args, format);
+    length = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    assert(length >= 0);
+    text = pool_take(d->pool, (size_t)length + 1);
+    va_start(args, format);
+    vsnprintf(text, (size_t)length + 1, format, args);
+    va_end(args);
+    if (d->count == KQL_DIAGNOSTICS_MAX - 1) {
+        text = "there is more; mend these first";
+        is_warning = is_warning && d->error_count == 0;
+    }
+    item = &d->items[d->count++];
+    *item = (struct kql_diagnostic){
+        .code = code, .is_warning = is_warning, .at = at, .size = size, .text = text};
+    place(d->query, at, &item->line, &item->column);
+}
+
+/* The line that holds the byte, and a marker below the place. */
+static struct span
+source_lines(struct pool *p, struct span query, const struct kql_diagnostic *item)
+{
+    size_t from = item->at < query.n ? item->at : query.n, to = from, mark = 1, ahead;
+    char *marker;
+
+    while (from > 0 && query.p[from - 1] != '\n')
+        from--;
+    while (to < query.n && query.p[to] != '\n' && query.p[to] != '\r')
+        to++;
+    if (item->at > from + SOURCE_WIDTH_MAX / 2) { /* a long line: what is around the place */
+        from = item->at - SOURCE_WIDTH_MAX / 2;
+        while (from < to && is_continuation(query.p[from]))
+            from++;
+    }
+    if (to > from + SOURCE_WIDTH_MAX) {
+        to = from + SOURCE_WIDTH_MAX;
+        while (to > from && is_continuation(query.p[to]))
+            to--;
+    }
+    ahead = item->at > to ? to - from : item->at - from;
+    if (item->size > 1)
+        mark = item->at + item->size > to && to > item->at ? to - item->at : item->size;
+    if (mark > SOURCE_WIDTH_MAX)
+        mark = SOURCE_WIDTH_MAX;
+    marker = pool_take(p, ahead + mark + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < ahead; i++) /* tabs stay tabs, so that the marker stands right */
+        if (!is_continuation(query.p[from + i]))
+            marker[n++] = query.p[from + i] == '\t' ? '\t' : ' ';
+    for (size_t i = 0; i < mark; i++)
+        if (item->at + i >= query.n || !is_continuation(query.p[item->at + i]))
+            marker[n++] = '^';
+    return pool_printf(p, "    %.*s\n    %.*s\n", (int)(to - from), query.p + from, (int)n, marker);
+}
+
+struct span
+kql_diagnostics_print(struct pool *p, const struct kql_diagnostics *d, bool shows_source)
+{
+    struct span parts[KQL_DIAGNOSTICS_MAX * 2] = {{0}};
+    size_t count = 0, size = 0, at = 0;
+    char *text;
+
+    for (uint32_t i = 0; i < d->count; i++) {
+        const struct kql_diagnostic *item = &d->items[i];
+
+        parts[count] = pool_printf(p, "query:%u:%u: %s %s: %s\n", item->line, item->column,
+                                   item->is_warning ? "warning" : "error",
+                                   kql_code_name(item->code), item->text);
+        size += parts[count++].n;
+        if (shows_source) {
+            parts[count] = source_lines(p, d->query, item);
+            size += parts[count++].n;
+        }
+    }
+    text = pool_take(p, size + 1);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(text + at, parts[i].p, parts[i].n);
+        at += parts[i].n;
+    }
+    text[size] = '\0';
+    return (struct span){text, size};
+}
+
+static char
+fold(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* Edits (insert, remove, change, swap of neighbours) that make one name of the other; a change of
+ * case alone costs nothing here. */
+static uint32_t
+distance(struct span a, struct span b)
+{
+    uint32_t rows[3][NEAREST_MAX + 1];
+    uint32_t *before = rows[0], *above = rows[1], *here = rows[2];
+
+    for (size_t j = 0; j <= b.n; j++)
+        above[j] = (uint32_t)j;
+    for (size_t i = 1; i <= a.n; i++) {
+        here[0] = (uint32_t)i;
+        for (size_t j = 1; j <= b.n; j++) {
+            bool is_same = fold(a.p[i - 1]) == fold(b.p[j - 1]);
+            uint32_t best = above[j - 1] + !is_same;
+
+            if (above[j] + 1 < best)
+                best = above[j] + 1;
+            if (here[j - 1] + 1 < best)
+                best = here[j - 1] + 1;
+            if (i > 1 && j > 1 && !is_same && fold(a.p[i - 1]) == fold(b.p[j - 2]) &&
+                fold(a.p[i - 2]) == fold(b.p[j - 1]) && before[j - 2] + 1 < best)
+                best = before[j - 2] + 1;
+            here[j] = best;
+        }
+        uint32_t *spare = before;
+        before = above;
+        above = here;
+        here = spare;
+    }
+    return above[b.n];
+}
+
+void
+kql_nearest_offer(struct kql_nearest *n, struct span name)
+{
+    size_t longer = n->wanted.n > name.n ? n->wanted.n : name.n;
+    size_t shorter = n->wanted.n + name.n - longer;
+    uint32_t most = longer <= 2 ? 0 : longer <= 5 ? 1 : longer <= 9 ? 2 : 3, found;
+
+    if (longer > NEAREST_MAX || longer - shorter > most)
+        return;
+    found = distance(n->wanted, name);
+    if (found > most || (n->best.p != NULL && found >= n->distance))
+        return;
+    n->best = name;
+    n->distance = found;
+}
