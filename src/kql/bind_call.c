@@ -669,7 +669,7 @@ result_name(struct results *r, uint32_t i, const struct kql_syntax *argument,
             const struct kql_function *f)
 {
     struct bind *b = r->b;
-    struct span name = bind_name_of(b, argument, r->arguments == NULL ? NULL : NULL);
+    struct span name = bind_name_of(b, argument, NULL);
     bool is_arg = name_is_one_of(span_of(f->name), arg_names);
     const char *prefix = strstr(f->name, "min") != NULL ? "min" : "max";
 
@@ -707,7 +707,6 @@ bind_several(struct bind *b, const struct kql_function *f, const struct kql_synt
     const struct kql_expr **results;
     struct kql_expr *call;
     uint32_t column;
-    bool is_fine = true;
 
     for (uint32_t i = 0; i < s->child_count; i++) {
         const struct kql_syntax *argument = s->children[i];
@@ -725,12 +724,9 @@ bind_several(struct bind *b, const struct kql_function *f, const struct kql_synt
         b->aggregates = NULL;
         e = bind_expr(b, argument);
         b->aggregates = aggregates;
-        is_fine = is_fine && e->type != KQL_UNKNOWN;
-        if (i == 0 && e->type == KQL_DYNAMIC && !name_is_one_of(s->name, any_names)) {
+        if (i == 0 && e->type == KQL_DYNAMIC && !name_is_one_of(s->name, any_names))
             kql_complain(b->d, KQL_E_TYPE, argument->at, argument->size,
                          "%s() of a dynamic value; convert it: tolong(), tostring() ...", f->name);
-            is_fine = false;
-        }
         add_result(&r, e, result_name(&r, i, argument, f));
     }
     if (r.count == 0) {
@@ -750,7 +746,6 @@ bind_several(struct bind *b, const struct kql_function *f, const struct kql_synt
     for (uint32_t i = 0; i < r.count; i++)
         results[i] = aggregate_result(b, call, column + i, r.arguments[i]->type);
     add_tuple(b, results, r.names, (uint32_t)r.count);
-    (void)is_fine;
     return results[0];
 }
 
@@ -947,10 +942,10 @@ bind_pack_columns(struct bind *b, const struct kql_function *f, const struct kql
 
         if (!bind_constant(b, s->children[0], KQL_BOOL, "what pack_all() is told", &leaves_out))
             return bind_unknown(b, s);
-        if (kql_is_true(&leaves_out) && f != NULL && f->call != NULL) {
-            k = 1;
-            arguments[0] = bind_const(b, KQL_BOOL, leaves_out, s->children[0]);
-        }
+        if (kql_is_true(&leaves_out))
+            pack = kql_function_find(SPAN_LITERAL("pack_all(true)"), KQL_SCALAR);
+        if (pack == NULL)
+            return missing_row(b, s);
     }
     for (uint32_t i = 0; i < count; i++) {
         const struct kql_expr *e =
@@ -966,8 +961,6 @@ bind_pack_columns(struct bind *b, const struct kql_function *f, const struct kql
             bind_const(b, KQL_STRING, kql_string(b->input->schema.columns[e->column].name), NULL);
         arguments[k++] = e;
     }
-    if (k % 2 == 1) /* the flag stands in front: pack_all's own row knows */
-        return make_call(b, f, arguments, k, KQL_DYNAMIC, s);
     return make_call(b, pack, arguments, k, KQL_DYNAMIC, s);
 }
 

@@ -88,14 +88,12 @@ void
 bind_no_column(struct bind *b, const struct kql_schema *schema, const struct kql_syntax *at)
 {
     struct kql_nearest nearest = {.wanted = at->name};
-    struct span query = b->d->query;
 
     for (uint32_t i = 0; schema != NULL && i < schema->count; i++)
         kql_nearest_offer(&nearest, schema->columns[i].name);
     for (const struct bind_symbol *s = b->symbols; s != NULL; s = s->older)
         if (s->kind == SYMBOL_SCALAR)
             kql_nearest_offer(&nearest, s->name);
-    (void)query;
     if (nearest.best.p != NULL)
         kql_complain(b->d, KQL_E_COLUMN, at->at, at->size,
                      "no column or variable '%.*s'; did you mean '%.*s'?", (int)at->name.n,
@@ -169,7 +167,7 @@ bind_name(struct bind *b, const struct kql_syntax *s)
                      (int)s->name.n, s->name.p, (int)s->name.n, s->name.p);
         return bind_unknown(b, s);
     }
-    if ((s->op & 1) == 0 && kql_type_is_number(KQL_LONG) && span_is(s->name, "null")) {
+    if ((s->op & 1) == 0 && span_is(s->name, "null")) {
         kql_complain(b->d, KQL_E_COLUMN, s->at, s->size,
                      "nulls have a type: int(null), datetime(null), dynamic(null)");
         return bind_unknown(b, s);
@@ -285,6 +283,8 @@ bind_fold(struct bind *b, const struct kql_expr *e)
                                 .size = e->size,
                                 .value = value,
                                 .result_count = 1};
+    for (uint32_t i = 0; i < e->count; i++)
+        folded->is_concealed = folded->is_concealed || e->arguments[i]->is_concealed;
     return folded;
 }
 
@@ -482,7 +482,7 @@ bind_searched_text(struct bind *b, const struct kql_syntax *s)
     else if (is_suffix)
         op = KQL_OP_HASSUFFIX;
     if (b->is_case_sensitive)
-        op += op == KQL_OP_HAS || op == KQL_OP_CONTAINS ? 2 : 2; /* has, !has, has_cs, ... */
+        op += KQL_OP_HAS_CS - KQL_OP_HAS; /* the same for all four */
     return bind_any_column(b, op, bind_const(b, KQL_STRING, kql_string(text), s), s);
 }
 
@@ -538,7 +538,7 @@ bind_logic(struct bind *b, const struct kql_syntax *s)
 {
     enum kql_operator op = s->op;
     const struct kql_expr **items;
-    const struct kql_syntax *first = s;
+    const struct kql_syntax *first = s, **nodes;
     size_t count = 1, i;
 
     while (first->kind == SYN_BINARY && first->op == (uint32_t)op) {
@@ -546,18 +546,12 @@ bind_logic(struct bind *b, const struct kql_syntax *s)
         count++;
     }
     items = pool_take(b->pool, count * sizeof *items);
+    nodes = pool_take(b->pool, count * sizeof *nodes);
     for (i = count - 1, first = s; i > 0; i--, first = first->children[0])
-        items[i] = NULL;
-    /* in the order of the text, so that complaints are too */
-    {
-        const struct kql_syntax **nodes = pool_take(b->pool, count * sizeof *nodes);
-
-        for (i = count - 1, first = s; i > 0; i--, first = first->children[0])
-            nodes[i] = first->children[1];
-        nodes[0] = first;
-        for (i = 0; i < count; i++)
-            items[i] = bind_operand(b, nodes[i]);
-    }
+        nodes[i] = first->children[1];
+    nodes[0] = first;
+    for (i = 0; i < count; i++)
+        items[i] = bind_operand(b, nodes[i]);
     return balanced(b, op, items, count, s);
 }
 
@@ -616,7 +610,7 @@ bind_unary(struct bind *b, const struct kql_syntax *s)
 
 static bool
 items_fit(struct bind *b, const struct kql_syntax *s, const struct kql_expr *left,
-          enum kql_type item, const struct kql_syntax *at)
+          enum kql_type item)
 {
     bool is_text = s->op == KQL_OP_IN_CI || s->op == KQL_OP_NOT_IN_CI || s->op == KQL_OP_HAS_ANY ||
                    s->op == KQL_OP_HAS_ALL;
@@ -629,7 +623,6 @@ items_fit(struct bind *b, const struct kql_syntax *s, const struct kql_expr *lef
                      "; use tostring() on what is no text");
         return false;
     }
-    (void)at;
     return true;
 }
 
@@ -646,8 +639,7 @@ bind_in_table(struct bind *b, const struct kql_syntax *s, const struct kql_expr 
                      "the table has no columns to look in");
         return bind_unknown(b, s);
     }
-    if (table->schema.count > 0 &&
-        !items_fit(b, s, left, table->schema.columns[0].type, s->children[1]))
+    if (table->schema.count > 0 && !items_fit(b, s, left, table->schema.columns[0].type))
         return bind_unknown(b, s);
     arguments[0] = left;
     e = make(b, KQL_EXPR_IN_TABLE, KQL_BOOL, s);
@@ -697,15 +689,14 @@ bind_in(struct bind *b, const struct kql_syntax *s)
     for (uint32_t i = 1; i < s->child_count; i++) {
         arguments[i] = bind_expr(b, s->children[i]);
         is_fine = is_fine && arguments[i]->type != KQL_UNKNOWN &&
-                  items_fit(b, s, left, arguments[i]->type, s->children[i]);
+                  items_fit(b, s, left, arguments[i]->type);
     }
     if (!is_fine || left->type == KQL_UNKNOWN) {
-        const struct kql_expr *e = bind_unknown(b, s);
+        struct kql_expr *e = make(b, KQL_EXPR_CALL, KQL_BOOL, s);
 
-        ((struct kql_expr *)e)->kind = KQL_EXPR_CALL;
-        ((struct kql_expr *)e)->type = KQL_BOOL;
-        ((struct kql_expr *)e)->function = f;
-        ((struct kql_expr *)e)->arguments = arguments;
+        e->function = f;
+        e->arguments = arguments;
+        e->count = s->child_count;
         return e;
     }
     return bind_call(b, f, arguments, s->child_count, s);
@@ -906,7 +897,12 @@ is_dynamic_literal(const struct bind *b, const struct kql_syntax *s)
 static const struct kql_expr *
 bind_literal(struct bind *b, const struct kql_syntax *s)
 {
-    return bind_const(b, is_dynamic_literal(b, s) ? KQL_DYNAMIC : s->value.type, s->value, s);
+    struct kql_expr *e =
+        make(b, KQL_EXPR_CONST, is_dynamic_literal(b, s) ? KQL_DYNAMIC : s->value.type, s);
+
+    e->value = s->value;
+    e->is_concealed = (s->op & 1) != 0;
+    return e;
 }
 
 static const struct kql_expr *
