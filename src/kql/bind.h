@@ -56,7 +56,9 @@ MUST_CHECK bool kql_bind(struct pool *p, struct span text,
 struct kql_catalog_tables {
     const struct catalog *catalog;
     bool is_workspace;
-    struct pool *pool; /* schemas are made here at first use */
+    struct pool *pool; /* schemas are made here at first use; what is made goes when it is reset */
+    /* Private, NULL at first: the columns made so far, by the table's place in the catalog. */
+    const struct kql_column **made;
 };
 bool kql_catalog_table(void *context, struct span name, struct kql_table *out);
 bool kql_catalog_table_at(void *context, size_t index, struct kql_table *out);

@@ -1,0 +1,293 @@
+/* bind_op_source.c - tabular sources: datatable, externaldata, print, range, and lists of tables
+ * with their wildcards. */
+#include "kql/bind_op_inner.h"
+
+/* ---- datatable ---- */
+
+/* A value as a column of that type holds it: what does not convert is null, as in the service. */
+static struct kql_value
+cell_of(struct bind *b, const struct kql_value *v, enum kql_type type)
+{
+    struct kql_value out;
+
+    if (type == KQL_DYNAMIC || (v->type == type && !v->is_null))
+        return *v;
+    if (v->is_null)
+        return kql_null(type);
+    if (type == KQL_STRING)
+        return kql_to_text(b->pool, v->type, v);
+    out = kql_convert(b->pool, v->type, v, type);
+    return out.is_null ? kql_null(type) : out;
+}
+
+const struct kql_op *
+bind_datatable(struct bind *b, const struct kql_syntax *s, const struct kql_op *input)
+{
+    struct kql_schema schema = bind_op_schema(b, bind_op_child(s, 0));
+    uint32_t count = s->child_count > 0 ? s->child_count - 1 : 0;
+    struct kql_op *op = bind_op_make(b, KQL_ROWS_INLINE, s, NULL, schema);
+    struct kql_value *cells = pool_take(b->pool, (count + 1) * sizeof *cells);
+
+    (void)input;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct kql_syntax *c = s->children[i + 1];
+        enum kql_type type =
+            schema.count > 0 ? schema.columns[i % schema.count].type : (enum kql_type)KQL_DYNAMIC;
+        struct kql_value v;
+
+        cells[i] = kql_null(type);
+        if (c == NULL || c->kind == SYN_MISSING)
+            continue;
+        if (c->kind != SYN_LITERAL && c->kind != SYN_UNARY) {
+            kql_complain(b->d, KQL_E_CONSTANT, c->at, c->size,
+                         "the values of a datatable are literals");
+            continue;
+        }
+        if (bind_constant(b, c, KQL_UNKNOWN, "a value of datatable", &v))
+            cells[i] = cell_of(b, &v, type);
+    }
+    if (schema.count == 0) {
+        if (b->d->error_count == 0)
+            kql_complain(b->d, KQL_E_SYNTAX, s->at, s->size, "a datatable wants columns");
+        return op;
+    }
+    if (count % schema.count != 0)
+        kql_complain(b->d, KQL_E_VALUE, s->at, s->size, "%u values do not fill rows of %u columns",
+                     (unsigned)count, (unsigned)schema.count);
+    op->u.rows.cells = cells;
+    op->u.rows.row_count = count / schema.count;
+    return op;
+}
+
+const struct kql_op *
+bind_externaldata(struct bind *b, const struct kql_syntax *s, const struct kql_op *input)
+{
+    (void)input;
+    for (uint32_t i = 1; i < s->child_count; i++) {
+        struct kql_value v;
+
+        if (s->children[i] != NULL && s->children[i]->kind != SYN_MISSING)
+            (void)bind_constant(b, s->children[i], KQL_STRING, "a place of externaldata", &v);
+    }
+    return bind_op_make(b, KQL_ROWS_EXTERNAL, s, NULL, bind_op_schema(b, bind_op_child(s, 0)));
+}
+
+/* ---- print ---- */
+
+const struct kql_op *
+bind_print(struct bind *b, const struct kql_syntax *s, const struct kql_op *input)
+{
+    struct bind_columns c;
+    struct kql_op *op;
+
+    (void)input;
+    bind_columns_init(&c, b, NAMING_PRINT);
+    for (uint32_t i = 0; i < s->child_count; i++) {
+        const struct kql_syntax *item = s->children[i];
+
+        if (item != NULL)
+            bind_columns_add(&c, item, bind_expr(b, bind_op_value(item)));
+    }
+    op = bind_op_make(b, KQL_ROWS_PRINT, s, NULL, bind_columns_schema(&c));
+    op->u.project.form = KQL_FORM_PRINT;
+    op->u.project.exprs = c.exprs;
+    return op;
+}
+
+/* ---- range ---- */
+
+static bool
+is_summable(enum kql_type t)
+{
+    return kql_type_is_number(t) || t == KQL_DATETIME || t == KQL_TIMESPAN;
+}
+
+static const struct kql_expr *
+range_part(struct bind *b, const struct kql_syntax *s, const char *what)
+{
+    const struct kql_expr *e;
+
+    if (s == NULL)
+        return bind_unknown(b, s);
+    e = bind_expr(b, s);
+    if (bind_op_is_good(e) && e->type == KQL_DYNAMIC) { /* of a parsed value, say */
+        const struct kql_expr *l = bind_convert(b, e, KQL_LONG);
+
+        return l != NULL ? l : e;
+    }
+    if (bind_op_is_good(e) && !is_summable(e->type)) {
+        kql_complain(b->d, KQL_E_TYPE, s->at, s->size,
+                     "the %s of range is a %s: wanted are a number, datetime or timespan", what,
+                     kql_type_name(e->type));
+        return bind_unknown(b, s);
+    }
+    return e;
+}
+
+/* The type of the column: that of from + step. */
+static enum kql_type
+range_type(enum kql_type from, enum kql_type to, enum kql_type step)
+{
+    enum kql_type ends = bind_common_type(from, to);
+
+    if (from == KQL_INT && to == KQL_INT && step == KQL_INT)
+        return KQL_INT;
+    if (ends == KQL_DATETIME || ends == KQL_TIMESPAN)
+        return step == KQL_TIMESPAN ? ends : KQL_UNKNOWN;
+    if (!kql_type_is_number(ends) || !kql_type_is_number(step))
+        return KQL_UNKNOWN;
+    ends = bind_common_type(ends, step);
+    return ends == KQL_INT ? KQL_LONG : ends;
+}
+
+static const struct kql_expr *
+converted(struct bind *b, const struct kql_expr *e, enum kql_type type)
+{
+    const struct kql_expr *c = e->type == type ? e : bind_convert(b, e, type);
+
+    return c != NULL ? c : e;
+}
+
+const struct kql_op *
+bind_range(struct bind *b, const struct kql_syntax *s, const struct kql_op *input)
+{
+    const struct kql_syntax *step_at = bind_op_child(s, 2);
+    const struct kql_expr *from = range_part(b, bind_op_child(s, 0), "start");
+    const struct kql_expr *to = range_part(b, bind_op_child(s, 1), "end");
+    const struct kql_expr *step = range_part(b, step_at, "step");
+    struct kql_column *column = pool_take(b->pool, sizeof *column);
+    enum kql_type type = KQL_UNKNOWN;
+    struct kql_op *op;
+
+    (void)input;
+    if (bind_op_is_good(from) && bind_op_is_good(to) && bind_op_is_good(step)) {
+        type = range_type(from->type, to->type, step->type);
+        if (type == KQL_UNKNOWN)
+            kql_complain(b->d, KQL_E_TYPE, s->at, s->size,
+                         "a range from %s to %s has no step of %s", kql_type_name(from->type),
+                         kql_type_name(to->type), kql_type_name(step->type));
+    }
+    *column = (struct kql_column){s->name, (uint8_t)(type == KQL_UNKNOWN ? KQL_LONG : type)};
+    op = bind_op_make(b, KQL_ROWS_RANGE, s, NULL, (struct kql_schema){column, 1, false});
+    if (type != KQL_UNKNOWN) {
+        from = converted(b, from, type);
+        to = converted(b, to, type);
+        step = converted(b, step, type == KQL_DATETIME ? KQL_TIMESPAN : type);
+        if (step->kind == KQL_EXPR_CONST && !step->value.is_null &&
+            (step->type == KQL_REAL ? step->value.r == 0
+             : step->type == KQL_DECIMAL
+                 ? step->value.decimal->high == 0 && step->value.decimal->low == 0
+                 : step->value.i == 0))
+            kql_complain(b->d, KQL_E_VALUE, step_at->at, step_at->size,
+                         "a range cannot step by zero");
+    }
+    op->u.range.from = from;
+    op->u.range.to = to;
+    op->u.range.step = step;
+    return op;
+}
+
+/* ---- lists of tables ---- */
+
+struct span
+bind_table_name(struct bind *b, const struct kql_syntax *s, const struct kql_op *op)
+{
+    if (op->kind == KQL_ROWS_TABLE)
+        return op->u.table.name;
+    if (s != NULL && (s->kind == SYN_NAME || s->kind == SYN_CALL)) {
+        const struct bind_symbol *symbol = bind_find_symbol(b, s->name);
+
+        if (symbol != NULL && symbol->kind == SYMBOL_FUNCTION && symbol->function != NULL &&
+            (symbol->function->op & 1) != 0)
+            return symbol->name;
+    }
+    for (const struct bind_symbol *i = b->symbols; i != NULL; i = i->older)
+        if (i->kind == SYMBOL_TABLE && i->table == op && i->function != NULL &&
+            i->function->kind == SYN_AS)
+            return i->name;
+    return (struct span){NULL, 0};
+}
+
+void
+bind_tables_put(struct bind_tables *t, const struct kql_op *table, struct span name)
+{
+    struct pool *p = t->b->pool;
+
+    t->items = pool_grow(p, t->items, &t->item_room, t->count + 1, sizeof *t->items);
+    t->names = pool_grow(p, t->names, &t->name_room, t->count + 1, sizeof *t->names);
+    if (name.n == 0)
+        name = pool_printf(p, "%s%zu", t->unnamed != NULL ? t->unnamed : "union_arg", t->count);
+    t->items[t->count] = table;
+    t->names[t->count++] = name;
+}
+
+static const struct kql_op *
+table_op(struct bind *b, const struct kql_table *table, const struct kql_syntax *at)
+{
+    struct kql_op *op = bind_op_make(b, KQL_ROWS_TABLE, at, NULL, table->schema);
+
+    op->u.table.name = table->name;
+    op->u.table.handle = table->handle;
+    op->u.table.whole = table->schema;
+    return op;
+}
+
+/* Tables of the environment that match; NULL: all of them. */
+static bool
+add_matching(struct bind_tables *t, const struct kql_syntax *pattern, const struct kql_syntax *at)
+{
+    const struct kql_environment *e = t->b->environment;
+    struct kql_table table;
+    size_t before = t->count;
+
+    for (size_t i = 0; e->table_at != NULL && e->table_at(e->context, i, &table); i++) {
+        pool_check(t->b->pool);
+        if (pattern == NULL || bind_matches_wildcard(pattern->name, table.name))
+            bind_tables_put(t, table_op(t->b, &table, at), table.name);
+    }
+    return t->count > before;
+}
+
+/* The table that an expression starts with is not there: what isfuzzy forgives. */
+static bool
+is_missing(struct bind *b, const struct kql_syntax *s)
+{
+    const struct kql_environment *e = b->environment;
+    struct kql_table table;
+
+    while (s != NULL && s->kind == SYN_PIPE)
+        s = bind_op_child(s, 0);
+    if (!bind_op_is_plain_name(s) || bind_find_symbol(b, s->name) != NULL)
+        return false;
+    if (e->source != NULL && span_is(s->name, "source"))
+        return false;
+    if (e->table != NULL && e->table(e->context, s->name, &table))
+        return false;
+    return !bind_is_tabular(b, s);
+}
+
+void
+bind_tables_add(struct bind_tables *t, const struct kql_syntax *s, bool is_fuzzy)
+{
+    const struct kql_op *op;
+
+    if (s == NULL || s->kind == SYN_MISSING)
+        return;
+    if (s->kind == SYN_STAR || (s->kind == SYN_NAME && (s->op & 2) != 0)) {
+        if (!add_matching(t, s->kind == SYN_STAR ? NULL : s, s) && !is_fuzzy)
+            kql_complain(t->b->d, KQL_E_TABLE, s->at, s->size, "no table matches '%.*s'",
+                         s->kind == SYN_STAR ? 1 : (int)s->name.n,
+                         s->kind == SYN_STAR ? "*" : s->name.p);
+        return;
+    }
+    if (is_fuzzy && is_missing(t->b, s))
+        return;
+    op = bind_op_table(t->b, s);
+    bind_tables_put(t, op, bind_table_name(t->b, s, op));
+}
+
+void
+bind_tables_all(struct bind_tables *t, const struct kql_syntax *at)
+{
+    (void)add_matching(t, NULL, at);
+}
