@@ -1,5 +1,6 @@
 /* bind_op.c - tabular operators: which function binds which, their options, and what they share. */
 #include "kql/bind_op_inner.h"
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 static const char *const no_options[] = {NULL};
