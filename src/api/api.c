@@ -21,7 +21,8 @@
 const struct route api_routes[] = {
     {"POST", "/ingest/v1/{tenantId}/{table}", SCOPE_PATH, ROLE_INGEST, .begin = ingest_begin,
      .data = ingest_data, .gone = ingest_gone, .answer = ingest_answer,
-     .help = "Takes bare rows of a table: JSON objects one behind the other, or an array of them."},
+     .help = "Takes bare rows of a table: JSON objects one behind the other, or an array of them; "
+             "the tenant - is the token's."},
     {"POST", "/ingest/v1/records", SCOPE_ANY, ROLE_INGEST, .begin = ingest_begin,
      .data = ingest_data, .gone = ingest_gone, .answer = ingest_answer,
      .help = "Takes envelopes of another export: one behind the other, an array, or "
@@ -254,8 +255,10 @@ tenant_choose(struct call *c, const char *named, struct http_reply *reply)
     if (named == NULL) {
         st = store_tenants(c->control->store, only_tenant_visit, &only, &err);
         if (st == ST_OK && only.count != 1) {
-            http_reply_error(reply, 400, "TenantRequired",
-                             "the token is for every tenant: say which with ?tenantId=");
+            http_reply_error(
+                reply, 400, "TenantRequired", "the token is for every tenant: say which with %s",
+                c->route->scope == SCOPE_PATH ? "--tenant, or in the path in place of '-'"
+                                              : "?tenantId=");
             return false;
         }
         named = only.id;
@@ -289,6 +292,8 @@ authorize(struct call *c, struct http_reply *reply)
 
     if (c->route->scope == SCOPE_OPEN)
         return true;
+    if (c->route->scope == SCOPE_PATH && strcmp(named, "-") == 0)
+        named = NULL;
     answer =
         token_verify(c->control->tokens, header == NULL ? (struct span){"", 0} : span_of(header),
                      call_now(c), &c->who);

@@ -16,7 +16,7 @@ enum {
 enum call_scope {
     SCOPE_OPEN,   /* nobody's: no token is asked for */
     SCOPE_SERVER, /* the daemon's: a token of any tenant that has the role there */
-    SCOPE_PATH,   /* the tenant named by the first {segment} */
+    SCOPE_PATH,   /* the tenant named by the first {segment}; -: as SCOPE_TENANT without a name */
     /* the token's tenant; with a token for all, the one of ?tenantId=, or the only one there is */
     SCOPE_TENANT,
     SCOPE_ANY, /* the token's tenant; with a token for all, that of ?tenantId=, or all */

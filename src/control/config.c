@@ -12,6 +12,7 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char *const tls_choices[] = {"off", "self-signed", "files", NULL};
@@ -545,6 +546,22 @@ loopback_is(const char *address)
     return inet_pton(AF_INET6, address, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
 }
 
+/* Whether there is such a file; what may not be looked at may be there for the daemon's user. */
+static enum status
+file_check(const struct config_reader *r, const json_t *http, const char *key, const char *place,
+           const char *path)
+{
+    struct stat info;
+
+    if (stat(path, &info) != 0)
+        return errno == EACCES ? ST_OK
+                               : config_fault(r, http, key, 0, place, "cannot read %s: %s", path,
+                                              strerror(errno));
+    return S_ISDIR(info.st_mode)
+               ? config_fault(r, http, key, 0, place, "%s is a folder, a PEM file is wanted", path)
+               : ST_OK;
+}
+
 /* What only several keys together can get wrong. */
 static enum status
 http_check(const struct config_reader *r, const json_t *root)
@@ -569,6 +586,15 @@ http_check(const struct config_reader *r, const json_t *root)
         return config_fault(r, http, "tls", 0, "http.tls",
                             has_files ? "certificate and key are named, so this is 'files'"
                                       : "'files' needs http.certificate and http.key");
+    if (has_files) {
+        enum status st =
+            file_check(r, http, "certificate", "http.certificate", c->http.certificate);
+
+        if (st == ST_OK)
+            st = file_check(r, http, "key", "http.key", c->http.key);
+        if (st != ST_OK)
+            return st;
+    }
     if (c->http.tls == CONFIG_TLS_OFF && !loopback_is(c->http.address) && !c->http.allow_plaintext)
         return config_fault(r, http, "address", 0, "http.address",
                             "%.60s can be reached from other machines, and there is no TLS: set "

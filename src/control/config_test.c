@@ -50,7 +50,10 @@ static const struct {
     {"files without files",             "http:\n  tls: files\n",                                                            "needs http.certificate"                      },
     {"certificate without key",         "http:\n  certificate: a.pem\n",                                                    "key is missing"                              },
     {"key without certificate",         "http:\n  key: a.pem\n",                                                            "certificate is missing"                      },
-    {"certificate and key",             "http:\n  address: 0.0.0.0\n  certificate: a\n  key: b\n",                          NULL                                          },
+    {"no such certificate",             "http:\n  certificate: /no/a\n  key: b\n",
+     "http.certificate|cannot read /no/a|No such file"                                                                                                                    },
+    {"a folder for a certificate",      "http:\n  certificate: /proc\n  key: b\n",
+     "http.certificate|/proc is a folder"                                                                                                                                 },
     {"certificate, but tls off",        "http:\n  tls: off\n  certificate: a\n  key: b\n",
      "so this is 'files'"                                                                                                                                                 },
     {"plain word for true",             "http:\n  allowPlaintext: yes\n",                                                   "'yes' is not true or false"                  },
@@ -373,16 +376,21 @@ check_files(void)
     struct err err = {""};
 
     CHECK(file_replace(path("key"), span_of("from a file\n"), 0600, &err) == ST_OK &&
+              file_replace(path("c.pem"), span_of("-"), 0600, &err) == ST_OK &&
               file_replace(path("p.yaml"),
-                           span_of("data: sub/folder\nhttp: {certificate: c.pem, key: /k.pem}\n"
+                           span_of("data: sub/folder\nhttp: {certificate: c.pem, key: k.pem}\n"
                                    "resources:\n  - id: " STORAGE_ID
                                    "\n    settings: {key: {file: key}}\n"),
                            0600, &err) == ST_OK,
           "%s", err.text);
+    CHECK(config_read(path("p.yaml"), NULL, &test_kinds, &c, &err) == ST_INVALID &&
+              strstr(err.text, "http.key") != NULL && strstr(err.text, path("k.pem")) != NULL,
+          "a key that is not there: %s", err.text);
+    CHECK(file_replace(path("k.pem"), span_of("-"), 0600, &err) == ST_OK, "%s", err.text);
     CHECK(config_read(path("p.yaml"), NULL, &test_kinds, &c, &err) == ST_OK, "%s", err.text);
     CHECK(strcmp(c->data, path("sub/folder")) == 0, "%s", c->data);
-    CHECK(strcmp(c->http.certificate, path("c.pem")) == 0 && strcmp(c->http.key, "/k.pem") == 0 &&
-              c->http.tls == CONFIG_TLS_FILES,
+    CHECK(strcmp(c->http.certificate, path("c.pem")) == 0 &&
+              strcmp(c->http.key, path("k.pem")) == 0 && c->http.tls == CONFIG_TLS_FILES,
           "%s %s", c->http.certificate, c->http.key);
     CHECK(strcmp(resource_value(c->resources[0].settings, c->resources[0].setting_count, "key"),
                  "from a file") == 0 &&
@@ -400,6 +408,8 @@ check_files(void)
     config_free(c);
     config_free(NULL);
     unlink(path("key"));
+    unlink(path("c.pem"));
+    unlink(path("k.pem"));
     unlink(path("p.yaml"));
 }
 

@@ -47,7 +47,8 @@ static const char usage_text[] =
     "Pushes NDJSON to the daemon: bare rows of one table, or envelopes (records of a Defender "
     "export).\n"
     "What was sent before is not counted twice, however often a file is sent.\n\n"
-    "  --table TABLE      the lines are rows of this table\n"
+    "  --table TABLE      the lines are rows of this table, and of the token's tenant unless\n"
+    "                     --tenant is given\n"
     "  --envelopes        the lines are envelopes that name their table\n"
     "  --batch-bytes N    bytes of a request (1M)\n"
     "  --connections N    requests at a time (2)\n"
@@ -247,6 +248,8 @@ struct worker {
     bool is_started;
 };
 
+/* Without the tenant: the daemon tells keys of tenants apart, and it is the same request whether the
+ * tenant was named or is the token's. */
 static bool
 make_key(const struct send *s, const struct chunk *c, char key[96])
 {
@@ -256,7 +259,7 @@ make_key(const struct send *s, const struct chunk *c, char key[96])
     if (!digest_sha256((struct span){c->bytes, c->size}, content))
         return false;
     digest_hex(content, sizeof content, hex);
-    int n = snprintf(text, sizeof text, "penstock-send 1 %s %s %s %" PRIu64 " %s", s->client.tenant,
+    int n = snprintf(text, sizeof text, "penstock-send 1 %s %s %" PRIu64 " %s",
                      s->envelopes ? "records" : s->table, s->identity, c->offset, hex);
 
     if (!digest_sha256((struct span){text, (size_t)n}, whole))
@@ -341,7 +344,8 @@ send_chunk(struct worker *w, struct chunk *c)
                                                : "?",
                  s->park ? "onError=park" : "");
     else
-        snprintf(url, sizeof url, "%s/ingest/v1/%s/%s%s", w->client.url, w->client.tenant, s->table,
+        snprintf(url, sizeof url, "%s/ingest/v1/%s/%s%s", w->client.url,
+                 w->client.tenant[0] != '\0' ? w->client.tenant : "-", s->table,
                  s->park ? "?onError=park" : "");
 
     for (unsigned failures = 0; !must_stop(s);) {
@@ -942,10 +946,6 @@ cmd_send(int argc, char **argv)
 
     if (client_open(&s->client, "penstock send", &s->client_settings, &err) != ST_OK)
         code = client_usage_error("penstock send", "%s", err.text);
-    else if (!s->envelopes && s->client.tenant[0] == '\0')
-        code =
-            client_usage_error("penstock send", "give the tenant that the rows belong to: --tenant "
-                                                "GUID or PENSTOCK_TENANT");
     else if (!s->envelopes &&
              (!client_encode(s->table, encoded, sizeof encoded) || strcmp(encoded, s->table) != 0))
         code = client_usage_error("penstock send", "'%.80s' is no name of a table", s->table);
