@@ -285,7 +285,8 @@ struct kql_op {
         } hitters;
         struct {
             /* The result's schema: as written behind ':'; else as environment->discover says, and
-             * open where it does not */
+             * open where it does not. An argument name=value is bound to its value; a table to an
+             * EXPR_TABLE; a call of an aggregate (pivot) to an EXPR_CALL of it. */
             const struct kql_function *function;
             const struct kql_expr *const
                 *arguments; /* bound over the input; NULL where a name stands for itself */
