@@ -522,7 +522,7 @@ lex_long_string(struct lexer *l, uint32_t prefix, uint8_t flags)
     if (l->d != NULL)
         kql_complain(l->d, KQL_E_TEXT, l->at, prefix + 3,
                      "this string is not closed: write %.3s behind it", quote);
-    add(l, TOKEN_BAD, (uint32_t)(l->text.n - l->at))->flags |= flags;
+    add(l, TOKEN_BAD, (uint32_t)(l->text.n - l->at))->flags |= (uint8_t)(flags | TOKEN_LONG_QUOTE);
     return true;
 }
 

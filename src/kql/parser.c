@@ -422,8 +422,7 @@ parser_pipe(struct parser *p)
     if (!parser_enter(p))
         return parser_missing(p);
     left = parser_at_source(p) ? parser_source(p) : parser_expr_entered(p);
-    if (p->is_panic)
-        settle(p, open);
+    settle(p, open);
     left = pipe_behind(p, left, open);
     parser_leave(p);
     return left;
@@ -662,7 +661,7 @@ statement(struct parser *p)
         for (size_t i = 0; i < COUNT_OF(statements); i++)
             if (parser_is_word(p, t, statements[i].word) &&
                 (statements[i].second[0] == '\0'
-                     ? second->kind == TOKEN_WORD || second->kind == '[' ||
+                     ? second->kind == TOKEN_WORD || second->kind == '[' || second->kind == '=' ||
                            second->kind == TOKEN_END
                      : parser_is_word(p, second, statements[i].second)))
                 return statements[i].read(p);

@@ -255,10 +255,10 @@ expr_list(struct parser *p, struct kql_syntax *n)
 }
 
 static void
-one_named(struct parser *p, struct kql_syntax *n)
+one_expr(struct parser *p, struct kql_syntax *n)
 {
     (void)n;
-    parser_push(p, parser_named(p));
+    parser_push(p, parser_expr(p));
 }
 
 static void
@@ -327,7 +327,7 @@ static void
 top(struct parser *p, struct kql_syntax *n)
 {
     (void)n;
-    parser_push(p, parser_named(p));
+    parser_push(p, parser_expr(p));
     parser_expect_word(p, "by");
     parser_push(p, ordered(p));
 }
@@ -343,7 +343,7 @@ static void
 sample_distinct(struct parser *p, struct kql_syntax *n)
 {
     (void)n;
-    parser_push(p, parser_named(p));
+    parser_push(p, parser_expr(p));
     parser_expect_word(p, "of");
     parser_push(p, parser_named(p));
 }
@@ -1009,7 +1009,7 @@ static const struct operator_row {
     {"evaluate",              SYN_EVALUATE,          SYN_EVALUATE,      AFTER_PIPE | AS_SOURCE,  NULL,           evaluate             },
     {"extend",                SYN_EXTEND,            0,                 AFTER_PIPE | NO_OPTIONS, NULL,           named_list           },
     {"facet",                 SYN_FACET,             0,                 AFTER_PIPE | NO_OPTIONS, NULL,           facet                },
-    {"filter",                SYN_WHERE,             0,                 AFTER_PIPE | NO_OPTIONS, NULL,           one_named            },
+    {"filter",                SYN_WHERE,             0,                 AFTER_PIPE | NO_OPTIONS, NULL,           one_expr             },
     {"find",                  SYN_FIND,              SYN_FIND,          AFTER_PIPE | AS_SOURCE,  NULL,           find                 },
     {"fork",                  SYN_FORK,              0,                 AFTER_PIPE | NO_OPTIONS, NULL,           fork                 },
     {"getschema",             SYN_GETSCHEMA,         0,                 AFTER_PIPE,              NULL,           nothing              },
@@ -1022,7 +1022,7 @@ static const struct operator_row {
     {"graph-where-nodes",     SYN_GRAPH,             0,                 AFTER_PIPE | NO_OPTIONS, NULL,           parser_graph         },
     {"invoke",                SYN_INVOKE,            0,                 AFTER_PIPE | NO_OPTIONS, NULL,           invoke               },
     {"join",                  SYN_JOIN,              0,                 AFTER_PIPE,              NULL,           join                 },
-    {"limit",                 SYN_TAKE,              0,                 AFTER_PIPE,              hints_only,     one_named            },
+    {"limit",                 SYN_TAKE,              0,                 AFTER_PIPE,              hints_only,     one_expr             },
     {"lookup",                SYN_LOOKUP,            0,                 AFTER_PIPE,              NULL,           lookup               },
     {"macro-expand",          SYN_MACRO_EXPAND,      SYN_MACRO_EXPAND,  AS_SOURCE,               NULL,           macro_expand         },
     {"make-graph",            SYN_GRAPH,             0,                 AFTER_PIPE | NO_OPTIONS, NULL,           parser_graph         },
@@ -1046,19 +1046,19 @@ static const struct operator_row {
     {"range",                 0,                     SYN_RANGE,         AS_SOURCE | NO_OPTIONS,  NULL,           range                },
     {"reduce",                SYN_REDUCE,            0,                 AFTER_PIPE,              NULL,           reduce               },
     {"render",                SYN_RENDER,            0,                 AFTER_PIPE | NO_OPTIONS, NULL,           render               },
-    {"sample",                SYN_SAMPLE,            0,                 AFTER_PIPE,              hints_only,     one_named            },
+    {"sample",                SYN_SAMPLE,            0,                 AFTER_PIPE,              hints_only,     one_expr             },
     {"sample-distinct",       SYN_SAMPLE_DISTINCT,   0,                 AFTER_PIPE,              hints_only,     sample_distinct      },
     {"scan",                  SYN_SCAN,              0,                 AFTER_PIPE,              NULL,           scan                 },
     {"search",                SYN_SEARCH,            SYN_SEARCH_SOURCE, AFTER_PIPE | AS_SOURCE,  NULL,           search               },
     {"serialize",             SYN_SERIALIZE,         0,                 AFTER_PIPE,              hints_only,     named_list_or_nothing},
     {"sort",                  SYN_SORT,              0,                 AFTER_PIPE,              hints_only,     sort                 },
     {"summarize",             SYN_SUMMARIZE,         0,                 AFTER_PIPE,              hints_only,     summarize            },
-    {"take",                  SYN_TAKE,              0,                 AFTER_PIPE,              hints_only,     one_named            },
+    {"take",                  SYN_TAKE,              0,                 AFTER_PIPE,              hints_only,     one_expr             },
     {"top",                   SYN_TOP,               0,                 AFTER_PIPE,              hints_only,     top                  },
     {"top-hitters",           SYN_TOP_HITTERS,       0,                 AFTER_PIPE,              hints_only,     top_hitters          },
     {"top-nested",            SYN_TOP_NESTED,        0,                 AFTER_PIPE | NO_OPTIONS, NULL,           top_nested           },
     {"union",                 SYN_UNION,             SYN_UNION_SOURCE,  AFTER_PIPE | AS_SOURCE,  NULL,           union_tables         },
-    {"where",                 SYN_WHERE,             0,                 AFTER_PIPE | NO_OPTIONS, NULL,           one_named            },
+    {"where",                 SYN_WHERE,             0,                 AFTER_PIPE | NO_OPTIONS, NULL,           one_expr             },
 };
 
 static const struct operator_row *
@@ -1113,6 +1113,27 @@ read_operator(struct parser *p, const struct operator_row *row, enum kql_syntax_
     return parser_finish(p, n, base);
 }
 
+/* "project-awy": no keyword, but near to one; else the '-' is a sign ("project -x"). Complained. */
+static bool
+is_misspelt_dashed(struct parser *p, const struct token *t)
+{
+    struct kql_nearest nearest;
+
+    if (t[1].kind != '-' || t[2].kind != TOKEN_WORD || !(t[1].flags & t[2].flags & TOKEN_GLUED))
+        return false;
+    nearest = (struct kql_nearest){
+        .wanted = {p->text.p + t->at, t[2].at + t[2].size - t->at}
+    };
+    for (size_t i = 0; i < COUNT_OF(operators); i++)
+        if (strchr(operators[i].name, '-') != NULL)
+            kql_nearest_offer(&nearest, span_of(operators[i].name));
+    if (nearest.best.p == NULL)
+        return false;
+    parser_panic(p, KQL_E_SYNTAX, "unknown operator '%.*s'; did you mean '%.*s'?",
+                 (int)nearest.wanted.n, nearest.wanted.p, (int)nearest.best.n, nearest.best.p);
+    return true;
+}
+
 const struct kql_syntax *
 parser_operator(struct parser *p)
 {
@@ -1126,14 +1147,14 @@ parser_operator(struct parser *p)
     }
     nearest = (struct kql_nearest){.wanted = parser_token_text(p, t)};
     row = find_operator(nearest.wanted);
+    if (is_misspelt_dashed(p, t))
+        return parser_missing(p);
     if (row != NULL && (row->flags & AFTER_PIPE))
         return read_operator(p, row, row->kind);
     if (row != NULL) {
         parser_panic(p, KQL_E_SYNTAX, "'%s' begins a query and cannot stand behind '|'", row->name);
         return parser_missing(p);
     }
-    if (t[1].kind == '-' && t[2].kind == TOKEN_WORD) /* a dashed name that is not known */
-        nearest.wanted.n = t[2].at + t[2].size - t->at;
     parser_offer_operators(&nearest);
     if (nearest.best.p == NULL)
         parser_panic(p, KQL_E_SYNTAX, "unknown operator '%.*s'",

@@ -23,7 +23,7 @@ enum kql_syntax_kind {
     SYN_LET,      /* name: the name; value expression (scalar, tabular, SYN_FUNCTION) */
     SYN_SET,      /* name: option; value? (literal or name) */
     SYN_DECLARE,  /* declare query_parameters: SYN_PARAMETER* */
-    SYN_PATTERN,  /* declare pattern ...: parsed, no children: refused by name */
+    SYN_PATTERN,  /* declare pattern ...: name; parsed, no children: refused by name */
     SYN_ALIAS,    /* alias database ...: parsed, no children */
     SYN_RESTRICT, /* restrict access to: parsed, no children */
     /* an expression statement is the expression itself */
@@ -36,7 +36,8 @@ enum kql_syntax_kind {
 
     /* ---- scalar expressions */
     SYN_LITERAL, /* value; of every literal form, typed nulls and dynamic(...) included; op 1: obfuscated
-                     string (h"..."); adjacent string literals are one */
+                     string (h"..."); adjacent string literals are one. datetime() and datetime(now) are
+                     a SYN_CALL of now */
     SYN_NAME,    /* name; op 1: written in brackets ['a b']; op 2: holds wildcards (a*, *b) */
     SYN_PATH,    /* a.b: left, then SYN_NAME (or SYN_CALL: database('x').T, a.f(...)) */
     SYN_ELEMENT, /* a[b], a['b'], a.['b']: left, index */
@@ -62,7 +63,7 @@ enum kql_syntax_kind {
     SYN_PRINT,         /* expr or SYN_NAMED* */
     SYN_RANGE,         /* name; from, to, step */
     SYN_UNION_SOURCE,  /* union as a source: as SYN_UNION */
-    SYN_SEARCH_SOURCE, /* as SYN_SEARCH; in (tables): a second child SYN_LIST */
+    SYN_SEARCH_SOURCE, /* as SYN_SEARCH */
     SYN_FIND,          /* find: options; tables SYN_LIST?, predicate, project list SYN_LIST?; op 1:
                           project-smart; op 2: project-away in place of project */
     SYN_PIPE,          /* source or SYN_PIPE, then one operator node */
@@ -111,13 +112,13 @@ enum kql_syntax_kind {
                         output=none */
     SYN_SERIALIZE,  /* (expr | SYN_NAMED)* */
     SYN_TOP_NESTED, /* SYN_LEVEL* */
-    SYN_LEVEL, /* count?, of (expr | SYN_NAMED), with others = expr?, by (SYN_ORDERED of aggregate |
-                        SYN_NAMED) */
+    SYN_LEVEL, /* count?, of (expr | SYN_NAMED), with others = expr?, by: SYN_ORDERED of an aggregate
+                        or SYN_NAMED */
     SYN_TOP_HITTERS,       /* count, of expr, by expr? */
-    SYN_SEARCH,            /* predicate; options kind, in */
+    SYN_SEARCH,            /* predicate, in (tables) SYN_LIST?; option kind */
     SYN_EVALUATE,          /* SYN_CALL, SYN_SCHEMA? (": (a:int, *)"); options hint.* */
-    SYN_INVOKE,            /* SYN_CALL */
-    SYN_RENDER,            /* name: chart; options: with (...) */
+    SYN_INVOKE,            /* SYN_CALL, or SYN_PATH that ends in one */
+    SYN_RENDER,            /* name: chart; options: with (...), values may be SYN_LIST of names */
     SYN_AS,                /* name; options */
     SYN_CONSUME,           /* nothing */
     SYN_GETSCHEMA,         /* nothing */
@@ -226,5 +227,8 @@ kql_syntax_name(enum kql_syntax_kind kind); /* "summarize", "function call" for 
 /* The text with every obfuscated string literal's content replaced by ****: for logs and lists of
  * queries. Works on text that does not parse. */
 struct span kql_conceal(struct pool *p, struct span text);
+/* The tree on one line, for tests and explanations: (where (pipe T ...)); '_' is a child that is
+ * NULL, '?' one that is missing. Obfuscated strings are hidden. */
+struct span kql_syntax_print(struct pool *p, const struct kql_syntax *s);
 /* A word that cannot stand bare as a column or variable name. */
 bool kql_is_reserved(struct span name);
