@@ -31,7 +31,7 @@ put_in_table(struct kql_search_set *set, uint32_t i)
 
     set->next[i] = set->heads[at];
     set->heads[at] = i + 1;
-    set->key_sizes |= 1u << size;
+    set->key_sizes = (uint8_t)(set->key_sizes | 1u << size);
     set->all_start_terms &= s->starts_term;
     set->byte_count++;
     for (uint32_t fold = 0; fold <= 0x20; fold += 0x20)
