@@ -493,17 +493,11 @@ static const struct kql_expr *
 scalar_argument(struct bind *b, const struct kql_syntax *parameter, const struct kql_syntax *s)
 {
     enum kql_type type = parameter_type(parameter);
-    const struct kql_expr *e = bind_expr(b, s), *converted;
+    const struct kql_expr *e = bind_expr(b, s);
 
     if (type == KQL_UNKNOWN || e->type == KQL_UNKNOWN)
         return e;
-    converted = type == KQL_DYNAMIC ? bind_to_dynamic(b, e) : bind_convert(b, e, type);
-    if (converted != NULL)
-        return converted;
-    kql_complain(b->d, KQL_E_TYPE, s->at, s->size, "the parameter '%.*s' is a %s; this is a %s",
-                 (int)parameter->name.n, parameter->name.p, kql_type_name(type),
-                 kql_type_name(e->type));
-    return bind_unknown(b, s);
+    return bind_cast(b, e, type);
 }
 
 /* Which argument each parameter gets; false: complained. */

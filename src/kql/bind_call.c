@@ -11,7 +11,7 @@ enum level {
     LEVEL_EXACT,
     LEVEL_WIDENED,
     LEVEL_AS_TEXT, /* functions only: a value as its text, a decimal as a real */
-    LEVEL_DYNAMIC, /* iff, case: results that have no common type are dynamic */
+    LEVEL_DYNAMIC, /* iff: results that have no common type are dynamic */
 };
 
 struct match {
@@ -43,10 +43,36 @@ count_fits(const struct kql_signature *s, uint32_t count)
     return group > 0 && (count - s->repeat_first) % group == 0;
 }
 
+/* Functions of texts that take any value as its text; the others insist on a text. */
 static bool
-is_text_like(const struct kql_function *f)
+takes_as_text(const struct kql_function *f)
 {
-    return f->kind == KQL_SCALAR || f->kind == KQL_WINDOW;
+    static const char *const names[] = {"array_strcat",
+                                        "indexof",
+                                        "indexof_regex",
+                                        "isascii",
+                                        "isutf8",
+                                        "parse_command_line",
+                                        "regex_quote",
+                                        "reverse",
+                                        "split",
+                                        "strcat",
+                                        "strcat_array",
+                                        "strcat_delim",
+                                        "strcmp",
+                                        "strrep",
+                                        "substring",
+                                        "to_utf8",
+                                        "tolower",
+                                        "toupper",
+                                        "unicode_codepoints_from_string"};
+
+    if (f->kind != KQL_SCALAR)
+        return false;
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (strcmp(f->name, names[i]) == 0)
+            return true;
+    return false;
 }
 
 static bool
@@ -60,14 +86,15 @@ type_fits(const struct kql_function *f, enum kql_type wanted, const struct kql_e
     if (level >= LEVEL_WIDENED) {
         if (kql_type_is_number(given) && kql_type_is_number(wanted) && given < wanted)
             return true;
-        if (given == KQL_DYNAMIC)
-            return f->kind != KQL_AGGREGATE || wanted == KQL_BOOL || wanted == KQL_STRING;
+        if (given == KQL_DYNAMIC) /* what else is in it the query must say: todatetime(d.x) ... */
+            return wanted == KQL_STRING || f->kind == KQL_OPERATOR;
         if (e->kind == KQL_EXPR_CONST && given == KQL_LONG && wanted == KQL_INT &&
             (e->value.is_null || (e->value.i >= INT32_MIN && e->value.i <= INT32_MAX)))
             return true;
     }
-    if (level >= LEVEL_AS_TEXT && is_text_like(f))
-        return wanted == KQL_STRING || (wanted == KQL_REAL && given == KQL_DECIMAL);
+    if (level >= LEVEL_AS_TEXT && f->kind == KQL_SCALAR)
+        return (wanted == KQL_STRING && takes_as_text(f)) ||
+               (wanted == KQL_REAL && given == KQL_DECIMAL);
     return false;
 }
 
@@ -85,7 +112,9 @@ unify(enum kql_type *t, const struct kql_expr *e, enum level level)
         return *t == (enum kql_type)e->type;
     if (level == LEVEL_DYNAMIC && common == KQL_UNKNOWN)
         common = KQL_DYNAMIC;
-    if (common == KQL_UNKNOWN)
+    /* a dynamic value beside another only where both may be the result */
+    if (common == KQL_UNKNOWN ||
+        (level < LEVEL_DYNAMIC && (*t == KQL_DYNAMIC) != (e->type == KQL_DYNAMIC)))
         return false;
     *t = common;
     return true;
@@ -107,7 +136,7 @@ argument_fits(const struct kql_function *f, const struct kql_parameter *p, const
     case KQL_P_SUMMABLE:
         return kql_type_is_number(type) || type == KQL_TIMESPAN;
     case KQL_P_ORDERED:
-        return type != KQL_DYNAMIC;
+        return type != KQL_DYNAMIC && type != KQL_GUID;
     case KQL_P_T:
         return unify(&m->t, e, m->level);
     case KQL_P_U:
@@ -261,6 +290,48 @@ call_scalar(struct bind *b, const char *name, const struct kql_expr *e)
     return f == NULL ? e : bind_call(b, f, &e, 1, NULL);
 }
 
+static const char *
+conversion_to(enum kql_type type)
+{
+    switch (type) {
+    case KQL_BOOL:
+        return "tobool";
+    case KQL_INT:
+        return "toint";
+    case KQL_LONG:
+        return "tolong";
+    case KQL_REAL:
+        return "todouble";
+    case KQL_DECIMAL:
+        return "todecimal";
+    case KQL_DATETIME:
+        return "todatetime";
+    case KQL_TIMESPAN:
+        return "totimespan";
+    case KQL_GUID:
+        return "toguid";
+    case KQL_DYNAMIC:
+        return "parse_json";
+    default:
+        return "tostring";
+    }
+}
+
+const struct kql_expr *
+bind_cast(struct bind *b, const struct kql_expr *e, enum kql_type type)
+{
+    const struct kql_expr *converted;
+
+    if (type == KQL_DYNAMIC)
+        return bind_to_dynamic(b, e);
+    if (e->type == KQL_GUID || type == KQL_GUID) { /* toguid() takes texts only */
+        if (type == KQL_GUID && e->type != KQL_STRING && e->type != KQL_DYNAMIC)
+            e = call_scalar(b, "tostring", e);
+    }
+    converted = e->type == KQL_DYNAMIC ? NULL : bind_convert(b, e, type);
+    return converted != NULL ? converted : call_scalar(b, conversion_to(type), e);
+}
+
 static const struct kql_expr *
 as_type(struct bind *b, const struct kql_expr *e, enum kql_type type)
 {
@@ -395,7 +466,7 @@ bind_call(struct bind *b, const struct kql_function *f, const struct kql_expr *c
     static const struct kql_syntax nowhere = {.kind = SYN_MISSING};
     const struct kql_expr **converted;
     const struct kql_syntax *place = at == NULL ? &nowhere : at;
-    enum level last = is_text_like(f) ? LEVEL_AS_TEXT : LEVEL_WIDENED;
+    enum level last = f->kind == KQL_SCALAR ? LEVEL_AS_TEXT : LEVEL_WIDENED;
     struct match m;
     uint32_t wrong;
     bool is_found = false;
@@ -661,7 +732,8 @@ add_star(struct results *r, struct span prefix)
 static const char *const arg_names[] = {"arg_max", "arg_min", NULL};
 static const char *const old_arg_names[] = {"argmax", "argmin", NULL};
 static const char *const any_names[] = {"take_any", "any", "anyif", "take_anyif", NULL};
-static const char *const percentile_names[] = {"percentiles", "percentilesw", NULL};
+static const char *const percentile_names[] = {"percentile", "percentiles", "percentilew",
+                                               "percentilesw", NULL};
 
 /* How the i-th result of arg_max(v, ...), take_any(...) is called. */
 static struct span
@@ -775,7 +847,8 @@ static const struct kql_expr *
 bind_percentiles(struct bind *b, const struct kql_function *f, const struct kql_syntax *s,
                  const struct kql_expr *bound)
 {
-    uint32_t first = span_is(s->name, "percentilesw") ? 2 : 1;
+    /* percentilew and percentilesw have the weight in between */
+    uint32_t first = s->name.p[s->name.n - 1] == 'w' ? 2 : 1;
     uint32_t count = bound->count > first ? bound->count - first : 0, column;
     struct kql_expr *call = pool_take(b->pool, sizeof *call);
     const struct kql_expr **results;
@@ -823,6 +896,12 @@ bind_aggregate(struct bind *b, const struct kql_function *f, const struct kql_sy
     b->aggregates = aggregates;
     if (!is_fine)
         return bind_unknown(b, s);
+    if (s->name.n >= 10 && memcmp(s->name.p, "percentile", 10) == 0 && a.count > 0) {
+        if (a.items[0]->type == KQL_INT)
+            a.items[0] = as_type(b, a.items[0], KQL_LONG);
+        else if (a.items[0]->type == KQL_DECIMAL)
+            a.items[0] = as_type(b, a.items[0], KQL_REAL);
+    }
     call = bind_call(b, f, a.items, a.count, s);
     if (call->kind != KQL_EXPR_CALL)
         return call;
@@ -962,33 +1041,6 @@ bind_pack_columns(struct bind *b, const struct kql_function *f, const struct kql
         arguments[k++] = e;
     }
     return make_call(b, pack, arguments, k, KQL_DYNAMIC, s);
-}
-
-static const char *
-conversion_to(enum kql_type type)
-{
-    switch (type) {
-    case KQL_BOOL:
-        return "tobool";
-    case KQL_INT:
-        return "toint";
-    case KQL_LONG:
-        return "tolong";
-    case KQL_REAL:
-        return "todouble";
-    case KQL_DECIMAL:
-        return "todecimal";
-    case KQL_DATETIME:
-        return "todatetime";
-    case KQL_TIMESPAN:
-        return "totimespan";
-    case KQL_GUID:
-        return "toguid";
-    case KQL_DYNAMIC:
-        return "parse_json";
-    default:
-        return "tostring";
-    }
 }
 
 /* extract(regex, 1, text, typeof(long)): the text found, converted. */

@@ -597,7 +597,7 @@ bind_unary(struct bind *b, const struct kql_syntax *s)
         return bind_unknown(b, s);
     }
     if (s->op == KQL_OP_PLUS)
-        return e;
+        return e->type == KQL_INT ? bind_convert(b, e, KQL_LONG) : e;
     f = kql_operator_find("-1");
     if (f == NULL) {
         kql_complain(b->d, KQL_E_NOT_BUILT, s->at, s->size, "the sign '-' is not built");

@@ -122,6 +122,8 @@ const struct kql_expr *bind_function_call(struct bind *b, const struct kql_synta
 const struct bind_tuple *bind_find_tuple(const struct bind *b, const struct kql_expr *e);
 /* Computes what has no columns in it. */
 const struct kql_expr *bind_fold(struct bind *b, const struct kql_expr *e);
+/* As a value of that type whatever it is, as toX() converts: arguments of the query's functions. */
+const struct kql_expr *bind_cast(struct bind *b, const struct kql_expr *e, enum kql_type type);
 /* As a value of static type dynamic. */
 const struct kql_expr *bind_to_dynamic(struct bind *b, const struct kql_expr *e);
 /* An expression in error, or one whose type only the data tells: agrees with everything. */

@@ -162,14 +162,15 @@ bind_columns_schema(const struct bind_columns *c)
     return (struct kql_schema){.columns = c->columns, .count = (uint32_t)c->count};
 }
 
-/* Column1, Column2 ...: one that names nothing yet. */
+/* Column1, Column2 ...: one that names nothing yet. (Beside a Column1 of the same project it is
+ * then numbered as others are: Column11.) */
 static struct span
 column_number(struct bind_columns *c)
 {
     for (;;) {
         struct span name = pool_printf(c->b->pool, "Column%u", (unsigned)++c->unnamed);
 
-        if (find_name(c, name) == NO_COLUMN && bind_find_symbol(c->b, name) == NULL &&
+        if (bind_find_symbol(c->b, name) == NULL &&
             (c->naming != NAMING_EXTEND || c->b->input == NULL ||
              bind_find_column(&c->b->input->schema, name) == UINT32_MAX))
             return name;
@@ -369,11 +370,9 @@ name_of(struct bind *b, const struct kql_syntax *s, const struct kql_expr *e)
         return joined(b, left, bind_name_of(b, s->children[1], NULL));
     }
     case SYN_ELEMENT: {
-        struct span index = index_name(b, s->children[1]);
+        struct span left = bind_name_of(b, s->children[0], NULL);
 
-        if (index.n == 0)
-            return nothing;
-        return joined(b, bind_name_of(b, s->children[0], NULL), index);
+        return joined(b, left, index_name(b, s->children[1]));
     }
     case SYN_CALL:
         return call_name(b, s, e);
