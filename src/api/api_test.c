@@ -3,7 +3,6 @@
 #include "api/api.h"
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/test.h"
 #include "control/config.h"
 #include "control/kinds_for_tests.h"
 #include "control/plan_build.h"
@@ -11,13 +10,10 @@
 #include "control/store.h"
 #include "control/tokens.h"
 #include "deliver/deliver.h"
-#include "journal/journal.h"
-#include "source/admit.h"
 #include "source/device_groups_json.h"
+#include "source/test_bed.h"
 #include "wire/gzip.h"
 #include "wire/http_client.h"
-#include <dirent.h>
-#include <unistd.h>
 
 #include "api/api_cases.h"
 
@@ -40,15 +36,6 @@ static struct world {
     bool is_well;
     char tokens[WHO_COUNT][80];
 } w;
-
-static void
-must(enum status st, const char *what, const struct err *err)
-{
-    if (st == ST_OK)
-        return;
-    printf("%s: %s\n0 passed, 1 failed\n", what, err->text);
-    exit(1);
-}
 
 static int64_t
 world_now(void *clock)
@@ -174,13 +161,13 @@ open_data_path(void)
     struct err err;
 
     jo.folder = in_folder("journal");
-    must(journal_open(&jo, &w.journal, &found, &err), "journal", &err);
-    must(devices_make(10000, &w.devices, &err), "devices", &err);
+    bed_must(journal_open(&jo, &w.journal, &found, &err), "journal", &err);
+    bed_must(devices_make(10000, &w.devices, &err), "devices", &err);
     ao.journal = dopt.journal = w.journal;
     ao.devices = w.devices;
-    must(admitter_make(&ao, &w.admitter, &err), "admitter", &err);
+    bed_must(admitter_make(&ao, &w.admitter, &err), "admitter", &err);
     dopt.folder = in_folder("ledgers");
-    must(deliver_start(&dopt, &w.deliverer, &err), "deliverer", &err);
+    bed_must(deliver_start(&dopt, &w.deliverer, &err), "deliverer", &err);
 }
 
 static void
@@ -192,14 +179,15 @@ open_control(void)
 
     kinds = test_kinds;
     kinds.check_groups = check_groups;
-    must(config_read_text(span_of(configuration), "t.yaml", w.folder, &kinds, &w.config, &err),
-         "configuration", &err);
+    bed_must(config_read_text(span_of(configuration), "t.yaml", w.folder, &kinds, &w.config, &err),
+             "configuration", &err);
     w.control.config = w.config;
     w.control.catalog = &catalog_builtin;
     w.control.kinds = &kinds;
-    must(store_open(in_folder("store.db"), &w.control.store, &err), "store", &err);
-    must(secrets_open(in_folder("secret.key"), true, &w.control.secrets, &err), "secrets", &err);
-    must(control_prepare(&w.control, clock_ticks(), made, &err), "prepare", &err);
+    bed_must(store_open(in_folder("store.db"), &w.control.store, &err), "store", &err);
+    bed_must(secrets_open(in_folder("secret.key"), true, &w.control.secrets, &err), "secrets",
+             &err);
+    bed_must(control_prepare(&w.control, clock_ticks(), made, &err), "prepare", &err);
 }
 
 static void
@@ -209,7 +197,7 @@ token_make(enum who who, const char *tenant, unsigned roles, int64_t expires)
     char text[TOKEN_TEXT_SIZE];
     struct err err;
 
-    must(token_create(w.control.store, &r, text, &err), "token", &err);
+    bed_must(token_create(w.control.store, &r, text, &err), "token", &err);
     snprintf(w.tokens[who], sizeof w.tokens[who], "Bearer %s", text);
 }
 
@@ -231,16 +219,16 @@ make_tokens(void)
     token_make(EXPIRED, A, ROLE_INGEST, clock_ticks() - 1);
     token_make(REVOKED, A, ROLE_INGEST, 0);
     CHECK(token_text_is(span_of(w.tokens[REVOKED] + 7), id), "not a token");
-    must(store_token_revoke(w.control.store, id, 2, &err), "revoke", &err);
-    must(store_tenant_set(w.control.store, &off, NULL, &err), "tenant", &err);
+    bed_must(store_token_revoke(w.control.store, id, 2, &err), "revoke", &err);
+    bed_must(store_tenant_set(w.control.store, &off, NULL, &err), "tenant", &err);
     token_make(SWITCHED_OFF, C, ROLE_INGEST, 0);
     off.is_active = false;
-    must(store_tenant_set(w.control.store, &off, NULL, &err), "tenant", &err);
+    bed_must(store_tenant_set(w.control.store, &off, NULL, &err), "tenant", &err);
     snprintf(w.tokens[MISTYPED], sizeof w.tokens[0], "%s", w.tokens[INGEST_A]);
     w.tokens[MISTYPED][20] = w.tokens[MISTYPED][20] == 'x' ? 'y' : 'x';
     snprintf(w.tokens[GARBAGE], sizeof w.tokens[0], "Bearer ' OR 1=1 --");
     snprintf(w.tokens[BASIC], sizeof w.tokens[0], "Basic dXNlcjpwYXNz");
-    must(tokens_open(w.control.store, &w.control.tokens, &err), "tokens", &err);
+    bed_must(tokens_open(w.control.store, &w.control.tokens, &err), "tokens", &err);
 }
 
 static void
@@ -249,14 +237,12 @@ world_open(void)
     struct http_server_options o = {.address = "127.0.0.1", .head_size_max = 8 << 10};
     struct err err;
 
-    snprintf(w.folder, sizeof w.folder, "/tmp/penstock_api_XXXXXX");
-    if (mkdtemp(w.folder) == NULL)
-        exit(1);
+    bed_folder_make(w.folder, "api");
     w.is_well = true;
     open_control();
     make_tokens();
     open_data_path();
-    must(plan_changed(NULL, &err), "plan", &err);
+    bed_must(plan_changed(NULL, &err), "plan", &err);
     w.api = (struct api){.admitter = w.admitter,
                          .devices = w.devices,
                          .journal = w.journal,
@@ -270,26 +256,7 @@ world_open(void)
                          .is_ready = is_well,
                          .status_extra = status_extra};
     atomic_init(&w.api.control, &w.control);
-    must(http_server_start(&o, api_route, &w.api, &w.server, &err), "server", &err);
-}
-
-static void
-remove_folder(const char *path)
-{
-    DIR *d = opendir(path);
-    struct dirent *e;
-    char name[1024];
-
-    while (d != NULL && (e = readdir(d)) != NULL) {
-        snprintf(name, sizeof name, "%s/%s", path, e->d_name);
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-            continue;
-        if (unlink(name) != 0)
-            remove_folder(name);
-    }
-    if (d != NULL)
-        closedir(d);
-    rmdir(path);
+    bed_must(http_server_start(&o, api_route, &w.api, &w.server, &err), "server", &err);
 }
 
 static void
@@ -304,7 +271,7 @@ world_close(void)
     secrets_close(w.control.secrets);
     store_close(w.control.store);
     config_free(w.config);
-    remove_folder(w.folder);
+    bed_folder_remove(w.folder);
 }
 
 /* ---- bodies */
@@ -338,8 +305,8 @@ body_make(const struct body *b, size_t *size)
         return plain;
     packed = malloc(2 * room + 16);
     work = malloc(GZIP_WORK_SIZE);
-    must(gzip_pack((struct span){plain, *size}, work, packed, room, &packed_size, &err), "gzip",
-         &err);
+    bed_must(gzip_pack((struct span){plain, *size}, work, packed, room, &packed_size, &err), "gzip",
+             &err);
     switch (b->pack) {
     case GZIP_CUT:
         packed_size -= 3;
@@ -445,7 +412,7 @@ test_resend(struct http_client *client)
     size_t size;
     enum status st;
 
-    must(store_park(w.control.store, &parked, 1, &err), "park", &err);
+    bed_must(store_park(w.control.store, &parked, 1, &err), "park", &err);
     snprintf(show, sizeof show, "GET " SET "/local-archive/parked/%ld", (long)parked.id);
     snprintf(resend, sizeof resend, "POST " SET "/local-archive/parked/%ld/resend",
              (long)parked.id);
@@ -527,7 +494,7 @@ main(void)
     struct err err;
 
     world_open();
-    must(http_client_open(&o, &client, &err), "client", &err);
+    bed_must(http_client_open(&o, &client, &err), "client", &err);
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         run(client, &cases[i]);
     test_resend(client);

@@ -1,148 +1,33 @@
 /* admit_test.c - what a body in any form, cut anywhere, becomes in a real journal; what is refused,
  * where and why; what is parked; what counts once. */
 #include "base/file.h"
-#include "base/test.h"
-#include "journal/journal.h"
-#include "source/admit.h"
 #include "source/decorate.h"
-#include <dirent.h>
-#include <unistd.h>
+#include "source/test_bed.h"
 
 #define T1 "7b1e0c1a-5d2f-4c60-9a44-0c0ffee0beef"
 #define T2 "00000000-0000-4000-8000-000000000002"
-#define NOW INT64_C(638954600000000000)
-
-/* ==== a journal in a folder of its own, and all that belongs to it */
-
-struct parked {
-    char tenant[40], table[80], reason[400], raw[4096];
-    size_t size;
-};
-struct world {
-    char folder[64];
-    struct journal *journal;
-    struct devices *devices;
-    struct admitter *admitter;
-    struct parked parked[512];
-    size_t parked_count;
-    bool park_fails;
-    int fault_errno; /* of every write to the journal */
-};
-
-static int64_t
-test_now(void *clock)
-{
-    (void)clock;
-    return NOW;
-}
-
-static int
-test_fault(void *app, const char *what)
-{
-    (void)what;
-    return ((struct world *)app)->fault_errno;
-}
-
-static enum status
-test_park(void *app, const char *tenant, const char *table, struct span raw, const char *reason,
-          int64_t now, struct err *err)
-{
-    struct world *w = app;
-    struct parked *p = &w->parked[w->parked_count % COUNT_OF(w->parked)];
-
-    (void)now;
-    if (w->park_fails)
-        return err_set(err, ST_IO, "the park is broken");
-    snprintf(p->tenant, sizeof p->tenant, "%s", tenant);
-    snprintf(p->table, sizeof p->table, "%s", table);
-    snprintf(p->reason, sizeof p->reason, "%s", reason);
-    p->size = raw.n;
-    memcpy(p->raw, raw.p, raw.n < sizeof p->raw ? raw.n : sizeof p->raw);
-    w->parked_count++;
-    return ST_OK;
-}
+#define NOW BED_NOW
 
 static void
 fail_hard(const char *what, const struct err *err)
 {
-    printf("%s: %s\n0 passed, 1 failed\n", what, err->text);
-    exit(1);
+    bed_must(ST_IO, what, err);
 }
 
 static void
-world_open_with(struct world *w, size_t memory_max, bool unknown_tables, uint32_t record_size_max)
+world_open_with(struct bed *w, size_t memory_max, bool unknown_tables, uint32_t record_size_max)
 {
-    struct err err;
-    struct journal_recovery found;
-    struct journal_options jo = {
-        .folder = w->folder,
-        .segment_size = 16 << 20,
-        .size_max = 512 << 20,
-        .now = test_now,
-        .fault = test_fault,
-        .fault_app = w,
-    };
-    struct admit_options o = {
-        .catalog = &catalog_builtin,
-        .park = {w, test_park},
-        .now = test_now,
-        .memory_max = memory_max,
-        .wait_ms_max = 10,
-        .record_size_max = record_size_max,
-        .depth_max = 64,
-        .columns_max = 200,
-        .unknown_tables = unknown_tables,
-    };
+    const struct admit_options o = {.memory_max = memory_max,
+                                    .unknown_tables = unknown_tables,
+                                    .record_size_max = record_size_max};
 
-    memset(w, 0, sizeof *w);
-    snprintf(w->folder, sizeof w->folder, "/tmp/penstock_admit_XXXXXX");
-    if (mkdtemp(w->folder) == NULL)
-        exit(1);
-    if (journal_open(&jo, &w->journal, &found, &err) != ST_OK)
-        fail_hard("journal", &err);
-    if (devices_make(10000, &w->devices, &err) != ST_OK)
-        fail_hard("devices", &err);
-    o.journal = w->journal;
-    o.devices = w->devices;
-    if (admitter_make(&o, &w->admitter, &err) != ST_OK)
-        fail_hard("admitter", &err);
+    bed_open(w, "admit", &o);
 }
 
 static void
-world_open(struct world *w)
+world_open(struct bed *w)
 {
     world_open_with(w, 64 << 20, true, 1 << 20);
-}
-
-static void
-remove_folder(const char *path)
-{
-    DIR *d = opendir(path);
-    struct dirent *e;
-    char name[512];
-
-    while (d != NULL && (e = readdir(d)) != NULL) {
-        snprintf(name, sizeof name, "%s/%s", path, e->d_name);
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-            continue;
-        if (unlink(name) != 0)
-            remove_folder(name);
-    }
-    if (d != NULL)
-        closedir(d);
-    rmdir(path);
-}
-
-static void
-world_close(struct world *w)
-{
-    struct admit_counts counts;
-
-    admit_counts_get(w->admitter, &counts);
-    admitter_free(w->admitter);
-    devices_free(w->devices);
-    journal_close(w->journal);
-    remove_folder(w->folder);
 }
 
 /* ==== bodies */
@@ -215,7 +100,7 @@ feed_space(struct admission *x, struct span body)
 }
 
 static enum status
-admit(struct world *w, struct admit_request request, struct span body, enum feed feed,
+admit(struct bed *w, struct admit_request request, struct span body, enum feed feed,
       struct admit_result *result)
 {
     struct admission *x;
@@ -236,34 +121,6 @@ admit(struct world *w, struct admit_request request, struct span body, enum feed
     admit_end(x, result);
     free(packed);
     return ST_OK;
-}
-
-/* Calls 'visit' for every row at or after 'position'; returns their number. */
-typedef void (*row_fn)(void *app, const struct block *b, const struct block_row *row);
-static size_t
-each_row(struct world *w, uint64_t position, row_fn visit, void *app)
-{
-    struct journal_buffer *buffer;
-    struct err err;
-    size_t count = 0;
-
-    if (journal_buffer_make(&buffer, &err) != ST_OK)
-        fail_hard("buffer", &err);
-    for (;;) {
-        struct block b;
-        struct journal_gap gap;
-        uint64_t at, next;
-
-        if (journal_read(w->journal, position, buffer, &b, &at, &next, &gap, &err) != ST_OK)
-            break;
-        for (uint32_t i = 0; i < b.head->row_count; i++)
-            if (visit != NULL)
-                visit(app, &b, &b.rows[i]);
-        count += b.head->row_count;
-        position = next;
-    }
-    journal_buffer_free(buffer);
-    return count;
 }
 
 /* All rows as text: table, a colon, properties, a LF. */
@@ -399,7 +256,7 @@ static const struct {
 /* clang-format on */
 
 static void
-check_case(struct world *w, size_t i, enum feed feed)
+check_case(struct bed *w, size_t i, enum feed feed)
 {
     struct admit_request request = {
         .shape = cases[i].shape, .tenant = T1, .table = SPAN_LITERAL("DeviceEvents")};
@@ -417,7 +274,7 @@ check_case(struct world *w, size_t i, enum feed feed)
     CHECK(r.accepted == cases[i].accepted, "%s, %s: %lu accepted", name, how,
           (unsigned long)r.accepted);
     text_put(&rows, "", 0);
-    each_row(w, before, collect, &rows);
+    bed_each_row(w, before, collect, &rows);
     CHECK(cases[i].rows == NULL || strcmp(rows.p, cases[i].rows) == 0, "%s, %s: rows %s", name, how,
           rows.p);
     free(rows.p);
@@ -436,13 +293,13 @@ check_case(struct world *w, size_t i, enum feed feed)
 static void
 test_cases(void)
 {
-    struct world w;
+    struct bed w;
 
     world_open(&w);
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         for (enum feed feed = 0; feed < FEEDS; feed++)
             check_case(&w, i, feed);
-    world_close(&w);
+    bed_close(&w);
 }
 
 /* Every place to cut a body in two, and in three. */
@@ -456,7 +313,7 @@ test_cuts(void)
     };
     struct admit_request request = {
         .shape = ADMIT_ROWS, .tenant = T1, .table = SPAN_LITERAL("DeviceEvents"), .park = true};
-    struct world w;
+    struct bed w;
 
     world_open(&w);
     for (size_t i = 0; i < COUNT_OF(bodies); i++) {
@@ -476,7 +333,7 @@ test_cuts(void)
             (void)admit_data(x, (struct span){body.p, cut});
             (void)admit_data(x, (struct span){body.p + cut, body.n - cut});
             admit_end(x, &r);
-            each_row(&w, before, collect, &got);
+            bed_each_row(&w, before, collect, &got);
             if (cut == 0) {
                 want = got;
                 parked = w.parked_count - parked_before;
@@ -490,7 +347,7 @@ test_cuts(void)
         }
         free(want.p);
     }
-    world_close(&w);
+    bed_close(&w);
 }
 
 /* ==== spans */
@@ -562,7 +419,7 @@ static void
 test_spans(void)
 {
     struct admit_request request = {.shape = ADMIT_ENVELOPES, .tenant = T1};
-    struct world w;
+    struct bed w;
     int64_t hour;
 
     world_open(&w);
@@ -575,7 +432,7 @@ test_spans(void)
             if (admit(&w, request, span_of(envelopes[i].body), feed, &r) != ST_OK)
                 fail_hard(name, &r.err);
             CHECK(r.accepted == 1, "%s: %s", name, r.err.text);
-            each_row(&w, r.first_position, see_row, NULL);
+            bed_each_row(&w, r.first_position, see_row, NULL);
             CHECK((seen_row.flags & ~ROW_DECORATE) == (ROW_ENVELOPE | envelopes[i].flags),
                   "%s: flags %x", name, seen_row.flags);
             CHECK(seen_row.flags & ROW_DECORATE, "%s: decorated", name);
@@ -588,13 +445,13 @@ test_spans(void)
             CHECK(strcmp(seen_text[5], T1) == 0, "%s: tenant %s", name, seen_text[5]);
         }
     }
-    world_close(&w);
+    bed_close(&w);
 }
 
 /* ==== groups */
 
 static void
-set_groups(struct world *w)
+set_groups(struct bed *w)
 {
     static const char *const web[] = {"web"}, *const lab[] = {"lab-"};
     static const struct device_rule tag_rule[] = {
@@ -679,7 +536,7 @@ static void
 test_groups(void)
 {
     struct admit_request request = {.shape = ADMIT_ENVELOPES, .tenant = T1};
-    struct world w;
+    struct bed w;
 
     world_open(&w);
     set_groups(&w);
@@ -690,7 +547,7 @@ test_groups(void)
         if (admit(&w, request, span_of(group_cases[i].body), FEED_WHOLE, &r) != ST_OK)
             fail_hard(group_cases[i].name, &r.err);
         text_put(&got, "", 0);
-        each_row(&w, r.first_position, see_group, &got);
+        bed_each_row(&w, r.first_position, see_group, &got);
         CHECK(strcmp(got.p, group_cases[i].groups) == 0, "%s: %s %s", group_cases[i].name, got.p,
               r.err.text);
         free(got.p);
@@ -709,7 +566,7 @@ test_groups(void)
 
     devices_group(w.devices, T1, SPAN_LITERAL("liar"), group);
     CHECK(strcmp(group, "UnassignedGroup") == 0, "believed: %s", group);
-    world_close(&w);
+    bed_close(&w);
 }
 
 /* A scanner for one call, as the owner of the registry has at start. */
@@ -736,7 +593,7 @@ test_relearn(void)
 {
     struct admit_request request = {.shape = ADMIT_ENVELOPES, .tenant = T1};
     struct admit_result r;
-    struct world w;
+    struct bed w;
     struct devices *fresh;
     char group[257];
 
@@ -753,7 +610,7 @@ test_relearn(void)
     if (devices_make(100, &w.devices, &r.err) != ST_OK)
         fail_hard("devices", &r.err);
     set_groups(&w);
-    each_row(&w, 0, relearn_block, w.devices);
+    bed_each_row(&w, 0, relearn_block, w.devices);
     devices_group(w.devices, T1, SPAN_LITERAL("d1"), group);
     CHECK(strcmp(group, " web servers") == 0, "learned again: %s", group);
     CHECK(devices_alert_group(w.devices, T1, SPAN_LITERAL("a1"), group) &&
@@ -761,7 +618,7 @@ test_relearn(void)
           "alert learned again");
     devices_free(w.devices);
     w.devices = fresh;
-    world_close(&w);
+    bed_close(&w);
 }
 
 /* ==== park */
@@ -790,7 +647,7 @@ static const struct {
 static void
 test_park_cases(void)
 {
-    struct world w;
+    struct bed w;
 
     world_open(&w);
     for (size_t i = 0; i < COUNT_OF(park_cases); i++) {
@@ -811,7 +668,7 @@ test_park_cases(void)
             CHECK(r.parked == park_cases[i].parked && w.parked_count - before == r.parked,
                   "%s, %s: %lu parked", name, feed_names[feed], (unsigned long)r.parked);
             for (size_t k = 0; k < park_cases[i].parked && k < w.parked_count - before; k++) {
-                const struct parked *p = &w.parked[(before + k) % COUNT_OF(w.parked)];
+                const struct bed_parked *p = &w.parked[(before + k) % BED_PARKED_MAX];
 
                 CHECK(span_is((struct span){p->raw, p->size}, park_cases[i].raw[k]),
                       "%s, %s: raw '%.*s'", name, feed_names[feed], (int)p->size, p->raw);
@@ -821,7 +678,7 @@ test_park_cases(void)
             }
         }
     }
-    world_close(&w);
+    bed_close(&w);
 }
 
 static void
@@ -829,7 +686,7 @@ test_park_limits(void)
 {
     struct admit_request request = {
         .shape = ADMIT_ROWS, .tenant = T1, .table = SPAN_LITERAL("DeviceEvents"), .park = true};
-    struct world w;
+    struct bed w;
     struct admit_result r;
     struct text body = {0};
 
@@ -854,7 +711,7 @@ test_park_limits(void)
         CHECK(r.accepted == 1 && r.parked == 1, "%s: %lu, %lu: %s", feed_names[feed],
               (unsigned long)r.accepted, (unsigned long)r.parked, r.err.text);
         for (size_t k = before; k < w.parked_count; k++)
-            sum += w.parked[k % COUNT_OF(w.parked)].size;
+            sum += w.parked[k % BED_PARKED_MAX].size;
         CHECK(sum == 2508, "%s: %zu bytes parked", feed_names[feed], sum);
     }
     /* A park that fails: nothing is kept. */
@@ -865,7 +722,7 @@ test_park_limits(void)
     CHECK(r.outcome == ADMIT_LATER && r.accepted == 0 && journal_extent(w.journal).end == end,
           "%d %s", r.outcome, r.err.text);
     free(body.p);
-    world_close(&w);
+    bed_close(&w);
 }
 
 /* ==== batch ids */
@@ -878,7 +735,7 @@ test_duplicates(void)
                                     .table = SPAN_LITERAL("DeviceEvents"),
                                     .park = true,
                                     .batch_id = SPAN_LITERAL("batch-1")};
-    struct world w;
+    struct bed w;
     struct admit_result r;
     uint64_t first;
 
@@ -920,7 +777,7 @@ test_duplicates(void)
     admit_abort(x);
     CHECK(admit_begin(w.admitter, &request, &y, &r.err) == ST_OK, "after the first gave up");
     admit_abort(y);
-    world_close(&w);
+    bed_close(&w);
 }
 
 /* ==== many blocks */
@@ -945,7 +802,7 @@ test_large(void)
 {
     struct admit_request request = {
         .shape = ADMIT_ROWS, .tenant = T1, .table = SPAN_LITERAL("DeviceEvents")};
-    struct world w;
+    struct bed w;
     struct admit_result r;
     struct text body = {0};
     struct {
@@ -973,7 +830,7 @@ test_large(void)
         CHECK(admit(&w, request, (struct span){body.p, body.n}, feed, &r) == ST_OK &&
                   r.accepted == rows,
               "%s: %s", feed_names[feed], r.err.text);
-        CHECK(each_row(&w, r.first_position, count_rows, &seen) == rows && !seen.bad,
+        CHECK(bed_each_row(&w, r.first_position, count_rows, &seen) == rows && !seen.bad,
               "%s: rows and their order", feed_names[feed]);
         CHECK(r.bytes == body.n, "%s: bytes", feed_names[feed]);
     }
@@ -1001,7 +858,7 @@ test_large(void)
     CHECK(journal_extent(w.journal).end == end, "too large leaves nothing");
     request.body_max = 0;
     /* Short of memory the blocks are smaller; the request still passes whole. */
-    struct world small;
+    struct bed small;
 
     world_open_with(&small, 4 << 20, true, 1 << 20);
     CHECK(admit(&small, request, (struct span){body.p, body.n - 7}, FEED_WHOLE, &r) == ST_OK &&
@@ -1009,9 +866,9 @@ test_large(void)
           "%s", r.err.text);
     seen.next = 0;
     seen.bad = false;
-    CHECK(each_row(&small, 0, count_rows, &seen) == rows && !seen.bad,
+    CHECK(bed_each_row(&small, 0, count_rows, &seen) == rows && !seen.bad,
           "rows and their order in small blocks");
-    world_close(&small);
+    bed_close(&small);
     /* More rows than a block takes. */
     body.n = 0;
     for (int i = 0; i < 70000; i++)
@@ -1019,9 +876,9 @@ test_large(void)
     CHECK(admit(&w, request, (struct span){body.p, body.n}, FEED_WHOLE, &r) == ST_OK &&
               r.accepted == 70000,
           "%s", r.err.text);
-    CHECK(each_row(&w, r.first_position, NULL, NULL) == 70000, "70000 rows");
+    CHECK(bed_each_row(&w, r.first_position, NULL, NULL) == 70000, "70000 rows");
     free(body.p);
-    world_close(&w);
+    bed_close(&w);
 }
 
 static void
@@ -1041,7 +898,7 @@ static void
 test_many(void)
 {
     struct admit_request request = {.shape = ADMIT_ENVELOPES};
-    struct world w;
+    struct bed w;
     struct admit_result r;
     struct text body = {0}, got = {0}, want = {0};
     uint64_t next = 0;
@@ -1063,7 +920,7 @@ test_many(void)
     CHECK(admit(&w, request, (struct span){body.p, body.n}, FEED_WHOLE, &r) == ST_OK &&
               r.accepted == 600,
           "%s", r.err.text);
-    CHECK(each_row(&w, r.first_position, see_tenant, &next) == 600, "600 rows");
+    CHECK(bed_each_row(&w, r.first_position, see_tenant, &next) == 600, "600 rows");
     body.n = 0;
     for (int i = 0; i < 300; i++) {
         char line[400];
@@ -1090,15 +947,15 @@ test_many(void)
     CHECK(admit(&w, request, (struct span){body.p, body.n}, FEED_WHOLE, &r) == ST_OK &&
               r.accepted == 300,
           "%s", r.err.text);
-    each_row(&w, r.first_position, see_group, &got);
+    bed_each_row(&w, r.first_position, see_group, &got);
     CHECK(got.n == want.n && memcmp(got.p, want.p, got.n) == 0, "300 groups: %.300s", got.p);
-    each_row(&w, r.first_position, see_row, NULL);
+    bed_each_row(&w, r.first_position, see_row, NULL);
     CHECK(strcmp(seen_text[2], SEVEN) == 0 && strcmp(seen_text[3], RECEIVED) == 0,
           "times of the last row: %s, %s", seen_text[2], seen_text[3]);
     free(body.p);
     free(got.p);
     free(want.p);
-    world_close(&w);
+    bed_close(&w);
 }
 
 /* ==== limits and failures */
@@ -1110,7 +967,7 @@ test_memory(void)
         .shape = ADMIT_ROWS, .tenant = T1, .table = SPAN_LITERAL("DeviceEvents")};
     struct admission *held[64];
     struct admit_counts counts;
-    struct world w;
+    struct bed w;
     struct err err;
     size_t count = 0;
 
@@ -1148,7 +1005,7 @@ test_memory(void)
     admit_counts_get(w.admitter, &counts);
     CHECK(counts.memory_used <= 4 << 20, "%zu bytes", counts.memory_used);
     free(large);
-    world_close(&w);
+    bed_close(&w);
 }
 
 static void
@@ -1173,7 +1030,7 @@ test_table_names(void)
         {"AdvancedHunting-Whatever_1",     "Whatever_1 AdvancedHunting-Whatever_1"        },
         {"AdvancedHunting-DeviceTvmInfoX", "DeviceTvmInfoX AdvancedHunting-DeviceTvmInfoX"},
     };
-    struct world w;
+    struct bed w;
 
     world_open(&w);
     for (size_t i = 0; i < COUNT_OF(names); i++) {
@@ -1184,10 +1041,10 @@ test_table_names(void)
 
         CHECK(admit(&w, request, span_of("{}"), FEED_WHOLE, &r) == ST_OK, "%s: %s", names[i].table,
               r.err.text);
-        each_row(&w, r.first_position, collect_category, stream);
+        bed_each_row(&w, r.first_position, collect_category, stream);
         CHECK(strcmp(stream, names[i].stream) == 0, "%s: became %s", names[i].table, stream);
     }
-    world_close(&w);
+    bed_close(&w);
 }
 
 static void
@@ -1214,7 +1071,7 @@ test_begin(void)
     for (size_t i = 0; i < COUNT_OF(begins); i++) {
         struct admit_request request = {
             .shape = ADMIT_ROWS, .tenant = begins[i].tenant, .table = span_of(begins[i].table)};
-        struct world w;
+        struct bed w;
         struct admission *x;
         struct err err = {""};
         enum status st;
@@ -1225,7 +1082,7 @@ test_begin(void)
               begins[i].name, st, err.text);
         if (st == ST_OK)
             admit_abort(x);
-        world_close(&w);
+        bed_close(&w);
     }
 }
 
@@ -1234,7 +1091,7 @@ test_failures(void)
 {
     struct admit_request request = {
         .shape = ADMIT_ROWS, .tenant = T1, .table = SPAN_LITERAL("DeviceEvents")};
-    struct world w;
+    struct bed w;
     struct admit_result r;
     char *packed;
     size_t size;
@@ -1259,7 +1116,7 @@ test_failures(void)
     admit_end(x, &r);
     CHECK(r.outcome == ADMIT_FAULTY && r.accepted == 0, "wrong checksum: %d", r.outcome);
     free(packed);
-    CHECK(each_row(&w, 0, NULL, NULL) == 0, "nothing was kept");
+    CHECK(bed_each_row(&w, 0, NULL, NULL) == 0, "nothing was kept");
     /* 20 faults are enough */
     struct text body = {0};
 
@@ -1277,7 +1134,7 @@ test_failures(void)
               r.outcome == ADMIT_FAILED && r.accepted == 0,
           "%d %s", r.outcome, r.err.text);
     w.fault_errno = 0;
-    world_close(&w);
+    bed_close(&w);
 }
 
 /* ==== replay */
@@ -1298,7 +1155,7 @@ static void
 test_replay(void)
 {
     struct admit_request request = {.shape = ADMIT_ENVELOPES, .block_size_max = 128 << 10};
-    struct world w;
+    struct bed w;
     struct text body = {0};
     struct admission *x;
     struct admit_result r;
@@ -1316,15 +1173,15 @@ test_replay(void)
     admit_end(x, &r);
     CHECK(r.outcome == ADMIT_DURABLE && r.accepted == 5000 && rows == 5000, "%lu rows: %s",
           (unsigned long)rows, r.err.text);
-    CHECK(each_row(&w, 0, NULL, NULL) == 0, "the journal saw nothing");
+    CHECK(bed_each_row(&w, 0, NULL, NULL) == 0, "the journal saw nothing");
     free(body.p);
-    world_close(&w);
+    bed_close(&w);
 }
 
 /* ==== the contract's examples, where they are */
 
 static void
-check_example(struct world *w, const char *path)
+check_example(struct bed *w, const char *path)
 {
     struct admit_request request = {.shape = ADMIT_ENVELOPES, .tenant = T1};
     struct admit_result r;
@@ -1338,7 +1195,7 @@ check_example(struct world *w, const char *path)
         CHECK(admit(w, request, (struct span){text, size}, feed, &r) == ST_OK &&
                   r.outcome == ADMIT_DURABLE && r.accepted >= 1,
               "%s: %s", path, r.err.text);
-        each_row(w, r.first_position, see_row, NULL);
+        bed_each_row(w, r.first_position, see_row, NULL);
         CHECK(seen_row.flags & ROW_WIRE_ENVELOPE, "%s: not seen to be of the wire form", path);
     }
     free(text);
@@ -1349,7 +1206,7 @@ test_examples(void)
 {
     const char *shared = getenv("PENSTOCK_SHARED");
     char folder[400], path[800];
-    struct world w;
+    struct bed w;
     struct dirent *e;
     DIR *d;
     size_t count = 0;
@@ -1373,7 +1230,7 @@ test_examples(void)
     }
     closedir(d);
     CHECK(count >= 2, "%zu examples", count);
-    world_close(&w);
+    bed_close(&w);
 }
 
 int

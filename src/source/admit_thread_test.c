@@ -1,19 +1,13 @@
 /* admit_thread_test.c - many threads through one door: every acknowledged record is there once, one
  * batch id counts once whoever brings it, and memory stays within its limit. */
-#include "base/test.h"
-#include "journal/journal.h"
-#include "source/admit.h"
-#include <dirent.h>
+#include "source/test_bed.h"
 #include <pthread.h>
-#include <unistd.h>
 
 #define TENANT "7b1e0c1a-5d2f-4c60-9a44-0c0ffee0beef"
 
 enum { THREADS = 8, REQUESTS = 30, MEMORY = 6 << 20 };
 
-static struct journal *journal;
-static struct admitter *admitter;
-static struct devices *devices;
+static struct bed bed;
 
 struct worker {
     pthread_t thread;
@@ -21,22 +15,6 @@ struct worker {
     uint64_t accepted, durable, duplicates, later, other;
     size_t memory_seen;
 };
-
-static int64_t
-now(void *clock)
-{
-    (void)clock;
-    return INT64_C(638954600000000000);
-}
-
-static void
-must(enum status st, const struct err *err)
-{
-    if (st == ST_OK)
-        return;
-    printf("%s\n0 passed, 1 failed\n", err->text);
-    exit(1);
-}
 
 static void
 put_rows(struct admission *x, unsigned count, unsigned size)
@@ -63,12 +41,12 @@ admit_one(struct worker *w, const char *id, unsigned rows, unsigned size)
     struct admit_result r;
     struct admit_counts counts;
 
-    if (admit_begin(admitter, &request, &x, &r.err) != ST_OK) {
+    if (admit_begin(bed.admitter, &request, &x, &r.err) != ST_OK) {
         w->later++;
         return;
     }
     put_rows(x, rows, size);
-    admit_counts_get(admitter, &counts);
+    admit_counts_get(bed.admitter, &counts);
     if (counts.memory_used > w->memory_seen)
         w->memory_seen = counts.memory_used;
     admit_end(x, &r);
@@ -148,96 +126,33 @@ run_all(void *(*work)(void *))
     return sum;
 }
 
-static uint64_t
-rows_from(uint64_t position)
-{
-    struct journal_buffer *buffer;
-    struct err err;
-    uint64_t rows = 0;
-
-    must(journal_buffer_make(&buffer, &err), &err);
-    for (;;) {
-        struct block b;
-        struct journal_gap gap;
-        uint64_t at, next;
-
-        if (journal_read(journal, position, buffer, &b, &at, &next, &gap, &err) != ST_OK)
-            break;
-        rows += b.head->row_count;
-        position = next;
-    }
-    journal_buffer_free(buffer);
-    return rows;
-}
-
-static void
-remove_folder(const char *path)
-{
-    DIR *d = opendir(path);
-    struct dirent *e;
-    char name[512];
-
-    while (d != NULL && (e = readdir(d)) != NULL) {
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-            continue;
-        snprintf(name, sizeof name, "%s/%s", path, e->d_name);
-        if (unlink(name) != 0)
-            remove_folder(name);
-    }
-    if (d != NULL)
-        closedir(d);
-    rmdir(path);
-}
-
 int
 main(void)
 {
-    char folder[] = "/tmp/penstock_admit_thread_XXXXXX";
-    struct journal_recovery found;
-    struct err err = {""};
     struct worker sum;
     struct admit_counts counts;
     uint64_t middle;
 
-    if (mkdtemp(folder) == NULL)
-        return 1;
-    struct journal_options jo = {
-        .folder = folder, .segment_size = 16 << 20, .size_max = 512 << 20, .now = now};
-
-    must(journal_open(&jo, &journal, &found, &err), &err);
-    must(devices_make(1000, &devices, &err), &err);
-    struct admit_options o = {.journal = journal,
-                              .catalog = &catalog_builtin,
-                              .devices = devices,
-                              .now = now,
-                              .memory_max = MEMORY,
-                              .wait_ms_max = 20000,
-                              .record_size_max = 1 << 20,
-                              .depth_max = 64,
-                              .columns_max = 200};
-
-    must(admitter_make(&o, &admitter, &err), &err);
-
+    bed_open(&bed, "admit_thread",
+             &(struct admit_options){.memory_max = MEMORY, .wait_ms_max = 20000});
     sum = run_all(send_own);
     CHECK(sum.durable == THREADS * REQUESTS, "%lu durable, %lu later, %lu other",
           (unsigned long)sum.durable, (unsigned long)sum.later, (unsigned long)sum.other);
-    CHECK(rows_from(0) == sum.accepted, "%lu rows, %lu accepted", (unsigned long)rows_from(0),
-          (unsigned long)sum.accepted);
+    CHECK(bed_each_row(&bed, 0, NULL, NULL) == sum.accepted, "%lu rows, %lu accepted",
+          (unsigned long)bed_each_row(&bed, 0, NULL, NULL), (unsigned long)sum.accepted);
     CHECK(sum.memory_seen <= MEMORY, "%zu bytes in use", sum.memory_seen);
 
-    middle = journal_extent(journal).end;
+    middle = journal_extent(bed.journal).end;
     sum = run_all(send_same);
     CHECK(sum.durable == REQUESTS && sum.duplicates == (THREADS - 1) * REQUESTS && sum.other == 0,
           "%lu durable, %lu duplicates, %lu other", (unsigned long)sum.durable,
           (unsigned long)sum.duplicates, (unsigned long)sum.other);
-    CHECK(rows_from(middle) == 10 * REQUESTS, "%lu rows", (unsigned long)rows_from(middle));
+    CHECK(bed_each_row(&bed, middle, NULL, NULL) == 10 * REQUESTS, "%lu rows",
+          (unsigned long)bed_each_row(&bed, middle, NULL, NULL));
 
-    admit_counts_get(admitter, &counts);
+    admit_counts_get(bed.admitter, &counts);
     CHECK(counts.duplicates == (THREADS - 1) * REQUESTS, "counted");
     CHECK(counts.memory_used <= 16 << 20, "%zu bytes idle", counts.memory_used);
-    admitter_free(admitter);
-    devices_free(devices);
-    journal_close(journal);
-    remove_folder(folder);
+    bed_close(&bed);
     return test_end();
 }

@@ -2,13 +2,10 @@
  * is good is there once and in order, what is bad is parked, what cannot be taken now is taken
  * later. A real broker is under test/peers. */
 #include "base/clock.h"
-#include "base/test.h"
-#include "journal/journal.h"
 #include "source/source.h"
+#include "source/test_bed.h"
 #include "wire/kafka.h"
 #include "wire/kafka_mock.h"
-#include <dirent.h>
-#include <unistd.h>
 
 #define TENANT "7b1e0c1a-5d2f-4c60-9a44-0c0ffee0beef"
 #define R(n) "{\"category\":\"Alert\",\"properties\":{\"n\":" #n "}}"
@@ -16,58 +13,17 @@
 static struct kafka_mock mock;
 
 struct world {
-    char folder[64];
-    struct journal *journal;
-    struct admitter *admitter;
+    struct bed bed;
     struct source_counters counters;
     atomic_bool stop;
-    size_t parked;
-    char parked_text[4][64];
-    int fault_errno;
     void *state;
 };
-
-static int64_t
-world_now(void *clock)
-{
-    (void)clock;
-    return INT64_C(638954600000000000);
-}
 
 static int64_t
 world_ms(void *clock)
 {
     (void)clock;
     return clock_monotonic_ms();
-}
-
-static int
-world_fault(void *app, const char *what)
-{
-    (void)what;
-    return ((struct world *)app)->fault_errno;
-}
-
-static enum status
-world_park(void *app, const char *tenant, const char *table, struct span raw, const char *reason,
-           int64_t now, struct err *err)
-{
-    struct world *w = app;
-
-    (void)tenant, (void)table, (void)reason, (void)now, (void)err;
-    if (w->parked < COUNT_OF(w->parked_text))
-        snprintf(w->parked_text[w->parked], sizeof w->parked_text[0], "%.*s", (int)raw.n, raw.p);
-    w->parked++;
-    return ST_OK;
-}
-
-static void
-must(enum status st, const struct err *err)
-{
-    if (st == ST_OK)
-        return;
-    printf("%s\n0 passed, 1 failed\n", err->text);
-    exit(1);
 }
 
 static void
@@ -80,79 +36,29 @@ stream_start(struct world *w, const char *topic, const char *group, const char *
     };
     struct source_context context = {
         .name = "test",
-        .admitter = w->admitter,
-        .folder = w->folder,
+        .admitter = w->bed.admitter,
+        .folder = w->bed.folder,
         .tenant = TENANT,
         .table = table,
         .can_park = true,
         .record_size_max = 1 << 20,
-        .now = world_now,
+        .now = bed_now,
         .now_ms = world_ms,
     };
     struct err err = {""};
 
-    must(source_check(&source_kafka, values, COUNT_OF(values), &err), &err);
-    must(source_kafka.open(&context, values, COUNT_OF(values), &w->counters, &w->stop, &w->state,
-                           &err),
-         &err);
+    bed_must(source_check(&source_kafka, values, COUNT_OF(values), &err), "stream", &err);
+    bed_must(source_kafka.open(&context, values, COUNT_OF(values), &w->counters, &w->stop,
+                               &w->state, &err),
+             "stream", &err);
 }
 
 static void
 world_open(struct world *w)
 {
-    struct journal_options jo = {.segment_size = 16 << 20, .size_max = 128 << 20};
-    struct admit_options o = {
-        .catalog = &catalog_builtin,
-        .park = {w, world_park},
-        .now = world_now,
-        .memory_max = 8 << 20,
-        .wait_ms_max = 10,
-        .record_size_max = 1 << 20,
-        .depth_max = 64,
-        .columns_max = 200,
-        .unknown_tables = true,
-    };
-    struct journal_recovery found;
-    struct err err = {""};
-
     memset(w, 0, sizeof *w);
-    snprintf(w->folder, sizeof w->folder, "/tmp/penstock_stream_XXXXXX");
-    if (mkdtemp(w->folder) == NULL)
-        exit(1);
-    jo.folder = w->folder;
-    jo.now = world_now;
-    jo.fault = world_fault;
-    jo.fault_app = w;
-    must(journal_open(&jo, &w->journal, &found, &err), &err);
-    o.journal = w->journal;
-    must(admitter_make(&o, &w->admitter, &err), &err);
-}
-
-static void
-remove_all(const char *path)
-{
-    DIR *d = opendir(path);
-    struct dirent *e;
-    char name[512];
-
-    while (d != NULL && (e = readdir(d)) != NULL) {
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-            continue;
-        snprintf(name, sizeof name, "%s/%s", path, e->d_name);
-        if (unlink(name) != 0)
-            remove_all(name);
-    }
-    if (d != NULL)
-        closedir(d);
-    rmdir(path);
-}
-
-static void
-world_close(struct world *w)
-{
-    admitter_free(w->admitter);
-    journal_close(w->journal);
-    remove_all(w->folder);
+    bed_open(&w->bed, "stream",
+             &(struct admit_options){.memory_max = 8 << 20, .unknown_tables = true});
 }
 
 static void
@@ -164,7 +70,7 @@ send_all(const char *topic, const char *const *messages, size_t count)
     struct err err = {""};
 
     kafka_mock_topic(&mock, topic, 1);
-    must(kafka_producer_open(&o, &po, &p, &err), &err);
+    bed_must(kafka_producer_open(&o, &po, &p, &err), "stream", &err);
     for (size_t i = 0; i < count; i++) {
         struct kafka_record r = {.topic = topic, .payload = span_of(messages[i])};
         int64_t throttle_ms;
@@ -175,33 +81,6 @@ send_all(const char *topic, const char *const *messages, size_t count)
     kafka_producer_close(p);
 }
 
-static const char *
-rows_of(struct world *w)
-{
-    static char text[4096];
-    struct journal_buffer *buffer;
-    struct err err = {""};
-    uint64_t position = 0;
-    size_t used = 0;
-
-    must(journal_buffer_make(&buffer, &err), &err);
-    text[0] = '\0';
-    for (;;) {
-        struct block b;
-        struct journal_gap gap;
-        uint64_t at, next;
-
-        if (journal_read(w->journal, position, buffer, &b, &at, &next, &gap, &err) != ST_OK)
-            break;
-        for (uint32_t i = 0; i < b.head->row_count; i++)
-            used += (size_t)snprintf(text + used, sizeof text - used, "%s%d", used ? " " : "",
-                                     atoi(b.body.p + b.rows[i].properties_at + 5));
-        position = next;
-    }
-    journal_buffer_free(buffer);
-    return text;
-}
-
 /* Steps until the rows and the parked are there, for 20 s at most. */
 static void
 expect(struct world *w, const char *what, const char *rows, size_t parked)
@@ -210,10 +89,10 @@ expect(struct world *w, const char *what, const char *rows, size_t parked)
     struct err err = {""};
 
     while (clock_monotonic_ms() < until_ms &&
-           (strcmp(rows_of(w), rows) != 0 || w->parked != parked))
+           (strcmp(bed_numbers(&w->bed), rows) != 0 || w->bed.parked_count != parked))
         (void)source_kafka.step(w->state, &err);
-    CHECK(strcmp(rows_of(w), rows) == 0 && w->parked == parked, "%s: rows %s, %zu parked: %s", what,
-          rows_of(w), w->parked, err.text);
+    CHECK(strcmp(bed_numbers(&w->bed), rows) == 0 && w->bed.parked_count == parked,
+          "%s: rows %s, %zu parked: %s", what, bed_numbers(&w->bed), w->bed.parked_count, err.text);
 }
 
 static void
@@ -241,12 +120,13 @@ test_forms(void)
     send_all("forms", messages, COUNT_OF(messages));
     stream_start(&w, "forms", "group-forms", NULL);
     expect(&w, "all forms", "1 2 3 4 5 6 7 8 9 10 11 12 13", 3);
-    CHECK(strcmp(w.parked_text[0], "garbage") == 0 && strcmp(w.parked_text[2], "{\"a\":\"") == 0,
-          "%s, %s, %s", w.parked_text[0], w.parked_text[1], w.parked_text[2]);
+    CHECK(strcmp(w.bed.parked[0].raw, "garbage") == 0 &&
+              strcmp(w.bed.parked[2].raw, "{\"a\":\"") == 0,
+          "%s, %s, %s", w.bed.parked[0].raw, w.bed.parked[1].raw, w.bed.parked[2].raw);
     CHECK(atomic_load(&w.counters.records) == 13, "%lu records",
           (unsigned long)atomic_load(&w.counters.records));
     source_kafka.close(w.state);
-    world_close(&w);
+    bed_close(&w.bed);
 }
 
 static void
@@ -261,7 +141,7 @@ test_rows(void)
     stream_start(&w, "rows", "group-rows", "DeviceEvents");
     expect(&w, "bare rows of one table", "1 2 3 4", 0);
     source_kafka.close(w.state);
-    world_close(&w);
+    bed_close(&w.bed);
 }
 
 /* Read again from the beginning (by another group: the mock cluster lets nobody join one that was
@@ -287,9 +167,9 @@ test_again(void)
         (void)source_kafka.step(w.state, &err);
     CHECK(atomic_load(&w.counters.duplicates) == 2, "%lu duplicates",
           (unsigned long)atomic_load(&w.counters.duplicates));
-    CHECK(strcmp(rows_of(&w), "1 2") == 0, "once: %s", rows_of(&w));
+    CHECK(strcmp(bed_numbers(&w.bed), "1 2") == 0, "once: %s", bed_numbers(&w.bed));
     source_kafka.close(w.state);
-    world_close(&w);
+    bed_close(&w.bed);
 }
 
 /* While memory is held by another, nothing is taken and nothing is lost. */
@@ -305,7 +185,7 @@ test_later(void)
     size_t count = 0;
 
     world_open(&w);
-    while (count < 64 && admit_begin(w.admitter, &request, &held[count], &err) == ST_OK)
+    while (count < 64 && admit_begin(w.bed.admitter, &request, &held[count], &err) == ST_OK)
         count++;
     send_all("later", messages, COUNT_OF(messages));
     stream_start(&w, "later", "group-later", NULL);
@@ -313,12 +193,12 @@ test_later(void)
         st = source_kafka.step(w.state, &err);
     CHECK(st == ST_FULL, "waits: %d %s", st, err.text);
     CHECK(source_kafka.step(w.state, &err) == ST_FULL, "still");
-    CHECK(strcmp(rows_of(&w), "") == 0, "nothing yet");
+    CHECK(strcmp(bed_numbers(&w.bed), "") == 0, "nothing yet");
     for (size_t i = 0; i < count; i++)
         admit_abort(held[i]);
     expect(&w, "afterwards", "1 2 3", 0);
     source_kafka.close(w.state);
-    world_close(&w);
+    bed_close(&w.bed);
 }
 
 static void

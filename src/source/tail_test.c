@@ -1,24 +1,17 @@
 /* tail_test.c - files that grow, are renamed, cut and removed, across restarts and crashes: every
  * line arrives once. */
 #include "base/file.h"
-#include "base/test.h"
-#include "journal/journal.h"
 #include "source/source.h"
-#include <dirent.h>
+#include "source/test_bed.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <unistd.h>
 
 #define TENANT "7b1e0c1a-5d2f-4c60-9a44-0c0ffee0beef"
 
 struct world {
-    char folder[64], logs[80], path[100], pattern[100];
-    struct journal *journal;
-    struct admitter *admitter;
+    struct bed bed;
+    char logs[80], path[100], pattern[100];
     int64_t ms;
-    size_t parked;
-    char parked_text[256];
-    int fault_errno;
     struct source_counters counters;
     atomic_bool stop;
     const char *from, *on_error;
@@ -26,49 +19,9 @@ struct world {
 };
 
 static int64_t
-world_now(void *clock)
-{
-    (void)clock;
-    return INT64_C(638954600000000000);
-}
-
-static int64_t
 world_ms(void *clock)
 {
     return ((struct world *)clock)->ms;
-}
-
-static int
-world_fault(void *app, const char *what)
-{
-    (void)what;
-    return ((struct world *)app)->fault_errno;
-}
-
-static enum status
-world_park(void *app, const char *tenant, const char *table, struct span raw, const char *reason,
-           int64_t now, struct err *err)
-{
-    struct world *w = app;
-
-    (void)tenant;
-    (void)table;
-    (void)reason;
-    (void)now;
-    (void)err;
-    w->parked++;
-    snprintf(w->parked_text, sizeof w->parked_text, "%.*s", (int)(raw.n < 200 ? raw.n : 200),
-             raw.p);
-    return ST_OK;
-}
-
-static void
-must(enum status st, const struct err *err)
-{
-    if (st == ST_OK)
-        return;
-    printf("%s\n0 passed, 1 failed\n", err->text);
-    exit(1);
 }
 
 /* A start of the source, as of the daemon. */
@@ -83,13 +36,13 @@ tail_start(struct world *w)
     };
     struct source_context context = {
         .name = "test",
-        .admitter = w->admitter,
-        .folder = w->folder,
+        .admitter = w->bed.admitter,
+        .folder = w->bed.folder,
         .tenant = TENANT,
         .table = "DeviceEvents",
         .can_park = true,
         .record_size_max = 10000,
-        .now = world_now,
+        .now = bed_now,
         .now_ms = world_ms,
         .clock = w,
     };
@@ -97,48 +50,26 @@ tail_start(struct world *w)
     static char names[3][128];
 
     /* source_start copies; here the test does */
-    snprintf(names[0], 128, "%s", w->folder);
+    snprintf(names[0], 128, "%s", w->bed.folder);
     context.folder = names[0];
-    must(source_check(&source_file, values, COUNT_OF(values), &err), &err);
-    must(source_file.open(&context, values, COUNT_OF(values), &w->counters, &w->stop, &w->state,
-                          &err),
-         &err);
+    bed_must(source_check(&source_file, values, COUNT_OF(values), &err), "tail", &err);
+    bed_must(source_file.open(&context, values, COUNT_OF(values), &w->counters, &w->stop, &w->state,
+                              &err),
+             "tail", &err);
 }
 
 static void
 world_open(struct world *w, const char *pattern)
 {
-    struct journal_options jo = {.segment_size = 16 << 20, .size_max = 128 << 20};
-    struct admit_options o = {
-        .catalog = &catalog_builtin,
-        .park = {w, world_park},
-        .now = world_now,
-        .memory_max = 8 << 20,
-        .wait_ms_max = 10,
-        .record_size_max = 10000,
-        .depth_max = 64,
-        .columns_max = 200,
-    };
-    struct journal_recovery found;
     struct err err = {""};
-    char folder[80];
 
     memset(w, 0, sizeof *w);
-    snprintf(w->folder, sizeof w->folder, "/tmp/penstock_tail_XXXXXX");
-    if (mkdtemp(w->folder) == NULL)
-        exit(1);
-    snprintf(w->logs, sizeof w->logs, "%s/logs", w->folder);
+    bed_open(&w->bed, "tail",
+             &(struct admit_options){.memory_max = 8 << 20, .record_size_max = 10000});
+    snprintf(w->logs, sizeof w->logs, "%s/logs", w->bed.folder);
     snprintf(w->path, sizeof w->path, "%s/a.json", w->logs);
     snprintf(w->pattern, sizeof w->pattern, "%s/%s", w->logs, pattern);
-    snprintf(folder, sizeof folder, "%s/journal", w->folder);
-    must(folder_make(w->logs, &err), &err);
-    jo.folder = folder;
-    jo.now = world_now;
-    jo.fault = world_fault;
-    jo.fault_app = w;
-    must(journal_open(&jo, &w->journal, &found, &err), &err);
-    o.journal = w->journal;
-    must(admitter_make(&o, &w->admitter, &err), &err);
+    bed_must(folder_make(w->logs, &err), "tail", &err);
     w->from = "start";
     w->on_error = "park";
     w->ms = 1000000;
@@ -146,31 +77,10 @@ world_open(struct world *w, const char *pattern)
 }
 
 static void
-remove_all(const char *path)
-{
-    DIR *d = opendir(path);
-    struct dirent *e;
-    char name[512];
-
-    while (d != NULL && (e = readdir(d)) != NULL) {
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-            continue;
-        snprintf(name, sizeof name, "%s/%s", path, e->d_name);
-        if (unlink(name) != 0)
-            remove_all(name);
-    }
-    if (d != NULL)
-        closedir(d);
-    rmdir(path);
-}
-
-static void
 world_close(struct world *w)
 {
     source_file.close(w->state);
-    admitter_free(w->admitter);
-    journal_close(w->journal);
-    remove_all(w->folder);
+    bed_close(&w->bed);
 }
 
 static void
@@ -206,36 +116,6 @@ drain(struct world *w, struct err *err)
     return st;
 }
 
-/* "1 2 3" of the journal's rows in order. */
-static const char *
-rows_of(struct world *w)
-{
-    static char text[4096];
-    struct journal_buffer *buffer;
-    struct err err = {""};
-    uint64_t position = 0;
-    size_t used = 0;
-
-    must(journal_buffer_make(&buffer, &err), &err);
-    text[0] = '\0';
-    for (;;) {
-        struct block b;
-        struct journal_gap gap;
-        uint64_t at, next;
-
-        if (journal_read(w->journal, position, buffer, &b, &at, &next, &gap, &err) != ST_OK)
-            break;
-        for (uint32_t i = 0; i < b.head->row_count; i++) {
-            int n = atoi(b.body.p + b.rows[i].at + 5);
-
-            used += (size_t)snprintf(text + used, sizeof text - used, "%s%d", used ? " " : "", n);
-        }
-        position = next;
-    }
-    journal_buffer_free(buffer);
-    return text;
-}
-
 static void
 expect(struct world *w, const char *what, const char *rows)
 {
@@ -243,7 +123,7 @@ expect(struct world *w, const char *what, const char *rows)
     enum status st = drain(w, &err);
 
     CHECK(st == ST_END, "%s: %d %s", what, st, err.text);
-    CHECK(strcmp(rows_of(w), rows) == 0, "%s: rows %s", what, rows_of(w));
+    CHECK(strcmp(bed_numbers(&w->bed), rows) == 0, "%s: rows %s", what, bed_numbers(&w->bed));
 }
 
 static void
@@ -262,10 +142,10 @@ crash(struct world *w)
     size_t size;
     struct err err = {""};
 
-    snprintf(checkpoint, sizeof checkpoint, "%s/test.checkpoint", w->folder);
-    must(file_read(checkpoint, 1 << 20, &kept, &size, &err), &err);
+    snprintf(checkpoint, sizeof checkpoint, "%s/test.checkpoint", w->bed.folder);
+    bed_must(file_read(checkpoint, 1 << 20, &kept, &size, &err), "tail", &err);
     source_file.close(w->state);
-    must(file_replace(checkpoint, (struct span){kept, size}, 0640, &err), &err);
+    bed_must(file_replace(checkpoint, (struct span){kept, size}, 0640, &err), "tail", &err);
     free(kept);
     tail_start(w);
 }
@@ -402,14 +282,14 @@ test_bad(void)
     world_open(&w, "a.json");
     put(w.path, "{\"n\":1}\nnot JSON\n{\"n\":2}\n", 25);
     expect(&w, "a bad line is parked", "1 2");
-    CHECK(w.parked == 1 && strcmp(w.parked_text, "not JSON") == 0, "%zu, %s", w.parked,
-          w.parked_text);
+    CHECK(w.bed.parked_count == 1 && strcmp(w.bed.parked[0].raw, "not JSON") == 0, "%zu, %s",
+          w.bed.parked_count, w.bed.parked[0].raw);
     memset(line, 'x', 30000);
     line[29999] = '\n';
     put(w.path, line, 30000);
     put_rows(w.path, 3, 3);
     expect(&w, "a line that is far too long", "1 2 3");
-    CHECK(w.parked > 1, "parked");
+    CHECK(w.bed.parked_count > 1, "parked");
     world_close(&w);
     free(line);
 
@@ -423,7 +303,7 @@ test_bad(void)
     CHECK(drain(&w, &err) == ST_INVALID && strstr(err.text, "a.json") != NULL, "stops: %s",
           err.text);
     CHECK(drain(&w, &err) == ST_INVALID, "and stays there");
-    CHECK(strcmp(rows_of(&w), "1") == 0, "nothing of the batch: %s", rows_of(&w));
+    CHECK(strcmp(bed_numbers(&w.bed), "1") == 0, "nothing of the batch: %s", bed_numbers(&w.bed));
     world_close(&w);
 }
 
