@@ -85,7 +85,7 @@ is_constant_same(const struct kql_value *a, const struct kql_value *b)
 static bool
 is_node_same(const struct eval_node *a, const struct eval_node *b)
 {
-    if (a->hash != b->hash || a->compute != b->compute || a->compute_test != b->compute_test ||
+    if (a->hash != b->hash || a->shape != b->shape || a->shape_test != b->shape_test ||
         a->type != b->type || a->function != b->function || a->table != b->table ||
         a->count != b->count || a->column != b->column || a->step != b->step ||
         a->is_constant != b->is_constant)
@@ -117,10 +117,12 @@ table_grow(struct compile *c, struct table *t)
 
 /* The node that is the same, or this one, which is then kept. */
 static struct eval_node *
-intern(struct compile *c, const struct eval_node *like)
+intern(struct compile *c, struct eval_node *like)
 {
     struct eval_node *n;
 
+    like->shape = like->compute;
+    like->shape_test = like->compute_test;
     if (c->nodes.count >= c->nodes.room)
         table_grow(c, &c->nodes);
     if (!like->is_volatile)
@@ -634,7 +636,10 @@ call(struct compile *c, const struct kql_expr *e)
     /* Equal ones are found before anything is prepared for them. */
     struct eval_node *made = finish(c, &n);
 
-    if (made == NULL || made->prepared != NULL || made->variable != NULL)
+    if (made == NULL || made->prepared != NULL || made->variable != NULL || made->fast != NULL ||
+        made->compute == eval_from_test)
+        return made;
+    if (!is_constant && eval_make_fast(c->pool, made))
         return made;
     if (f->prepare != NULL && !made->has_lists && !prepare(c, made))
         return NULL;

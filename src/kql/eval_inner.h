@@ -41,10 +41,11 @@ struct eval_node {
     /* what is known for ordering: nanoseconds, roughly, and how often it is true */
     float cost, likely;
     uint32_t height;
-    /* while compiling */
+    /* while compiling; 'shape': what it was before it became a fast node */
     uint64_t hash;
     struct eval_node *next;
-    const struct kql_expr *expr;
+    eval_run *shape;
+    eval_test *shape_test;
     uint32_t uses;
 };
 
@@ -115,3 +116,5 @@ bool eval_is_true(struct kql_run *run, const struct eval_node *n);
 
 /* Array arguments from the second on laid out one by one; *count is theirs then. */
 const struct kql_value *eval_flatten(struct pool *p, const struct kql_value *args, uint32_t *count);
+/* Makes a call (arguments compiled, one of them varies) a node of its own kind, if there is one. */
+bool eval_make_fast(struct pool *p, struct eval_node *n);
