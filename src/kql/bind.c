@@ -168,6 +168,7 @@ is_tabular_at(struct bind *b, const struct kql_syntax *s, uint32_t depth)
     case SYN_UNION_SOURCE:
     case SYN_SEARCH_SOURCE:
     case SYN_FIND:
+    case SYN_EVALUATE: /* of a plugin that needs no rows: sql_request() */
     case SYN_MATERIALIZE:
     case SYN_TO_TABLE:
     case SYN_CONTEXT:
@@ -357,6 +358,7 @@ bind_source_of(struct bind *b, const struct kql_syntax *s)
     case SYN_UNION_SOURCE:
     case SYN_SEARCH_SOURCE:
     case SYN_FIND:
+    case SYN_EVALUATE:
         return bind_source(b, s);
     default:
         break;

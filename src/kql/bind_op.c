@@ -422,12 +422,19 @@ bind_op_value_of(struct bind *b, const struct kql_syntax *s, struct bind_value *
     const struct kql_syntax *value = bind_op_value(s);
     struct bind_aggregates *outer = b->aggregates;
     uint32_t errors = b->d->error_count;
-    const struct kql_expr *e;
+    const struct bind_tuple *tuple;
+    const struct kql_expr *e, **finals;
 
     b->aggregates = &aggregates;
     e = bind_expr(b, value);
     b->aggregates = outer;
-    *out = (struct bind_value){.final = e};
+    tuple = bind_find_tuple(b, e);
+    *out = (struct bind_value){.count = tuple != NULL ? tuple->count : 1};
+    finals = pool_take(b->pool, out->count * sizeof(const struct kql_expr *));
+    for (uint32_t i = 0; i < out->count; i++)
+        finals[i] = tuple != NULL ? tuple->results[i] : e;
+    out->finals = finals;
+    out->names = tuple != NULL ? tuple->names : NULL;
     if (!bind_op_is_good(e) || b->d->error_count > errors)
         return false;
     if (aggregates.count == 0) {
@@ -442,7 +449,8 @@ bind_op_value_of(struct bind *b, const struct kql_syntax *s, struct bind_value *
         return false;
     }
     out->aggregate = aggregates.items[0];
-    out->final = replace_column(b, e, aggregates.key_count);
+    for (uint32_t i = 0; i < out->count; i++)
+        finals[i] = replace_column(b, finals[i], aggregates.key_count);
     return true;
 }
 

@@ -94,10 +94,13 @@ void bind_list_all(struct bind_list *l, const struct kql_schema *schema);
 /* The columns of (a: int, b: string); complains of names that come twice. */
 struct kql_schema bind_op_schema(struct bind *b, const struct kql_syntax *s);
 
-/* A sum or count over groups, one value of it: "sum(a) / 2" is one aggregate and what is made of
- * it. 'final' is over the aggregate's results from column 0. False: complained. */
+/* A value over groups: "sum(a) / 2" is one aggregate and what is made of it. 'finals' are over the
+ * aggregate's results from column 0; more than one with their names for percentiles(a, 5, 50) and
+ * the like. False: complained; there is one final then. */
 struct bind_value {
-    const struct kql_expr *aggregate, *final;
+    const struct kql_expr *aggregate, *const *finals;
+    const struct span *names;
+    uint32_t count;
 };
 bool bind_op_value_of(struct bind *b, const struct kql_syntax *s, struct bind_value *out);
 

@@ -177,7 +177,6 @@ bind_make_series(struct bind *b, const struct kql_syntax *s, const struct kql_op
     for (uint32_t i = 0; list != NULL && i < list->child_count; i++) {
         const struct kql_syntax *item = list->children[i], *fill = NULL;
         struct bind_value v;
-        struct kql_expr *dynamic;
 
         if (item != NULL && item->kind == SYN_DEFAULT) {
             fill = bind_op_child(item, 1);
@@ -186,15 +185,22 @@ bind_make_series(struct bind *b, const struct kql_syntax *s, const struct kql_op
         if (item == NULL || item->kind == SYN_MISSING)
             continue;
         bind_op_value_of(b, item, &v);
-        values = pool_grow(b->pool, values, &room, count + 1, sizeof *values);
-        values[count++] =
-            (struct kql_series_value){v.aggregate, v.final, series_fill(b, fill, v.final->type)};
-        /* the column is an array of such values */
-        dynamic = pool_take(b->pool, sizeof *dynamic);
-        *dynamic = *v.final;
-        dynamic->type = v.final->type == KQL_UNKNOWN ? KQL_UNKNOWN : KQL_DYNAMIC;
-        dynamic->result_count = 1;
-        bind_columns_add(&c, item, dynamic);
+        for (uint32_t k = 0; k < v.count; k++) {
+            const struct kql_expr *final = v.finals[k];
+            /* the column is an array of such values */
+            struct kql_expr *dynamic = pool_take(b->pool, sizeof *dynamic);
+
+            values = pool_grow(b->pool, values, &room, count + 1, sizeof *values);
+            values[count++] =
+                (struct kql_series_value){v.aggregate, final, series_fill(b, fill, final->type)};
+            *dynamic = *final;
+            dynamic->type = final->type == KQL_UNKNOWN ? KQL_UNKNOWN : KQL_DYNAMIC;
+            dynamic->result_count = 1;
+            if (v.count == 1 || (k == 0 && item->kind == SYN_NAMED))
+                bind_columns_add(&c, item, dynamic);
+            else
+                bind_columns_put(&c, v.names[k], dynamic->type, dynamic);
+        }
     }
     over = bind_expr(b, bind_op_value(axis));
     if (bind_op_is_good(over) && !is_axis_type(over->type)) {
@@ -276,18 +282,18 @@ bind_level(struct bind *b, const struct kql_syntax *s, struct bind_list *l,
     of_name = of != NULL && of->kind == SYN_NAMED ? of->name
                                                   : bind_name_of(b, bind_op_value(of), level->expr);
     if (of_name.n == 0)
-        of_name = SPAN_LITERAL("Column");
+        of_name = SPAN_LITERAL("Column1");
     of_name = bind_names_unique(names, of_name, 0);
     level->value_column = bind_list_add(l, of_name, level->expr->type, level->expr, 0);
     if (aggregate == NULL)
         return;
     bind_op_value_of(b, aggregate, &v);
     level->aggregate = v.aggregate;
-    level->final = v.final;
+    level->final = v.finals[0];
     if (by_name.p == NULL)
         by_name = pool_printf(b->pool, "aggregated_%.*s", (int)of_name.n, of_name.p);
     by_name = bind_names_unique(names, by_name, 0);
-    level->aggregate_column = bind_list_add(l, by_name, v.final->type, v.final, 0);
+    level->aggregate_column = bind_list_add(l, by_name, v.finals[0]->type, v.finals[0], 0);
 }
 
 const struct kql_op *

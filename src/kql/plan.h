@@ -288,11 +288,16 @@ struct kql_op {
              * open where it does not. An argument name=value is bound to its value; a table to an
              * EXPR_TABLE; a call of an aggregate (pivot) to an EXPR_CALL of it. */
             const struct kql_function *function;
-            const struct kql_expr *const
-                *arguments; /* bound over the input; NULL where a name stands for itself */
+            /* In the order of the plugin's parameters (bind_plugin.c), however they were written;
+             * NULL: not given, or one that is not an expression (typeof). Constants are folded; a
+             * table is a KQL_EXPR_TABLE, its key a column of that table, an aggregate (pivot's,
+             * always there) an EXPR_CALL over the input. Repeated ones (dimensions, pivot's
+             * groups, all there) come last. ipv4_lookup: table, source, key, return_unmatched,
+             * then pairs of further keys: here, there. sequence_detect: the steps are those whose
+             * 'written' is a SYN_NAMED */
+            const struct kql_expr *const *arguments;
             uint32_t count;
-            const struct kql_syntax *const
-                *written; /* the arguments as written: plugins read names from it */
+            const struct kql_syntax *const *written; /* each as written; NULL: not given */
         } plugin;
         struct {
             const struct kql_expr *expr;
