@@ -745,23 +745,20 @@ result_name(struct results *r, uint32_t i, const struct kql_syntax *argument,
     bool is_arg = name_is_one_of(span_of(f->name), arg_names);
     const char *prefix = strstr(f->name, "min") != NULL ? "min" : "max";
 
-    if (name_is_one_of(span_of(f->name), old_arg_names)) {
+    if (name_is_one_of(span_of(f->name), old_arg_names)) { /* max_v, max_v_w */
+        struct span first = bind_name_of(b, r->call->children[0], NULL);
+
         if (i == 0)
-            return name.n > 0 ? pool_printf(b->pool, "%s_%.*s", prefix, (int)name.n, name.p)
-                              : pool_printf(b->pool, "%s_", prefix);
+            return pool_printf(b->pool, "%s_%.*s", prefix, (int)name.n, name.p);
         if (name.n == 0)
             name = pool_printf(b->pool, "arg%u", (unsigned)i);
-        return pool_printf(b->pool, "%s_%.*s_%.*s", f->name,
-                           (int)bind_name_of(b, r->call->children[0], NULL).n,
-                           bind_name_of(b, r->call->children[0], NULL).p, (int)name.n, name.p);
+        return pool_printf(b->pool, "%s_%.*s_%.*s", prefix, (int)first.n, first.p, (int)name.n,
+                           name.p);
     }
-    if (!is_arg) {
-        if (name.n == 0)
-            name = pool_printf(b->pool, "arg%u", (unsigned)i);
-        return span_is(span_of(f->name), "any")
-                   ? pool_printf(b->pool, "any_%.*s", (int)name.n, name.p)
-                   : name;
-    }
+    if (!is_arg && span_is(span_of(f->name), "any"))
+        return pool_printf(b->pool, "any_%.*s", (int)name.n, name.p);
+    if (!is_arg)
+        return name.n > 0 ? name : pool_printf(b->pool, "any_arg%u", (unsigned)i);
     if (name.n > 0)
         return name;
     if (i == 0)
@@ -788,17 +785,19 @@ bind_several(struct bind *b, const struct kql_function *f, const struct kql_synt
             struct span prefix = {"", 0};
 
             if (name_is_one_of(s->name, old_arg_names) && i > 0)
-                prefix = pool_printf(b->pool, "%s_%.*s", f->name, (int)s->children[0]->name.n,
-                                     s->children[0]->name.p);
+                prefix = pool_printf(b->pool, "%s_%.*s", span_is(s->name, "argmin") ? "min" : "max",
+                                     (int)s->children[0]->name.n, s->children[0]->name.p);
             add_star(&r, prefix);
             continue;
         }
         b->aggregates = NULL;
         e = bind_expr(b, argument);
         b->aggregates = aggregates;
-        if (i == 0 && e->type == KQL_DYNAMIC && !name_is_one_of(s->name, any_names))
+        if (i == 0 && (e->type == KQL_DYNAMIC || e->type == KQL_GUID) &&
+            !name_is_one_of(s->name, any_names))
             kql_complain(b->d, KQL_E_TYPE, argument->at, argument->size,
-                         "%s() of a dynamic value; convert it: tolong(), tostring() ...", f->name);
+                         "%s() of a %s, which has no order; convert it: tolong(), tostring() ...",
+                         f->name, kql_type_name(e->type));
         add_result(&r, e, result_name(&r, i, argument, f));
     }
     if (r.count == 0) {
@@ -945,8 +944,7 @@ bind_case(struct bind *b, const struct kql_function *f, const struct kql_syntax 
 
         has_unknown = has_unknown || e->type == KQL_UNKNOWN;
         if (i % 2 == 0 && i + 1 < a.count) {
-            a.items[i] = bind_convert(b, e, KQL_BOOL);
-            if (a.items[i] == NULL) {
+            if (e->type != KQL_BOOL && e->type != KQL_UNKNOWN) {
                 kql_complain(b->d, KQL_E_TYPE, e->at, e->size,
                              "argument %u of case() is a %s; conditions are bool", (unsigned)i + 1,
                              kql_type_name(e->type));
@@ -962,12 +960,8 @@ bind_case(struct bind *b, const struct kql_function *f, const struct kql_syntax 
         }
     }
     for (uint32_t i = 0; i < a.count && type != KQL_UNKNOWN; i++) {
-        if (i % 2 == 0 && i + 1 < a.count) {
-            if (bind_convert(b, a.items[i], KQL_BOOL) != NULL)
-                a.items[i] = bind_convert(b, a.items[i], KQL_BOOL);
-        } else {
+        if (i % 2 == 1 || i + 1 == a.count)
             a.items[i] = as_type(b, a.items[i], type);
-        }
     }
     if (has_unknown)
         return make_call(b, f, a.items, a.count, type, s);
@@ -1016,6 +1010,10 @@ bind_pack_columns(struct bind *b, const struct kql_function *f, const struct kql
     }
     count = is_all ? b->input->schema.count : s->child_count;
     arguments = pool_take(b->pool, (2 * (size_t)count + 1) * sizeof *arguments);
+    if (count == 0 && !is_all) {
+        kql_complain(b->d, KQL_E_ARGUMENTS, s->at, s->size, "bag_pack_columns() takes columns");
+        return bind_unknown(b, s);
+    }
     if (is_all && s->child_count == 1) { /* pack_all(true): without nulls and empty texts */
         struct kql_value leaves_out;
 
@@ -1086,33 +1084,6 @@ bind_ingestion_time(struct bind *b, const struct kql_function *f, const struct k
         return bind_call(b, f, NULL, s->child_count, s);
     return missing_row(b, s);
 }
-
-static const struct {
-    const char *name;
-    special *bind;
-} specials[] = {
-    {"case",                bind_case            },
-    {"column_ifexists",     bind_column_if_exists},
-    {"columnifexists",      bind_column_if_exists},
-    {"pack_all",            bind_pack_columns    },
-    {"bag_pack_columns",    bind_pack_columns    },
-    {"extract",             bind_typed_extract   },
-    {"extract_json",        bind_typed_extract   },
-    {"extractjson",         bind_typed_extract   },
-    {"ingestion_time",      bind_ingestion_time  },
-    {"bin_auto",            bind_not_here        },
-    {"cluster",             bind_not_here        },
-    {"database",            bind_not_here        },
-    {"external_table",      bind_not_here        },
-    {"materialized_view",   bind_not_here        },
-    {"stored_query_result", bind_not_here        },
-    {"entity_group",        bind_not_here        },
- /* functions of Defender's own, over data that is not here */
-    {"FileProfile",         bind_not_here        },
-    {"DeviceFromIP",        bind_not_here        },
-    {"SeenBy",              bind_not_here        },
-    {"AssignedIPAddresses", bind_not_here        },
-};
 
 static void
 no_function(struct bind *b, const struct kql_syntax *s)
@@ -1185,6 +1156,97 @@ bind_scalar(struct bind *b, const struct kql_function *f, const struct kql_synta
         return scalar_tuple(b, s, e);
     return e;
 }
+
+/* array_sort_asc(a, b, ...): a sorted, the others in the same order; d_sorted, or array0_sorted of
+ * what has no name. */
+static const struct kql_expr *
+bind_array_sort(struct bind *b, const struct kql_function *f, const struct kql_syntax *s)
+{
+    const struct kql_function *element = kql_operator_find("[]");
+    struct arguments a = bind_arguments(b, s);
+    const struct kql_expr *call, **results;
+    uint32_t count = a.count;
+    struct span *names;
+
+    if (f == NULL || element == NULL)
+        return missing_row(b, s);
+    if (count > 1 && a.items[count - 1]->type == KQL_BOOL &&
+        a.items[count - 1]->kind == KQL_EXPR_CONST)
+        count--; /* nulls last */
+    for (uint32_t i = 0; i < count; i++) {
+        if (a.items[i]->type == KQL_DYNAMIC || a.items[i]->type == KQL_UNKNOWN)
+            continue;
+        kql_complain(b->d, KQL_E_TYPE, a.items[i]->at, a.items[i]->size,
+                     "argument %u of %s() is a %s; it must be an array (dynamic)", (unsigned)i + 1,
+                     f->name, kql_type_name(a.items[i]->type));
+        return bind_unknown(b, s);
+    }
+    call = bind_call(b, f, a.items, a.count, s);
+    if (call->type == KQL_UNKNOWN || count == 0)
+        return call;
+    results = pool_take(b->pool, count * sizeof *results);
+    names = pool_take(b->pool, count * sizeof *names);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct kql_expr *pair[2] = {
+            call, bind_const(b, KQL_LONG, kql_integer(KQL_LONG, (int64_t)i), NULL)};
+
+        names[i] = bind_name_of(b, s->children[i], NULL);
+        if (names[i].n > 0)
+            names[i] = pool_printf(b->pool, "%.*s_sorted", (int)names[i].n, names[i].p);
+        else
+            names[i] = pool_printf(b->pool, "array%u_sorted", (unsigned)i);
+        results[i] = count == 1 ? call : bind_call(b, element, pair, 2, NULL);
+    }
+    add_tuple(b, results, names, count);
+    return results[0];
+}
+
+/* pack_array(*): of all columns. */
+static const struct kql_expr *
+bind_pack_array(struct bind *b, const struct kql_function *f, const struct kql_syntax *s)
+{
+    uint32_t count = b->input != NULL ? b->input->schema.count : 0;
+    const struct kql_expr **arguments;
+
+    if (f == NULL)
+        return missing_row(b, s);
+    if (s->child_count != 1 || s->children[0]->kind != SYN_STAR || b->input == NULL)
+        return bind_scalar(b, f, s);
+    arguments = pool_take(b->pool, (count + 1) * sizeof *arguments);
+    for (uint32_t i = 0; i < count; i++)
+        arguments[i] = bind_column(b, &b->input->schema, i, s->children[0]);
+    return make_call(b, f, arguments, count, KQL_DYNAMIC, s);
+}
+
+static const struct {
+    const char *name;
+    special *bind;
+} specials[] = {
+    {"case",                bind_case            },
+    {"column_ifexists",     bind_column_if_exists},
+    {"columnifexists",      bind_column_if_exists},
+    {"pack_all",            bind_pack_columns    },
+    {"bag_pack_columns",    bind_pack_columns    },
+    {"pack_array",          bind_pack_array      },
+    {"array_sort_asc",      bind_array_sort      },
+    {"array_sort_desc",     bind_array_sort      },
+    {"extract",             bind_typed_extract   },
+    {"extract_json",        bind_typed_extract   },
+    {"extractjson",         bind_typed_extract   },
+    {"ingestion_time",      bind_ingestion_time  },
+    {"bin_auto",            bind_not_here        },
+    {"cluster",             bind_not_here        },
+    {"database",            bind_not_here        },
+    {"external_table",      bind_not_here        },
+    {"materialized_view",   bind_not_here        },
+    {"stored_query_result", bind_not_here        },
+    {"entity_group",        bind_not_here        },
+ /* functions of Defender's own, over data that is not here */
+    {"FileProfile",         bind_not_here        },
+    {"DeviceFromIP",        bind_not_here        },
+    {"SeenBy",              bind_not_here        },
+    {"AssignedIPAddresses", bind_not_here        },
+};
 
 static const struct kql_expr *
 bind_by_name(struct bind *b, const struct kql_syntax *s)

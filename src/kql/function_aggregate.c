@@ -996,11 +996,11 @@ const struct kql_function kql_functions_aggregate[] = {
     ROW("percentiles_array",
         "(expr: ordered, percentiles: dynamic) -> dynamic\n"
         "(expr: ordered, percentile: number...) -> dynamic",
-        percentiles_array, NULL, "Several percentiles in one array."),
+        percentiles_array, "percentiles_*", "Several percentiles in one array."),
     ROW("percentilesw_array",
         "(expr: ordered, weight: long, percentiles: dynamic) -> dynamic\n"
         "(expr: ordered, weight: long, percentile: number...) -> dynamic",
-        percentilesw_array, NULL, "Several weighted percentiles in one array."),
+        percentilesw_array, "percentiles_*", "Several weighted percentiles in one array."),
     ROW("stdev", "(expr: summable) -> real", stdev_all, "stdev_*",
         "The standard deviation of a sample; 0 of fewer than two rows."),
     ROW("stdevif", "(expr: summable, predicate: bool) -> real", stdevif, "stdevif_*",

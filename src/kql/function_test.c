@@ -25,7 +25,9 @@ test_rows(void)
         CHECK(kql_function_find(span_of(f->name), f->kind) == f, "%s", what);
         snprintf(what, sizeof what, "%s: has a line for the manual that ends with a point",
                  f->name);
-        CHECK(f->doc != NULL && f->doc[0] != '\0' && f->doc[strlen(f->doc) - 1] == '.', "%s", what);
+        CHECK((f->flags & KQL_F_NOT_BUILT) != 0 ||
+                  (f->doc != NULL && f->doc[0] != '\0' && f->doc[strlen(f->doc) - 1] == '.'),
+              "%s", what);
         snprintf(what, sizeof what, "%s: is built, or says that it is not", f->name);
         CHECK((f->flags & KQL_F_NOT_BUILT) != 0 || f->kind == KQL_WINDOW || f->kind == KQL_PLUGIN ||
                   f->call != NULL || f->aggregate != NULL || (f->flags & KQL_F_LAZY) != 0,
