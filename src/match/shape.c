@@ -167,3 +167,9 @@ shape_row(const struct plan_route *route, const struct block *block, const struc
     *out++ = '}';
     return (size_t)(out - start);
 }
+
+size_t
+shape_compact(const char *text, size_t size, char *out)
+{
+    return (size_t)(put_compact(out, text, size) - out);
+}

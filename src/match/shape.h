@@ -29,3 +29,6 @@ shape_room(const struct block_row *row)
  * the size. */
 MUST_CHECK size_t shape_row(const struct plan_route *route, const struct block *block,
                             const struct block_row *row, char *out);
+
+/* JSON text without the white space between its tokens, into 'out' (size bytes); gives its size. */
+size_t shape_compact(const char *text, size_t size, char *out);

@@ -1,6 +1,7 @@
 #include "penstock/commands.h"
 #include "penstock/cmd_config.h"
 #include "penstock/cmd_export.h"
+#include "penstock/cmd_filter.h"
 #include "penstock/cmd_generate.h"
 #include "penstock/cmd_journal.h"
 #include "penstock/cmd_manual.h"
@@ -39,6 +40,7 @@ const struct command commands[] = {
     {"config",   "check, show and describe the configuration",              config_with_kinds},
     {"journal",  "check, print and measure the journal's files",            cmd_journal      },
     {"replay",   "files through the same pipeline to a local folder",       cmd_replay       },
+    {"filter",   "records of files through a query, one by one",            cmd_filter       },
     {"manual",   "the reference manual of this very program, in Markdown",  cmd_manual       },
     {"generate", "make realistic records for tests and benchmarks",         cmd_generate     },
     {NULL,       NULL,                                                      NULL             },
