@@ -1290,7 +1290,8 @@ bind_function_call(struct bind *b, const struct kql_syntax *s)
     bool was_search = b->is_search, was_all = b->is_predicate_all;
     const struct kql_expr *e;
 
-    b->is_search = false; /* a text in f("x") is itself */
+    /* a text in f("x") is itself, but for not("x") */
+    b->is_search = was_search && span_is(s->name, "not");
     b->is_predicate_all = was_all && span_is(s->name, "not");
     e = bind_by_name(b, s);
     b->is_search = was_search;

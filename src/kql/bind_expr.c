@@ -457,12 +457,42 @@ bind_any_column(struct bind *b, enum kql_operator op, const struct kql_expr *nee
     return any != NULL ? any : bind_const(b, KQL_BOOL, kql_bool(false), at);
 }
 
+/* Lab*PC: \bLab.*PC\b, with what is between the stars as it is. */
+static struct span
+searched_regex(struct bind *b, struct span text)
+{
+    char *regex = pool_take(b->pool, 2 * text.n + 16);
+    size_t n = b->is_case_sensitive ? 0 : 4;
+
+    memcpy(regex, "(?i)", n);
+    memcpy(regex + n, "\\b", 2);
+    n += 2;
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '*')
+            regex[n++] = '.';
+        else if (strchr("\\.+?()|[]{}^$", text.p[i]) != NULL && text.p[i] != '\0')
+            regex[n++] = '\\';
+        regex[n++] = text.p[i];
+    }
+    memcpy(regex + n, "\\b", 2);
+    return (struct span){regex, n + 2};
+}
+
+/* What stands alone in a search: a text, or a number for its digits. */
+static bool
+is_search_term(const struct bind *b, const struct kql_syntax *s)
+{
+    return b->is_search && s->kind == SYN_LITERAL && !s->value.is_null &&
+           (s->value.type == KQL_STRING || kql_type_is_number(s->value.type));
+}
+
 /* search "text": a text by itself is looked for in every column; a* and *a are prefix and suffix
  * of a term. */
 static const struct kql_expr *
 bind_searched_text(struct bind *b, const struct kql_syntax *s)
 {
-    struct span text = kql_text(&s->value);
+    struct kql_value term = kql_to_text(b->pool, s->value.type, &s->value);
+    struct span text = kql_text(&term);
     bool is_prefix = text.n > 1 && text.p[text.n - 1] == '*';
     bool is_suffix = text.n > 1 && text.p[0] == '*';
     enum kql_operator op = KQL_OP_HAS;
@@ -475,6 +505,10 @@ bind_searched_text(struct bind *b, const struct kql_syntax *s)
         text.p++;
         text.n--;
     }
+    if (text.n > 0 && memchr(text.p, '*', text.n) != NULL)
+        return bind_any_column(
+            b, KQL_OP_MATCHES_REGEX,
+            bind_const(b, KQL_STRING, kql_string(searched_regex(b, kql_text(&term))), s), s);
     if (is_prefix && is_suffix)
         op = KQL_OP_CONTAINS;
     else if (is_prefix)
@@ -489,7 +523,7 @@ bind_searched_text(struct bind *b, const struct kql_syntax *s)
 static const struct kql_expr *
 bind_operand(struct bind *b, const struct kql_syntax *s)
 {
-    if (b->is_search && s->kind == SYN_LITERAL && s->value.type == KQL_STRING)
+    if (is_search_term(b, s))
         return bind_searched_text(b, s);
     return bind_expr(b, s);
 }
@@ -987,7 +1021,7 @@ bind_expr(struct bind *b, const struct kql_syntax *s)
                      "expressions are nested more than %d deep here", BIND_NEST_MAX);
         return bind_unknown(b, s);
     }
-    if (b->is_search && s->kind == SYN_LITERAL && s->value.type == KQL_STRING)
+    if (is_search_term(b, s))
         return bind_searched_text(b, s);
     b->nest++;
     e = bind_node(b, s);

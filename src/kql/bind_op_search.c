@@ -278,10 +278,14 @@ as_type(struct bind *b, const struct kql_expr *e, enum kql_type type, const stru
 
     if (converted != NULL)
         return converted;
-    if (type == KQL_DYNAMIC) /* by value: a cell of any type is a dynamic one */
-        f = kql_function_find(SPAN_LITERAL("todynamic"), KQL_SCALAR);
-    else
-        f = kql_function_find(pool_printf(b->pool, "to%s", kql_type_name(type)), KQL_SCALAR);
+    if (type == KQL_DYNAMIC) { /* a cell of any type is one of dynamic */
+        struct kql_expr *any = pool_take(b->pool, sizeof *any);
+
+        *any = *e;
+        any->type = KQL_DYNAMIC;
+        return any;
+    }
+    f = kql_function_find(pool_printf(b->pool, "to%s", kql_type_name(type)), KQL_SCALAR);
     return f == NULL ? e : bind_call(b, f, &e, 1, at);
 }
 

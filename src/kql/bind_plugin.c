@@ -984,7 +984,12 @@ bind_evaluate(struct bind *b, const struct kql_syntax *s, const struct kql_op *i
         return bind_op_nothing(b, s);
     c.plugin = find_plugin(call->name);
     if (c.plugin == NULL) {
-        complain_unknown(b, call);
+        if (kql_function_find(call->name, KQL_PLUGIN) != NULL)
+            bind_op_not_built(
+                b, call,
+                pool_printf(b->pool, "the plugin %.*s", (int)call->name.n, call->name.p).p);
+        else
+            complain_unknown(b, call);
         return bind_op_nothing(b, s);
     }
     if (input == NULL) /* a source: sql_request() and the like */
@@ -1003,9 +1008,8 @@ bind_evaluate(struct bind *b, const struct kql_syntax *s, const struct kql_op *i
     op->u.plugin.written = c.written;
     op->u.plugin.count = c.count;
     if (op->u.plugin.function == NULL || (op->u.plugin.function->flags & KQL_F_NOT_BUILT) != 0) {
-        kql_complain(b->d, KQL_E_NOT_BUILT, call->at, call->size,
-                     "the plugin %.*s is part of the language, but not built", (int)call->name.n,
-                     call->name.p);
+        bind_op_not_built(
+            b, call, pool_printf(b->pool, "the plugin %.*s", (int)call->name.n, call->name.p).p);
         op->schema.is_open = true;
         return op;
     }
