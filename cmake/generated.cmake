@@ -17,3 +17,19 @@ if(BUILD_TESTING)
              COMMAND ${Python3_EXECUTABLE} script/generate-catalog --self-test data/schema
              WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 endif()
+
+# The time zones: data/zones.txt as constant tables.
+set(zone_data ${CMAKE_BINARY_DIR}/generated/zone_data.c)
+add_custom_command(
+    OUTPUT ${zone_data}
+    COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/script/generate-zones
+            ${CMAKE_SOURCE_DIR}/data/zones.txt ${zone_data}
+    DEPENDS data/zones.txt script/generate-zones
+    COMMENT "time zones"
+    VERBATIM)
+list(APPEND GENERATED_kql ${zone_data})
+if(BUILD_TESTING)
+    add_test(NAME law/zones
+             COMMAND ${Python3_EXECUTABLE} script/generate-zones --self-test data/zones.txt
+             WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+endif()

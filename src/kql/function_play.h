@@ -14,7 +14,7 @@ enum { PLAY_ARGUMENTS_MAX = 16 };
 static struct pool play_pool;
 static jmp_buf play_escape;
 static struct kql_random play_random;
-static int64_t play_now = INT64_C(637277409050000000); /* 2020-06-15T10:15:05 */
+static int64_t play_now = INT64_C(637277409050000000); /* 2020-06-14T14:15:05 */
 
 static inline enum kql_type
 play_type(char letter)
