@@ -1,7 +1,7 @@
 /* parser_expr.c - scalar expressions, names, calls and paths.
  *
  * Operators by level, loosest first: 1 or, 2 and, 3 equality and lists (not chained), 4 order (not
- * chained), 5 + -, 6 * / %, 7 the string operators, which bind tighter than multiplication. Chains
+ * chained), 5 + -, 6 * / %, 7 the string operators (not chained), tighter than multiplication. Chains
  * of 'or' and 'and' longer than CHAIN_FLAT come as a balanced tree (they are associative), so that
  * a list of a thousand alternatives is not a thousand deep. */
 #include "kql/parser_inner.h"
@@ -245,10 +245,12 @@ parser_call(struct parser *p)
         n->name = given->name;
         n->name_at = given->name_at;
         n->name_size = given->name_size;
-    } else if (t->kind == TOKEN_WORD && !(kql_words[t->word].flags & WORD_NO_USE)) {
+    } else if (t->kind == TOKEN_WORD && kql_words[t->word].flags == 0) {
         parser_name_token(p, n, t);
         parser_move(p);
-    } else
+    } else if (t->kind == TOKEN_WORD)
+        fail_reserved(p, t);
+    else
         parser_fail(p, "a function's name");
     parser_expect(p, '(', "and the function's arguments");
     if (!parser_at(p, ')'))
@@ -627,14 +629,14 @@ binary(struct parser *p, uint8_t level_min)
         uint8_t level = levels[op];
 
         if (level < level_min || level > level_max) {
-            if (level >= 3 && level <= 4 && level > level_max)
+            if (level > level_max && level != 5 && level != 6)
                 parser_panic(p, KQL_E_SYNTAX,
                              "comparisons do not chain: join two with 'and', or put one in "
                              "brackets");
             return left;
         }
         left = operation(p, left, op);
-        level_max = level == 3 || level == 4 ? (uint8_t)(level - 1) : level;
+        level_max = level == 5 || level == 6 ? level : (uint8_t)(level - 1);
     }
 }
 

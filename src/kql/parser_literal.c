@@ -373,9 +373,6 @@ json_number(struct parser *p)
     const struct token *t = parser_now(p);
     struct kql_value v;
 
-    if (!is_negative)
-        parser_accept(p, '+');
-    t = parser_now(p);
     if (t->kind != TOKEN_INTEGER && t->kind != TOKEN_REAL && t->kind != TOKEN_TIMESPAN) {
         parser_fail(p, "a number");
         return kql_null(KQL_DYNAMIC);
@@ -405,7 +402,6 @@ json(struct parser *p, uint32_t depth)
     case TOKEN_STRING:
         return strings(p, &is_obfuscated);
     case '-':
-    case '+':
     case TOKEN_INTEGER:
     case TOKEN_REAL:
     case TOKEN_TIMESPAN:

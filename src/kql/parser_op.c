@@ -444,7 +444,7 @@ static void
 join_conditions(struct parser *p)
 {
     if (parser_accept_word(p, "on"))
-        parser_push(p, is_at_end(p) ? empty_list(p) : parser_expr_list_node(p));
+        parser_push(p, parser_expr_list_node(p));
     else
         parser_push(p, NULL);
 }
@@ -698,8 +698,7 @@ step(struct parser *p)
     parser_expect(p, ':', "and the step's condition");
     parser_push(p, parser_expr(p));
     parser_push(p, parser_accept(p, TOKEN_ARROW) ? parser_named_list_node(p) : NULL);
-    if (!parser_at(p, ')'))
-        parser_expect(p, ';', "behind the step");
+    parser_expect(p, ';', "behind the step");
     return parser_finish(p, n, base);
 }
 
@@ -949,6 +948,7 @@ parser_datatable(struct parser *p)
     parser_options(p, NULL);
     parser_push(p, parser_schema(p));
     parser_expect(p, '[', "and the table's values");
+    parser_accept(p, ','); /* the language allows one before the first */
     while (!parser_at(p, ']') && !p->is_panic) {
         parser_push(p, parser_literal(p));
         if (!parser_accept(p, ','))

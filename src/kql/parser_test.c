@@ -186,7 +186,7 @@ static const struct {
     {"T | scan declare (x:long=0, y:string) with (step s1: true => x = 1, y = "
      "\"a\"; step s2 optional output=last: a > s1.x; step s3 output=none: true;)",         "(| T (scan (list x:long=0 y:string) _ _ (step:s1 true (list (= x 1) (= y "
      "\"a\"))) (step:s2#3 (> a (. s1 x)) _) (step:s3#4 true _)))"                   },
-    {"T | scan with_match_id=m order by a asc partition by b with (step s: true)",
+    {"T | scan with_match_id=m order by a asc partition by b with (step s: true;)",
      "(| T (scan {with_match_id=m} _ (list (by-asc a)) (list b) (step:s true _)))"                                                                                         },
     {"T | serialize | serialize n = row_number(), a",
      "(| (| T (serialize)) (serialize (= n (row_number())) a))"                                                                                                            },
@@ -289,6 +289,10 @@ static const struct {
      "1:13 '=' gives a name and cannot stand here; compare with '=='\n"                                                                   },
     {"comparisons chained",             "print 1 == 2 == 3",
      "1:14 comparisons do not chain: join two with 'and', or put one in brackets\n"                                                       },
+    {"string operators chained",        "T | where a has \"x\" has \"y\"",
+     "1:21 comparisons do not chain: join two with 'and', or put one in brackets\n"                                                       },
+    {"a function called kind",          "print kind(1)",
+     "1:7 'kind' is a word of the language; to use it as a name write ['kind']\n"                                                         },
     {"AND",                             "T | where a AND b",                          "1:13 write 'and' in small letters\n"               },
     {"not without brackets",            "T | where not a",
      "1:15 expected ',' or an operator, '|' or ';', found 'a'\n"                                                                          },
