@@ -1,0 +1,370 @@
+/* rows_sort.c - sort, top, sample, sample-distinct.
+ *
+ * Order (sort operator page): a null is the smallest value unless nulls first or last is written;
+ * NaN stands between the nulls and the values on whichever side the nulls are. Equal rows keep
+ * their order. */
+#include "kql/rows_inner.h"
+#include <math.h>
+
+struct keyed_row {
+    const struct kql_value *cells;
+    const struct kql_value *keys;
+    uint64_t index;
+};
+
+/* 0: a value; 1: NaN; 2: null */
+static int
+oddness(const struct kql_value *v)
+{
+    return v->is_null ? 2 : v->type == KQL_REAL && isnan(v->r) ? 1 : 0;
+}
+
+static int
+compare_keys(const struct kql_op *op, const struct kql_value *a, const struct kql_value *b)
+{
+    for (uint32_t i = 0; i < op->u.sort.key_count; i++) {
+        const struct kql_sort_key *key = &op->u.sort.keys[i];
+        int odd_a = oddness(&a[i]), odd_b = oddness(&b[i]), order;
+
+        if (odd_a != odd_b)
+            return (odd_a > odd_b) == key->nulls_first ? -1 : 1;
+        if (odd_a != 0)
+            continue;
+        order = kql_value_compare(&a[i], &b[i]);
+        if (order != 0)
+            return key->is_descending ? -order : order;
+    }
+    return 0;
+}
+
+static int
+compare_rows(const void *context, const void *a, const void *b)
+{
+    return compare_keys(context, ((const struct keyed_row *)a)->keys,
+                        ((const struct keyed_row *)b)->keys);
+}
+
+/* Rows that tie: as they came. */
+static int
+compare_rows_total(const void *context, const void *a, const void *b)
+{
+    const struct keyed_row *x = a, *y = b;
+    int order = compare_keys(context, x->keys, y->keys);
+
+    return order != 0 ? order : x->index < y->index ? -1 : x->index > y->index;
+}
+
+struct sort_cursor {
+    struct rows_cursor c;
+    struct rows_cursor *input;
+    struct rows_eval keys;
+    struct kql_value *in;
+    struct keyed_row **rows; /* NULL: not yet sorted */
+    size_t count, at, room;
+    uint64_t limit; /* top */
+    /* top: the rows kept live in 'live'; when too much of it is of rows that were pushed out, what is
+     * left moves to 'spare' and the two change places */
+    struct pool *live, *spare;
+    size_t moved_size;
+    bool is_ready;
+};
+
+static const struct kql_expr *const *
+key_exprs(struct rows_run *run, const struct kql_op *op)
+{
+    const struct kql_expr **exprs = pool_take(run->keep, op->u.sort.key_count * sizeof *exprs);
+
+    for (uint32_t i = 0; i < op->u.sort.key_count; i++)
+        exprs[i] = op->u.sort.keys[i].expr;
+    return exprs;
+}
+
+static struct keyed_row *
+keep_row(struct sort_cursor *s, struct pool *p, const struct kql_value *cells,
+         const struct kql_value *keys, uint64_t index)
+{
+    struct keyed_row *kept = pool_take(p, sizeof *kept);
+
+    kept->cells = rows_copy(p, cells, s->c.width, s->input->is_lasting);
+    kept->keys = rows_copy(p, keys, s->c.op->u.sort.key_count, false);
+    kept->index = index;
+    return kept;
+}
+
+static struct kql_value *
+eval_keys(struct sort_cursor *s, struct kql_value *keys)
+{
+    rows_eval_row(&s->keys, s->in);
+    for (uint32_t i = 0; i < s->c.op->u.sort.key_count; i++)
+        rows_eval_cell(&s->keys, i, &keys[i]);
+    return keys;
+}
+
+static void
+sort_all(struct sort_cursor *s)
+{
+    struct rows_run *run = s->c.run;
+    struct kql_value *keys = rows_cells_new(run->keep, s->c.op->u.sort.key_count);
+
+    for (;;) {
+        struct pool_mark mark = pool_mark(run->scratch);
+
+        if (!rows_next(s->input, s->in))
+            break;
+        eval_keys(s, keys);
+        s->rows = pool_grow(run->keep, s->rows, &s->room, s->count + 1, sizeof *s->rows);
+        s->rows[s->count] = keep_row(s, run->keep, s->in, keys, s->count);
+        s->count++;
+        pool_return(run->scratch, mark);
+    }
+    rows_sort(run->keep, (void **)s->rows, s->count, compare_rows, s->c.op);
+}
+
+/* ---- top: a heap whose root is the row that would leave first ---- */
+
+static void
+sift_down(struct sort_cursor *s, size_t at)
+{
+    for (;;) {
+        size_t child = 2 * at + 1;
+        struct keyed_row *swap;
+
+        if (child >= s->count)
+            return;
+        if (child + 1 < s->count &&
+            compare_rows_total(s->c.op, s->rows[child + 1], s->rows[child]) > 0)
+            child++;
+        if (compare_rows_total(s->c.op, s->rows[child], s->rows[at]) <= 0)
+            return;
+        swap = s->rows[at];
+        s->rows[at] = s->rows[child];
+        s->rows[child] = swap;
+        at = child;
+    }
+}
+
+static void
+sift_up(struct sort_cursor *s, size_t at)
+{
+    while (at > 0) {
+        size_t parent = (at - 1) / 2;
+        struct keyed_row *swap = s->rows[parent];
+
+        if (compare_rows_total(s->c.op, s->rows[at], swap) <= 0)
+            return;
+        s->rows[parent] = s->rows[at];
+        s->rows[at] = swap;
+        at = parent;
+    }
+}
+
+static void
+move_live(struct sort_cursor *s)
+{
+    struct pool *p = s->live;
+
+    for (size_t i = 0; i < s->count; i++)
+        s->rows[i] = keep_row(s, s->spare, s->rows[i]->cells, s->rows[i]->keys, s->rows[i]->index);
+    pool_reset(p);
+    s->live = s->spare;
+    s->spare = p;
+    s->moved_size = s->live->taken;
+}
+
+static void
+top_some(struct sort_cursor *s)
+{
+    struct rows_run *run = s->c.run;
+    const struct kql_op *op = s->c.op;
+    struct kql_value *keys = rows_cells_new(run->keep, op->u.sort.key_count);
+    uint64_t index = 0;
+
+    s->live = rows_pool_new(run);
+    s->spare = rows_pool_new(run);
+    for (; s->limit > 0; index++) {
+        struct pool_mark mark = pool_mark(run->scratch);
+
+        if (!rows_next(s->input, s->in))
+            break;
+        eval_keys(s, keys);
+        if (s->count < s->limit) {
+            s->rows = pool_grow(run->keep, s->rows, &s->room, s->count + 1, sizeof *s->rows);
+            s->rows[s->count] = keep_row(s, s->live, s->in, keys, index);
+            sift_up(s, s->count++);
+            s->moved_size = s->live->taken;
+        } else if (compare_keys(op, keys, s->rows[0]->keys) < 0) {
+            s->rows[0] = keep_row(s, s->live, s->in, keys, index);
+            sift_down(s, 0);
+            if (s->live->taken > 4 * s->moved_size + (1 << 20))
+                move_live(s);
+        }
+        pool_return(run->scratch, mark);
+    }
+    rows_sort(run->keep, (void **)s->rows, s->count, compare_rows_total, op);
+}
+
+static bool
+sort_next(struct rows_cursor *c, struct kql_value *row)
+{
+    struct sort_cursor *s = (struct sort_cursor *)c;
+
+    if (!s->is_ready) {
+        s->is_ready = true;
+        if (c->op->kind == KQL_OP_TOP)
+            top_some(s);
+        else
+            sort_all(s);
+    }
+    if (s->at == s->count)
+        return false;
+    memcpy(row, s->rows[s->at++]->cells, c->width * sizeof *row);
+    return true;
+}
+
+struct rows_cursor *
+rows_open_sort(struct rows_run *run, const struct kql_op *op, const uint8_t *wanted)
+{
+    struct sort_cursor *s = rows_cursor_new(run, op, sizeof *s, sort_next);
+    const struct kql_expr *const *exprs = key_exprs(run, op);
+    uint8_t *below = NULL;
+
+    if (!op->input->is_serialized) {
+        rows_eval_init(&s->keys, run, op, 0, exprs, op->u.sort.key_count);
+        if (wanted != NULL) {
+            below = rows_wanted_new(run, &op->schema);
+            memcpy(below, wanted, op->schema.count);
+            rows_want_eval(below, &s->keys);
+        }
+        s->input = rows_open(run, op->input, below);
+    } else {
+        s->input =
+            rows_windows(run, op, 2, rows_open(run, op->input, NULL), &exprs, op->u.sort.key_count);
+        rows_eval_init(&s->keys, run, op, 0, exprs, op->u.sort.key_count);
+    }
+    s->in = rows_cells_new(run->keep, s->input->width);
+    s->c.is_lasting = true;
+    return &s->c;
+}
+
+struct rows_cursor *
+rows_open_top(struct rows_run *run, const struct kql_op *op, const uint8_t *wanted)
+{
+    struct sort_cursor *s = (struct sort_cursor *)rows_open_sort(run, op, wanted);
+
+    s->limit = rows_constant_count(run, op, 1, op->u.sort.limit);
+    return &s->c;
+}
+
+/* ---- sample: each row with the same chance (a reservoir) ---- */
+
+struct sample_cursor {
+    struct rows_cursor c;
+    struct rows_cursor *input;
+    uint64_t limit;
+    struct rows_list list;
+    size_t at;
+    bool is_ready;
+};
+
+static void
+sample_all(struct sample_cursor *s)
+{
+    struct rows_run *run = s->c.run;
+    struct kql_value *row = rows_cells_new(run->keep, s->c.width);
+
+    for (uint64_t seen = 1; s->limit > 0; seen++) {
+        struct pool_mark mark = pool_mark(run->scratch);
+        uint64_t at;
+
+        if (!rows_next(s->input, row))
+            return;
+        if (s->list.count < s->limit) {
+            rows_list_add(run->keep, &s->list,
+                          rows_copy(run->keep, row, s->c.width, s->input->is_lasting));
+        } else {
+            at = (uint64_t)(kql_random_real(&run->engine->random) * (double)seen);
+            if (at < s->limit)
+                s->list.items[at] = rows_copy(run->keep, row, s->c.width, s->input->is_lasting);
+        }
+        pool_return(run->scratch, mark);
+    }
+}
+
+static bool
+sample_next(struct rows_cursor *c, struct kql_value *row)
+{
+    struct sample_cursor *s = (struct sample_cursor *)c;
+
+    if (!s->is_ready) {
+        s->is_ready = true;
+        sample_all(s);
+    }
+    if (s->at == s->list.count)
+        return false;
+    memcpy(row, s->list.items[s->at++], c->width * sizeof *row);
+    return true;
+}
+
+struct rows_cursor *
+rows_open_sample(struct rows_run *run, const struct kql_op *op, const uint8_t *wanted)
+{
+    struct sample_cursor *s = rows_cursor_new(run, op, sizeof *s, sample_next);
+
+    s->limit = rows_constant_count(run, op, 0, op->u.limit.count);
+    s->input = rows_open(run, op->input, wanted);
+    s->c.is_lasting = true;
+    return &s->c;
+}
+
+/* ---- sample-distinct: the first values that come, and no further than needed ---- */
+
+struct distinct_cursor {
+    struct rows_cursor c;
+    struct rows_cursor *input;
+    struct rows_eval eval;
+    struct rows_groups groups;
+    struct kql_value *in;
+    uint64_t left;
+};
+
+static bool
+distinct_next(struct rows_cursor *c, struct kql_value *row)
+{
+    struct distinct_cursor *d = (struct distinct_cursor *)c;
+
+    while (d->left > 0) {
+        struct pool_mark mark = pool_mark(c->run->scratch);
+        struct rows_group *group;
+        struct kql_value value;
+        bool is_new;
+
+        if (!rows_next(d->input, d->in))
+            return false;
+        rows_eval_row(&d->eval, d->in);
+        rows_eval_cell(&d->eval, 0, &value);
+        group = rows_groups_add(&d->groups, &value, d->c.is_lasting, &is_new);
+        pool_return(c->run->scratch, mark);
+        if (!is_new)
+            continue;
+        row[0] = group->keys[0];
+        d->left--;
+        return true;
+    }
+    return false;
+}
+
+struct rows_cursor *
+rows_open_sample_distinct(struct rows_run *run, const struct kql_op *op, const uint8_t *wanted)
+{
+    struct distinct_cursor *d = rows_cursor_new(run, op, sizeof *d, distinct_next);
+    uint8_t *below = rows_wanted_new(run, &op->input->schema);
+
+    (void)wanted;
+    d->left = rows_constant_count(run, op, 1, op->u.limit.count);
+    rows_eval_init(&d->eval, run, op, 0, &op->u.limit.expr, 1);
+    rows_want_eval(below, &d->eval);
+    d->input = rows_open(run, op->input, below);
+    d->in = rows_cells_new(run->keep, d->input->width);
+    rows_groups_init(&d->groups, run->keep, 1);
+    return &d->c;
+}
