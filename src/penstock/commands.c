@@ -5,6 +5,7 @@
 #include "penstock/cmd_generate.h"
 #include "penstock/cmd_journal.h"
 #include "penstock/cmd_manual.h"
+#include "penstock/cmd_query.h"
 #include "penstock/cmd_replay.h"
 #include "penstock/cmd_schema.h"
 #include "penstock/cmd_send.h"
@@ -39,6 +40,7 @@ const struct command commands[] = {
     {"token",    "create, list and revoke bearer tokens",                   cmd_token        },
     {"config",   "check, show and describe the configuration",              config_with_kinds},
     {"journal",  "check, print and measure the journal's files",            cmd_journal      },
+    {"query",    "run a query (KQL) over tables in files",                  cmd_query        },
     {"replay",   "files through the same pipeline to a local folder",       cmd_replay       },
     {"filter",   "records of files through a query, one by one",            cmd_filter       },
     {"manual",   "the reference manual of this very program, in Markdown",  cmd_manual       },
