@@ -61,3 +61,6 @@ give_built(struct kql_value *result, const struct text_builder *b)
     give_text(result,
               b->is_too_long || b->size == 0 ? SPAN_LITERAL("") : (struct span){b->text, b->size});
 }
+
+/* Percent signs and '+' turned back: function_encode.c. */
+struct span kql_url_text(struct pool *p, struct span text);
