@@ -77,6 +77,9 @@ play_fits(uint8_t parameter, uint8_t *type, struct kql_value *v, bool converts)
         return is_number || *type == KQL_DATETIME || *type == KQL_TIMESPAN;
     case KQL_P_ORDERED:
         return *type != KQL_DYNAMIC;
+    case KQL_P_ARRAY:
+    case KQL_P_BAG:
+        return *type == KQL_DYNAMIC;
     default:
         if (parameter == *type)
             return true;

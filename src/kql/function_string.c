@@ -897,9 +897,41 @@ replace_strings(struct kql_call *call, const struct kql_value *args, struct kql_
 
 /* ---- trim: one match of the regex is taken away at an end ---- */
 
+static void *
+prepare_trim_start(struct pool *pool, const struct kql_value *const *constants, uint32_t count,
+                   struct err *err)
+{
+    (void)pool, (void)count;
+    return prepare_regex_at(constants, 0, "\\A(?:", ")", err);
+}
+
+static void *
+prepare_trim_end(struct pool *pool, const struct kql_value *const *constants, uint32_t count,
+                 struct err *err)
+{
+    (void)pool, (void)count;
+    return prepare_regex_at(constants, 0, "(?:", ")\\z", err);
+}
+
 struct trims {
     struct kql_regex *start, *end;
 };
+
+static void *
+prepare_trim(struct pool *pool, const struct kql_value *const *constants, uint32_t count,
+             struct err *err)
+{
+    struct trims *t = pool_zeroed(pool, 1, sizeof *t);
+
+    t->start = prepare_trim_start(pool, constants, count, err);
+    if (t->start == NULL)
+        return NULL;
+    t->end = prepare_trim_end(pool, constants, count, err);
+    if (t->end != NULL)
+        return t;
+    kql_regex_free(t->start);
+    return NULL;
+}
 
 static void
 release_trims(void *prepared)
@@ -910,61 +942,64 @@ release_trims(void *prepared)
     kql_regex_free(t->end);
 }
 
-static void *
-prepare_trims(struct pool *pool, const struct kql_value *const *constants, bool at_start,
-              bool at_end, struct err *err)
+/* The regex of the first argument, at one end. */
+static const struct kql_regex *
+regex_at_end(struct kql_call *call, const struct kql_value *args, const char *format)
 {
-    struct trims *t = pool_zeroed(pool, 1, sizeof *t);
+    struct span pattern = arg_text(call, args, 0);
 
-    if (constants[0] == NULL)
+    if (pattern.n > KQL_REGEX_TEXT_MAX)
         return NULL;
-    if (at_start && (t->start = prepare_regex_at(constants, 0, "\\A(?:", ")", err)) == NULL)
-        return NULL;
-    if (at_end && (t->end = prepare_regex_at(constants, 0, "(?:", ")\\z", err)) == NULL) {
-        kql_regex_free(t->start);
-        return NULL;
-    }
-    return t;
+    return kql_regex_cached(pool_printf(call->pool, format, (int)pattern.n, pattern.p));
 }
 
-static void *
-prepare_trim(struct pool *pool, const struct kql_value *const *constants, uint32_t count,
-             struct err *err)
+static struct span
+without_start(const struct kql_regex *regex, struct span text)
 {
-    (void)count;
-    return prepare_trims(pool, constants, true, true, err);
+    struct span match;
+
+    return regex != NULL && kql_regex_match(regex, text, 0, &match, 1) ? behind(text, match.n)
+                                                                       : text;
 }
 
-static void *
-prepare_trim_start(struct pool *pool, const struct kql_value *const *constants, uint32_t count,
-                   struct err *err)
+static struct span
+without_end(const struct kql_regex *regex, struct span text)
 {
-    (void)count;
-    return prepare_trims(pool, constants, true, false, err);
+    struct span match;
+
+    if (regex != NULL && kql_regex_match(regex, text, 0, &match, 1))
+        text.n = (size_t)(match.p - text.p);
+    return text;
 }
 
-static void *
-prepare_trim_end(struct pool *pool, const struct kql_value *const *constants, uint32_t count,
-                 struct err *err)
+static void
+trim_start(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
-    (void)count;
-    return prepare_trims(pool, constants, false, true, err);
+    const struct kql_regex *start = call->prepared;
+
+    if (start == NULL)
+        start = regex_at_end(call, args, "\\A(?:%.*s)");
+    give_text(result, without_start(start, arg_text(call, args, 1)));
+}
+
+static void
+trim_end(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
+{
+    const struct kql_regex *end = call->prepared;
+
+    if (end == NULL)
+        end = regex_at_end(call, args, "(?:%.*s)\\z");
+    give_text(result, without_end(end, arg_text(call, args, 1)));
 }
 
 static void
 trim(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
     const struct trims *t = call->prepared;
-    struct span text = arg_text(call, args, 1), match;
+    struct span text = arg_text(call, args, 1);
 
-    if (t == NULL) { /* the binder sees to it that the regex is constant */
-        *result = kql_null(KQL_STRING);
-        return;
-    }
-    if (t->start != NULL && kql_regex_match(t->start, text, 0, &match, 1))
-        text = behind(text, match.n);
-    if (t->end != NULL && kql_regex_match(t->end, text, 0, &match, 1))
-        text.n = (size_t)(match.p - text.p);
+    text = without_start(t != NULL ? t->start : regex_at_end(call, args, "\\A(?:%.*s)"), text);
+    text = without_end(t != NULL ? t->end : regex_at_end(call, args, "(?:%.*s)\\z"), text);
     give_text(result, text);
 }
 
@@ -1227,10 +1262,10 @@ const struct kql_function kql_functions_string[] = {
         "The text with texts in place of others; the earlier lookup goes first."),
     PREPARED("trim", 0, "(regex: const string, source: string) -> string", trim, prepare_trim,
              release_trims, "The text without one match at each end."),
-    PREPARED("trim_start", 0, "(regex: const string, source: string) -> string", trim,
-             prepare_trim_start, release_trims, "The text without one match at its start."),
-    PREPARED("trim_end", 0, "(regex: const string, source: string) -> string", trim,
-             prepare_trim_end, release_trims, "The text without one match at its end."),
+    PREPARED("trim_start", 0, "(regex: const string, source: string) -> string", trim_start,
+             prepare_trim_start, release_regex, "The text without one match at its start."),
+    PREPARED("trim_end", 0, "(regex: const string, source: string) -> string", trim_end,
+             prepare_trim_end, release_regex, "The text without one match at its end."),
     ROW("translate", 0, "(searchList: string, replacementList: string, source: string) -> string",
         translate, "The text with characters of one list in place of those of another."),
     ROW("unicode_codepoints_to_string", KQL_F_TAKES_NULLS, "(value: any...) -> string",
