@@ -521,7 +521,7 @@ match_arguments(struct bind *b, const struct bind_symbol *f, const struct kql_sy
     }
     for (uint32_t i = 0; i < arguments; i++) {
         const struct kql_syntax *argument = s->children[i];
-        uint32_t to = next;
+        uint32_t to = next++; /* f(a=1, x): x stands at the second place */
 
         if (argument->kind == SYN_NAMED && (argument->op & 1) == 0) {
             for (to = 0; to < count; to++)
@@ -534,8 +534,6 @@ match_arguments(struct bind *b, const struct bind_symbol *f, const struct kql_sy
                 return false;
             }
             argument = argument->children[0];
-        } else {
-            next++;
         }
         if (to >= count || given[to] != NULL) {
             kql_complain(b->d, KQL_E_ARGUMENTS, argument->at, argument->size,

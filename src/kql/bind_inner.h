@@ -155,6 +155,7 @@ struct bind_columns {
     const struct kql_expr **exprs;
     size_t count, room, expr_room;
     uint32_t unnamed; /* ColumnN given out so far */
+    bool is_open;     /* more columns may be meant than are known */
     /* Private: the names, open addressing by hash (index + 1), and per column whether its name was
      * written and the last number given to it. */
     uint32_t *slots, slot_count;

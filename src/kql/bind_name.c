@@ -144,6 +144,7 @@ bind_columns_init(struct bind_columns *c, struct bind *b, enum bind_naming namin
     *c = (struct bind_columns){.b = b, .naming = naming};
     if (naming != NAMING_EXTEND || b->input == NULL)
         return;
+    c->is_open = b->input->schema.is_open;
     for (uint32_t i = 0; i < b->input->schema.count; i++)
         append(c, b->input->schema.columns[i].name, b->input->schema.columns[i].type,
                bind_column(b, &b->input->schema, i, NULL));
@@ -159,7 +160,8 @@ bind_columns_put(struct bind_columns *c, struct span name, enum kql_type type,
 struct kql_schema
 bind_columns_schema(const struct bind_columns *c)
 {
-    return (struct kql_schema){.columns = c->columns, .count = (uint32_t)c->count};
+    return (struct kql_schema){
+        .columns = c->columns, .count = (uint32_t)c->count, .is_open = c->is_open};
 }
 
 /* Column1, Column2 ...: one that names nothing yet. (Beside a Column1 of the same project it is
@@ -195,6 +197,11 @@ add_named_tuple(struct bind_columns *c, const struct kql_syntax *s, const struct
     for (uint32_t i = 1; i < s->child_count; i++) {
         const struct kql_syntax *name = s->children[i];
 
+        if (e->type == KQL_UNKNOWN) {
+            add_declared(c, name->name, name->at, name->size, KQL_UNKNOWN, e,
+                         c->naming == NAMING_EXTEND);
+            continue;
+        }
         if (i > count) {
             kql_complain(c->b->d, KQL_E_NAME, name->at, name->size,
                          "'%.*s' has nothing to be the name of: the expression gives %u value%s",
@@ -254,6 +261,8 @@ add_unnamed(struct bind_columns *c, const struct kql_syntax *s, const struct kql
             add_declared(c, name, s->at, s->size, e->type, e, false);
         return;
     }
+    if (e->type == KQL_UNKNOWN && s->kind == SYN_CALL)
+        c->is_open = true; /* who knows how many results it would have had */
     name = bind_name_of(c->b, s, e);
     if (name.n == 0)
         name = column_number(c);

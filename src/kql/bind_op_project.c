@@ -42,7 +42,7 @@ bind_columns_op(struct bind *b, const struct kql_syntax *s, const struct kql_op 
         bind_columns_add(&c, item, bind_expr(b, bind_op_value(item)));
     }
     op = bind_op_make(b, KQL_OP_PROJECT, s, input, bind_columns_schema(&c));
-    op->schema.is_open = input->schema.is_open && naming != NAMING_PROJECT;
+    op->schema.is_open = c.is_open || (input->schema.is_open && naming != NAMING_PROJECT);
     op->u.project.form = form;
     op->u.project.exprs = c.exprs;
     return op;
