@@ -195,7 +195,7 @@ is_tabular_at(struct bind *b, const struct kql_syntax *s, uint32_t depth)
         for (size_t i = 0; i < COUNT_OF(calls); i++)
             if (span_is(s->name, calls[i]))
                 return true;
-        return false;
+        return bind_is_foreign(s->name);
     default:
         return false;
     }

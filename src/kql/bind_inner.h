@@ -118,6 +118,8 @@ const struct kql_expr *bind_any_column(struct bind *b, enum kql_operator op,
 /* A call by name in any of its forms: functions of the query, aggregates, window functions, special
  * ones. */
 const struct kql_expr *bind_function_call(struct bind *b, const struct kql_syntax *s);
+/* A function of Defender or Sentinel over data of their own (FileProfile, _GetWatchlist ...). */
+bool bind_is_foreign(struct span name);
 /* The several results of an expression, or NULL if it has one only. */
 const struct bind_tuple *bind_find_tuple(const struct bind *b, const struct kql_expr *e);
 /* Computes what has no columns in it. */
@@ -138,6 +140,38 @@ bool bind_matches_wildcard(struct span pattern, struct span name);
 bool bind_is_tabular(struct bind *b, const struct kql_syntax *s);
 /* The common type of two (iff, union, join keys); KQL_UNKNOWN: none. */
 enum kql_type bind_common_type(enum kql_type a, enum kql_type b);
+
+/* ---- bind_call.c: what calls are made of ---- */
+
+struct bind_arguments {
+    const struct kql_expr **items;
+    uint32_t count;
+};
+struct bind_arguments bind_arguments_of(struct bind *b, const struct kql_syntax *s);
+/* f(b=1, a=2) in the order of the parameters; false: complained. */
+bool bind_arguments_order(struct bind *b, const struct kql_function *f, const struct kql_syntax *s,
+                          struct bind_arguments *a);
+/* The call as it is: nothing checked, converted or folded. */
+const struct kql_expr *bind_call_make(struct bind *b, const struct kql_function *f,
+                                      const struct kql_expr *const *arguments, uint32_t count,
+                                      enum kql_type type, const struct kql_syntax *at);
+/* A function of one argument by its name; the argument itself where there is no such row. */
+const struct kql_expr *bind_call_scalar(struct bind *b, const char *name, const struct kql_expr *e);
+/* "tolong" and the like. */
+const char *bind_conversion(enum kql_type type);
+/* A value that fits the type but for a conversion that the language does by itself. */
+const struct kql_expr *bind_call_as(struct bind *b, const struct kql_expr *e, enum kql_type type);
+/* Complains of a number of arguments. */
+void bind_call_count(struct bind *b, const struct kql_function *f, uint32_t count,
+                     const struct kql_syntax *at);
+void bind_add_tuple(struct bind *b, const struct kql_expr *const *results, const struct span *names,
+                    uint32_t count);
+bool bind_is_among(struct span name, const char *const *names); /* which end at NULL */
+
+/* ---- bind_aggregate.c ---- */
+
+const struct kql_expr *bind_aggregate_call(struct bind *b, const struct kql_function *f,
+                                           const struct kql_syntax *s);
 
 /* ---- bind_name.c: names of unnamed expressions (design facts, section 6) ---- */
 

@@ -51,12 +51,6 @@ find_name(const struct bind_columns *c, struct span name)
     return NO_COLUMN;
 }
 
-static uint8_t
-column_type(enum kql_type type) /* what is in error has some type; dynamic agrees with most */
-{
-    return type == KQL_UNKNOWN ? KQL_DYNAMIC : (uint8_t)type;
-}
-
 static uint32_t
 append(struct bind_columns *c, struct span name, enum kql_type type, const struct kql_expr *e)
 {
@@ -66,7 +60,8 @@ append(struct bind_columns *c, struct span name, enum kql_type type, const struc
     c->columns = pool_grow(p, c->columns, &c->room, c->count + 1, sizeof *c->columns);
     c->exprs = pool_grow(p, c->exprs, &c->expr_room, c->count + 1, sizeof *c->exprs);
     c->states = pool_grow(p, c->states, &c->state_room, c->count + 1, sizeof *c->states);
-    c->columns[index] = (struct kql_column){name, column_type(type)};
+    /* KQL_UNKNOWN too: what follows from an error, or from open rows, is not complained of */
+    c->columns[index] = (struct kql_column){name, (uint8_t)type};
     c->exprs[index] = e;
     c->states[index] = (struct bind_column_state){0};
     if ((c->count + 1) * 2 > c->slot_count)
@@ -100,7 +95,7 @@ add_free(struct bind_columns *c, struct span name, enum kql_type type, const str
 static void
 replace(struct bind_columns *c, uint32_t index, enum kql_type type, const struct kql_expr *e)
 {
-    c->columns[index].type = column_type(type);
+    c->columns[index].type = (uint8_t)type;
     c->exprs[index] = e;
 }
 
