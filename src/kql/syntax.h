@@ -11,7 +11,7 @@
 enum {
     KQL_QUERY_MAX = 1024 * 1024, /* bytes of text */
     KQL_NEST_MAX = 200,          /* nesting of expressions and sub-queries in the text */
-    KQL_TREE_MAX = 2000,         /* depth of the tree: pipes, sums and paths lean to the left */
+    KQL_TREE_MAX = 1000,         /* depth of the tree: pipes, sums and paths lean to the left */
     KQL_NODES_MAX = 1000000,
 };
 
