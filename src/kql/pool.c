@@ -17,18 +17,43 @@ pool_init(struct pool *p, size_t limit)
     *p = (struct pool){.limit = limit};
 }
 
-/* Frees chunks until 'keep' (NULL: all) is the newest. */
+static void
+count_size(struct pool *p, size_t size)
+{
+    for (; p != NULL; p = p->account)
+        p->taken += size;
+}
+
+static void
+release(struct pool *p, struct pool_chunk *chunk)
+{
+    for (struct pool *each = p; each != NULL; each = each->account)
+        each->taken -= chunk->size;
+    free(chunk);
+}
+
+static void
+release_spare(struct pool *p)
+{
+    if (p->spare != NULL)
+        release(p, p->spare);
+    p->spare = NULL;
+}
+
+/* Gives chunks back until 'keep' (NULL: all) is the newest; the largest of them, unless it is huge,
+ * is put aside. */
 static void
 drop_until(struct pool *p, struct pool_chunk *keep)
 {
     while (p->chunk != keep) {
-        struct pool_chunk *older = p->chunk->older;
+        struct pool_chunk *chunk = p->chunk;
 
-        p->taken -= p->chunk->size;
-        if (p->account != NULL)
-            p->account->taken -= p->chunk->size;
-        free(p->chunk);
-        p->chunk = older;
+        p->chunk = chunk->older;
+        if (chunk->size <= CHUNK_MAX && (p->spare == NULL || p->spare->size < chunk->size)) {
+            release_spare(p);
+            p->spare = chunk;
+        } else
+            release(p, chunk);
     }
 }
 
@@ -49,6 +74,7 @@ void
 pool_free(struct pool *p)
 {
     drop_until(p, NULL);
+    release_spare(p);
     p->next = p->end = NULL;
     p->why = POOL_GOES_ON;
 }
@@ -64,9 +90,11 @@ leave(struct pool *p, enum pool_end why)
 void
 pool_check(struct pool *p)
 {
-    if (p->deadline_ms != 0 && clock_monotonic_ms() > p->deadline_ms) {
-        err_set(&p->reason, ST_FULL, "the time limit has passed");
-        leave(p, POOL_LATE);
+    for (struct pool *each = p; each != NULL; each = each->account) {
+        if (each->deadline_ms != 0 && clock_monotonic_ms() > each->deadline_ms) {
+            err_set(&p->reason, ST_FULL, "the time limit has passed");
+            leave(p, POOL_LATE);
+        }
     }
 }
 
@@ -74,38 +102,58 @@ pool_check(struct pool *p)
 static bool
 has_room(const struct pool *p, size_t size)
 {
-    return size <= p->limit && size <= p->limit - p->taken &&
-           (p->account == NULL || has_room(p->account, size));
+    for (; p != NULL; p = p->account)
+        if (p->taken > p->limit || size > p->limit - p->taken)
+            return false;
+    return true;
 }
 
-void *
-pool_take_slow(struct pool *p, size_t size)
+_Noreturn static void
+leave_spent(struct pool *p)
+{
+    err_set(&p->reason, ST_FULL, "the memory limit of %zu bytes is reached", p->limit);
+    leave(p, POOL_SPENT);
+}
+
+static struct pool_chunk *
+new_chunk(struct pool *p, size_t size)
 {
     /* Chunks double with what is taken, so that small work stays small; what is large gets one of
      * its own size. */
     size_t wanted = p->taken < CHUNK_MIN ? CHUNK_MIN : p->taken > CHUNK_MAX ? CHUNK_MAX : p->taken;
     struct pool_chunk *chunk;
 
-    pool_check(p);
+    if (size > SIZE_MAX / 2) /* rounding up would wrap */
+        leave_spent(p);
+    size = (size + 15) & ~(size_t)15;
     if (wanted < size)
-        wanted = (size + 15) & ~(size_t)15;
-    if (size > p->limit) /* also where rounding up would wrap */
-        wanted = SIZE_MAX;
-    else if (!has_room(p, wanted))
-        wanted = (size + 15) & ~(size_t)15; /* the last one may be small */
+        wanted = size;
+    if (!has_room(p, wanted))
+        release_spare(p);
+    if (!has_room(p, wanted))
+        wanted = size; /* the last one may be small */
     chunk = has_room(p, wanted) ? malloc(sizeof *chunk + wanted) : NULL;
-    if (chunk == NULL) {
-        err_set(&p->reason, ST_FULL, "the memory limit of %zu bytes is reached", p->limit);
-        leave(p, POOL_SPENT);
-    }
-    chunk->older = p->chunk;
+    if (chunk == NULL)
+        leave_spent(p);
     chunk->size = wanted;
+    count_size(p, wanted);
+    return chunk;
+}
+
+void *
+pool_take_slow(struct pool *p, size_t size)
+{
+    struct pool_chunk *chunk = p->spare;
+
+    pool_check(p);
+    if (chunk != NULL && chunk->size >= size)
+        p->spare = NULL;
+    else
+        chunk = new_chunk(p, size);
+    chunk->older = p->chunk;
     p->chunk = chunk;
-    p->taken += wanted;
-    if (p->account != NULL)
-        p->account->taken += wanted;
     p->next = chunk->bytes;
-    p->end = chunk->bytes + wanted;
+    p->end = chunk->bytes + chunk->size;
     return pool_take(p, size);
 }
 
@@ -116,10 +164,6 @@ pool_zeroed(struct pool *p, size_t count, size_t size)
 
     if (__builtin_mul_overflow(count, size, &whole))
         whole = SIZE_MAX;
-    if (whole > p->limit) { /* also where rounding up would wrap */
-        err_set(&p->reason, ST_FULL, "the memory limit of %zu bytes is reached", p->limit);
-        leave(p, POOL_SPENT);
-    }
     return memset(pool_take(p, whole), 0, whole);
 }
 

@@ -14,6 +14,7 @@ struct pool_chunk;
 
 struct pool {
     struct pool_chunk *chunk; /* the newest; private */
+    struct pool_chunk *spare; /* one that was given back, for the next that is needed; private */
     char *next, *end;         /* private */
     size_t taken, limit;      /* bytes in chunks; most that may be */
     /* Another pool whose limit, deadline and 'taken' this one's chunks count in too (set before
@@ -49,7 +50,7 @@ pool_take(struct pool *p, size_t size)
 {
     char *at = p->next;
 
-    if (size > (size_t)(p->end - at))
+    if (at == NULL || size > (size_t)(p->end - at))
         return pool_take_slow(p, size);
     size = (size + 7) & ~(size_t)7;
     p->next = size > (size_t)(p->end - at) ? p->end : at + size;
@@ -66,7 +67,8 @@ void pool_check(struct pool *p);
 /* Leaves by the escape with a reason: for what cannot be gone on with (a row limit, say). */
 _Noreturn void pool_abandon(struct pool *p, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* A place to return to: everything taken since is given back (chunks stay). */
+/* A place to return to: everything taken since is given back. One chunk is kept aside, so that work
+ * row by row that needs one now and then does not go to the system each time. */
 struct pool_mark {
     struct pool_chunk *chunk;
     char *next;

@@ -256,6 +256,8 @@ rank_of(const struct kql_value *v)
 static int
 compare_at(const struct kql_value *a, const struct kql_value *b, int depth)
 {
+    if (depth > DEPTH_MAX)
+        return 0;
     if (a->is_null || b->is_null)
         return b->is_null - a->is_null;
     if (rank_of(a) != rank_of(b))
@@ -266,9 +268,9 @@ compare_at(const struct kql_value *a, const struct kql_value *b, int depth)
     case KQL_GUID:
         return memcmp(a->guid->bytes, b->guid->bytes, sizeof a->guid->bytes);
     case KQL_ARRAY:
-        return depth > DEPTH_MAX ? 0 : compare_arrays(a->array, b->array, depth);
+        return compare_arrays(a->array, b->array, depth);
     case KQL_BAG:
-        return depth > DEPTH_MAX ? 0 : compare_bags(a->bag, b->bag, depth);
+        return compare_bags(a->bag, b->bag, depth);
     case KQL_REAL:
     case KQL_DECIMAL:
         return compare_numbers(a, b);
@@ -350,6 +352,8 @@ hash_at(const struct kql_value *v, int depth)
 {
     uint64_t hash = KQL_ARRAY;
 
+    if (depth > DEPTH_MAX)
+        return 0;
     if (v->is_null)
         return UINT64_C(0x6e756c6c);
     switch (v->type) {
@@ -365,11 +369,11 @@ hash_at(const struct kql_value *v, int depth)
     case KQL_GUID:
         return XXH3_64bits_withSeed(v->guid->bytes, sizeof v->guid->bytes, KQL_GUID);
     case KQL_ARRAY:
-        for (uint32_t i = 0; depth <= DEPTH_MAX && i < v->array->count; i++)
+        for (uint32_t i = 0; i < v->array->count; i++)
             hash = hash_bits(hash_at(&v->array->items[i], depth + 1), hash);
         return hash;
     case KQL_BAG:
-        return depth > DEPTH_MAX ? KQL_BAG : hash_bits(hash_bag(v->bag, depth, 0), KQL_BAG);
+        return hash_bits(hash_bag(v->bag, depth, 0), KQL_BAG);
     default:
         return hash_bits((uint64_t)v->i, v->type);
     }
