@@ -457,6 +457,23 @@ bind_any_column(struct bind *b, enum kql_operator op, const struct kql_expr *nee
     return any != NULL ? any : bind_const(b, KQL_BOOL, kql_bool(false), at);
 }
 
+/* A number with a fraction is looked for in texts only: search 2.71 does not find a real. */
+static const struct kql_expr *
+bind_searched_fraction(struct bind *b, const struct kql_expr *needle, const struct kql_syntax *at)
+{
+    const struct kql_expr *any = NULL;
+
+    for (uint32_t i = 0; b->input != NULL && i < b->input->schema.count; i++) {
+        const struct kql_expr *column = bind_column(b, &b->input->schema, i, NULL), *one;
+
+        if (column->type != KQL_STRING && column->type != KQL_DYNAMIC)
+            continue;
+        one = call_two(b, KQL_OP_HAS, column, needle, at);
+        any = any == NULL ? one : call_two(b, KQL_OP_OR, any, one, at);
+    }
+    return any != NULL ? any : bind_const(b, KQL_BOOL, kql_bool(false), at);
+}
+
 /* Lab*PC: \bLab.*PC\b, with what is between the stars as it is. */
 static struct span
 searched_regex(struct bind *b, struct span text)
@@ -497,6 +514,8 @@ bind_searched_text(struct bind *b, const struct kql_syntax *s)
     bool is_suffix = text.n > 1 && text.p[0] == '*';
     enum kql_operator op = KQL_OP_HAS;
 
+    if (s->value.type == KQL_REAL || s->value.type == KQL_DECIMAL)
+        return bind_searched_fraction(b, bind_const(b, KQL_STRING, term, s), s);
     if (text.n == 1 && text.p[0] == '*')
         return bind_const(b, KQL_BOOL, kql_bool(true), s);
     if (is_prefix)
@@ -1012,6 +1031,7 @@ bind_node(struct bind *b, const struct kql_syntax *s)
 const struct kql_expr *
 bind_expr(struct bind *b, const struct kql_syntax *s)
 {
+    bool was_search = b->is_search;
     const struct kql_expr *e;
 
     if (s == NULL)
@@ -1023,9 +1043,13 @@ bind_expr(struct bind *b, const struct kql_syntax *s)
     }
     if (is_search_term(b, s))
         return bind_searched_text(b, s);
+    /* only what 'and', 'or' and not() join is searched for: between (1 .. 2) has numbers */
+    b->is_search =
+        was_search && (s->kind == SYN_BINARY || s->kind == SYN_CALL || s->kind == SYN_LIST);
     b->nest++;
     e = bind_node(b, s);
     b->nest--;
+    b->is_search = was_search;
     return e;
 }
 

@@ -326,8 +326,13 @@ unite(struct bind *b, const struct kql_op *const *inputs, uint32_t count, bool i
             u->counts[type_index(u, column->type)]++;
         }
     }
+    /* A column that is named as a split one would be keeps its name: x and x_long give x_long1. */
+    for (size_t i = 0; i < index->count; i++)
+        if ((*united)[i].type_count == 1 && !is_inner)
+            bind_names_add(&names, (*united)[i].name, (uint32_t)i + 1);
     for (size_t i = 0; i < index->count; i++) {
         struct united *u = &(*united)[i];
+        const struct bind_names_item *own = bind_names_find(&names, u->name);
 
         for (uint32_t t = 0; t < u->type_count; t++) {
             struct span name = u->name;
@@ -337,8 +342,9 @@ unite(struct bind *b, const struct kql_op *const *inputs, uint32_t count, bool i
             if (u->type_count > 1 && !is_inner)
                 name = pool_printf(b->pool, "%.*s_%s", (int)name.n, name.p,
                                    kql_type_name(u->types[t]));
-            u->result[t] = bind_list_add(l, bind_names_unique(&names, name, 0), u->types[t], NULL,
-                                         BIND_NO_COLUMN);
+            if (own == NULL || own->value != i + 1 || u->type_count > 1)
+                name = bind_names_unique(&names, name, 0);
+            u->result[t] = bind_list_add(l, name, u->types[t], NULL, BIND_NO_COLUMN);
         }
     }
 }

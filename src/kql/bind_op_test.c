@@ -198,6 +198,8 @@ static const struct {
      "src:string, a:long, b:string, t:datetime, d:dynamic, r:real, c:string"                                                                                   },
     {"union *",                                                                                  "a_long:long, a_string:string, b:string, t:datetime, d:dynamic, r:real, c:string, "
                 "i:int"                                                                                                                         },
+    {"datatable(x:long)[] | union (datatable(x:int)[]), (datatable(x_long:long)[])",
+     "x_long1:long, x_int:int, x_long:long"                                                                                                                    },
     {"union isfuzzy=true Tb, Nope, (Nope | where x == 1)",                                       "a:long, c:string"                                            },
     {"union Tb, Nope",                                                                           "KQL101 10"                                                   },
     {"union Q*",                                                                                 "KQL101 6"                                                    },
@@ -277,6 +279,7 @@ static const struct {
     {"Tb | search 'x'",                                                                          "$table:string, a:long, c:string"                             },
     {"Tb | search kind=case_sensitive 'x' and not('y') or a == 5 or 42",
      "$table:string, a:long, c:string"                                                                                                                         },
+    {"Tb | search a !between (1 .. 2) and 'x'",                                                  "$table:string, a:long, c:string"                             },
     {"Tb | search c:'x*'",                                                                       "$table:string, a:long, c:string"                             },
     {"Tb | search a",                                                                            "KQL105 12"                                                   },
     {"search in (Tb, Uc) 'x'",                                                                   "$table:string, a_long:long, a_string:string, c:string, i:int"},
