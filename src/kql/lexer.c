@@ -605,11 +605,15 @@ lex_sign(struct lexer *l)
     }
     while (((unsigned char)peek(l, size) & 0xc0) == 0x80)
         size++; /* the rest of a character */
+    if (c == '&' && peek(l, 1) == '&')
+        size = 2;
     if (l->d == NULL)
         ;
     else if (c == '#')
         kql_complain(l->d, KQL_E_TEXT, l->at, 1,
                      "'#' is no sign of the language; a comment begins with //");
+    else if (c == '&')
+        kql_complain(l->d, KQL_E_TEXT, l->at, size, "'&' is no sign of the language; write 'and'");
     else if ((unsigned char)c >= 0x80)
         kql_complain(l->d, KQL_E_TEXT, l->at, size,
                      "'%.*s' is no sign of the language; write names that hold it as ['...']",

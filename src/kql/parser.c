@@ -117,16 +117,49 @@ parser_panic(struct parser *p, enum kql_code code, const char *format, ...)
     kql_complain(p->d, code, t->at, t->size, "%s", text);
 }
 
+/* The innermost bracket that is open before the next token, or NULL. */
+static const struct token *
+open_bracket(const struct parser *p)
+{
+    int64_t closed = 0;
+
+    for (size_t i = p->next; i-- > 0;) {
+        const struct token *t = &p->tokens[i];
+
+        if (t->kind == ')' || t->kind == ']' || t->kind == '}')
+            closed++;
+        else if ((t->kind == '(' || t->kind == '[' || t->kind == '{') && closed-- == 0)
+            return t;
+    }
+    return NULL;
+}
+
+static uint32_t
+line_of(const struct parser *p, uint32_t at)
+{
+    uint32_t line = 1;
+
+    for (uint32_t i = 0; i < at; i++)
+        line += p->text.p[i] == '\n';
+    return line;
+}
+
 void
 parser_fail(struct parser *p, const char *expected)
 {
-    const struct token *t = &p->tokens[p->next];
+    const struct token *t = &p->tokens[p->next], *bracket;
     struct span found;
+    bool is_first; /* complaint at this place: the search is not repeated */
 
     if (p->is_panic)
         return;
     found = found_text(p, t);
-    parser_panic(p, KQL_E_SYNTAX, "expected %s, found %.*s", expected, (int)found.n, found.p);
+    is_first = p->d->count == 0 || p->d->items[p->d->count - 1].at != t->at;
+    if (t->kind == TOKEN_END && is_first && (bracket = open_bracket(p)) != NULL)
+        parser_panic(p, KQL_E_SYNTAX, "expected %s, found %.*s; the '%c' in line %u is open",
+                     expected, (int)found.n, found.p, (char)bracket->kind, line_of(p, bracket->at));
+    else
+        parser_panic(p, KQL_E_SYNTAX, "expected %s, found %.*s", expected, (int)found.n, found.p);
 }
 
 void
@@ -342,13 +375,44 @@ parser_schema(struct parser *p)
 
 /* ---- pipes */
 
+static bool
+begins_line(const struct parser *p, const struct token *t)
+{
+    uint32_t from = p->next == 0 ? 0 : t[-1].at + t[-1].size;
+
+    return t->at > from && memchr(p->text.p + from, '\n', t->at - from) != NULL;
+}
+
+/* A bracket was never closed: the next "| operator" that begins a line, whatever is open. */
+static void
+recover_at_line(struct parser *p, size_t from, int64_t open)
+{
+    size_t end = p->next;
+
+    if (++p->rescan_count > KQL_DIAGNOSTICS_MAX)
+        return; /* keeps the time linear */
+    for (p->next = from; p->next < end; p->next++) {
+        const struct token *t = &p->tokens[p->next];
+
+        if (t->kind == '|' && begins_line(p, t) && t[1].kind == TOKEN_WORD &&
+            parser_is_operator_name(parser_token_text(p, t + 1))) {
+            p->open = open;
+            return;
+        }
+    }
+}
+
 void
 parser_recover(struct parser *p, int64_t open)
 {
+    size_t from = p->next;
+
     p->is_panic = false;
     for (;; parser_move(p)) {
         const struct token *t = &p->tokens[p->next];
 
+        if (t->kind == TOKEN_END && p->open > open)
+            recover_at_line(p, from, open);
         if (t->kind == TOKEN_END || p->open < open)
             return;
         if (p->open == open && (t->kind == '|' || t->kind == ';' || t->kind == ')' ||
@@ -357,22 +421,52 @@ parser_recover(struct parser *p, int64_t open)
     }
 }
 
+/* "contians", "Has": near to an operator between operands. */
+static bool
+is_misspelt_infix(struct parser *p, const struct token *t)
+{
+    struct kql_nearest nearest = {.wanted = parser_token_text(p, t)};
+
+    for (uint32_t i = 1; i < kql_word_count; i++)
+        if (kql_words[i].op != KQL_OP_NONE)
+            kql_nearest_offer(&nearest, span_of(kql_words[i].name));
+    if (nearest.best.p == NULL)
+        return false;
+    parser_panic(p, KQL_E_SYNTAX, "unknown operator '%.*s'; did you mean '%.*s'?",
+                 (int)nearest.wanted.n, nearest.wanted.p, (int)nearest.best.n, nearest.best.p);
+    return true;
+}
+
+/* A word that does not go on with what is before it. */
+static void
+fail_at_word(struct parser *p, const struct token *t)
+{
+    bool is_behind_not = p->next > 0 && parser_is_word(p, t - 1, "not");
+
+    if (is_behind_not)
+        parser_panic(p, KQL_E_SYNTAX, "'not' is a function: write not(...)");
+    else if (parser_is_word(p, t, "not") && t[1].kind == TOKEN_WORD)
+        parser_panic(p, KQL_E_SYNTAX, "'not' is no operator; write '!%.*s', or not(...) around all",
+                     (int)t[1].size, p->text.p + t[1].at);
+    else if (parser_is_operator_name(parser_token_text(p, t)))
+        parser_panic(p, KQL_E_SYNTAX, "a '|' is missing before the operator '%.*s'", (int)t->size,
+                     p->text.p + t->at);
+    else if (!is_misspelt_infix(p, t))
+        parser_fail(p, "',' or an operator, '|' or ';'");
+}
+
 /* Behind an operator something else than '|', ';' or a closing bracket stands. */
 static void
 fail_behind(struct parser *p)
 {
     const struct token *t = parser_now(p);
 
-    if (t->kind == TOKEN_WORD && parser_is_operator_name(parser_token_text(p, t)))
-        parser_panic(p, KQL_E_SYNTAX, "a '|' is missing before the operator '%.*s'", (int)t->size,
-                     p->text.p + t->at);
+    if (p->is_let && p->open == 0 && t->kind == TOKEN_WORD && begins_line(p, t))
+        parser_panic(p, KQL_E_SYNTAX, "a ';' is missing behind the 'let' before this");
+    else if (t->kind == TOKEN_WORD)
+        fail_at_word(p, t);
     else if (t->kind == '=')
         parser_panic(p, KQL_E_SYNTAX, "'=' gives a name and cannot stand here; compare with '=='");
-    else if (t->kind == TOKEN_WORD && t->size == 3 &&
-             (parser_is_word(p, t, "AND") || parser_is_word(p, t, "And")))
-        parser_panic(p, KQL_E_SYNTAX, "write 'and' in small letters");
-    else if (t->kind == TOKEN_WORD && (parser_is_word(p, t, "OR") || parser_is_word(p, t, "Or")))
-        parser_panic(p, KQL_E_SYNTAX, "write 'or' in small letters");
     else if (t->kind == ')' || t->kind == ']' || t->kind == '}')
         parser_panic(p, KQL_E_SYNTAX, "this '%c' closes nothing", (char)t->kind);
     else
@@ -544,6 +638,7 @@ let(struct parser *p)
     parser_move(p);
     parser_take_name(p, n, "a name behind 'let'");
     parser_expect(p, '=', "behind the name");
+    p->is_let = true;
     if (at_function(p))
         parser_push(p, function(p));
     else
@@ -678,6 +773,7 @@ parser_statements(struct parser *p, int close)
     while (!p->is_panic && !parser_at(p, close) && !parser_at(p, TOKEN_END)) {
         const struct token *t;
 
+        p->is_let = false;
         parser_push(p, statement(p));
         t = parser_now(p);
         if (!p->is_panic && t->kind != ';' && t->kind != close && t->kind != TOKEN_END) {

@@ -18,6 +18,8 @@ struct parser {
     uint32_t nest, node_count;
     bool is_panic;
     bool takes_star;                 /* '*' may stand as a value: search */
+    bool is_let;                     /* the statement is one */
+    uint32_t rescan_count;           /* times that recovery has gone back */
     const struct kql_syntax **stack; /* children of the nodes being read */
     size_t stack_count, stack_room;
     struct kql_option *options; /* likewise */

@@ -1141,6 +1141,11 @@ parser_operator(struct parser *p)
     struct kql_nearest nearest;
     const struct operator_row *row;
 
+    if (t->kind == '|' && (t->flags & TOKEN_GLUED) && t[-1].kind == '|') {
+        parser_panic(p, KQL_E_SYNTAX, "'||' is no operator; write 'or'");
+        p->next++; /* so that recovery does not find it */
+        return parser_missing(p);
+    }
     if (t->kind != TOKEN_WORD) {
         parser_fail(p, "an operator (where, summarize, project ...)");
         return parser_missing(p);
