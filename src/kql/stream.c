@@ -428,16 +428,18 @@ kql_stream_free(struct kql_stream *stream)
 
 /* Everything else that can be wrong shows when it is compiled: regexes. */
 static bool
-is_compilable(const struct kql_stream *s, struct kql_diagnostics *d, const struct kql_op *plan)
+is_compilable(struct kql_stream *s, struct kql_diagnostics *d, const struct kql_op *plan)
 {
+    const struct kql_stream *const alone[] = {s};
     struct kql_stream_set *set;
     struct err err = {""};
 
-    set = kql_stream_set_new(s->pool, &s, 1, &err);
+    set = kql_stream_set_new(s->pool, alone, 1, &err);
     if (set == NULL) {
         kql_complain(d, KQL_E_VALUE, plan->at, plan->size, "%s", err.text);
         return false;
     }
+    s->reads = stream_set_columns(set, &s->read_count);
     kql_stream_set_free(set);
     return true;
 }
@@ -556,4 +558,13 @@ bool
 kql_stream_is_filter(const struct kql_stream *stream)
 {
     return stream->is_filter;
+}
+
+bool
+kql_stream_reads(const struct kql_stream *stream, struct span column)
+{
+    for (uint32_t i = 0; i < stream->read_count; i++)
+        if (span_equal(stream->source.columns[stream->reads[i]].name, column))
+            return true;
+    return false;
 }

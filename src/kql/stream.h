@@ -43,6 +43,8 @@ void kql_stream_free(struct kql_stream *stream);
 const struct kql_schema *kql_stream_schema(const struct kql_stream *stream); /* of what leaves */
 /* Never rewrites: records pass or are dropped. */
 bool kql_stream_is_filter(const struct kql_stream *stream);
+/* Whether a condition or a computed column asks for that column of the source. */
+bool kql_stream_reads(const struct kql_stream *stream, struct span column);
 
 /* A group of streams over the same table that are asked about each record together: equal
  * predicates are evaluated once. */
@@ -69,6 +71,8 @@ uint64_t kql_stream_exhausted(const struct kql_stream_run *run);
 void kql_stream_record(struct kql_stream_run *run, const char *record, size_t object_at,
                        size_t object_size, const struct scan_value *values, uint32_t count,
                        uint32_t depth, int64_t now);
+/* Whether it would drop the record, only. */
+bool kql_stream_passes(struct kql_stream_run *run, uint32_t index);
 enum kql_stream_result { KQL_STREAM_DROP, KQL_STREAM_SAME, KQL_STREAM_CHANGED };
 /* What stream 'index' of the set makes of it. CHANGED: *out is the new object's text; lends until
  * the next call with this run. */

@@ -20,9 +20,11 @@ struct kql_stream {
     const struct kql_expr *filter; /* NULL: all pass */
     struct stream_column *columns;
     uint32_t column_count;
-    bool is_open;    /* members that no column names pass */
-    bool is_ordered; /* the columns' order counts (project-reorder) */
-    bool is_filter;  /* bytes stay as they are */
+    bool is_open;          /* members that no column names pass */
+    bool is_ordered;       /* the columns' order counts (project-reorder) */
+    bool is_filter;        /* bytes stay as they are */
+    const uint32_t *reads; /* source columns, sorted */
+    uint32_t read_count;
     struct kql_schema schema;
     struct stream_matcher { /* of parse and parse-kv: hold regexes */
         struct kql_matcher *matcher;
@@ -39,3 +41,5 @@ void stream_check_expr(const struct kql_expr *e, struct kql_diagnostics *d);
  * warning. */
 void stream_check_syntax(const struct kql_syntax *query, enum kql_stream_strictness strictness,
                          struct kql_diagnostics *d);
+/* What the set's program reads: sorted columns of the source; lives in its pool. */
+const uint32_t *stream_set_columns(const struct kql_stream_set *set, uint32_t *count);

@@ -308,6 +308,12 @@ kql_stream_set_free(struct kql_stream_set *set)
         kql_program_free(set->program);
 }
 
+const uint32_t *
+stream_set_columns(const struct kql_stream_set *set, uint32_t *count)
+{
+    return kql_program_columns(set->program, count);
+}
+
 /* ---- a record ---- */
 
 struct hit { /* a member that has a known name */
@@ -673,6 +679,12 @@ shape(struct kql_stream_run *r, const struct entry *e, bool *is_same)
     if (!*is_same)
         put_record(r, e);
     return true;
+}
+
+bool
+kql_stream_passes(struct kql_stream_run *run, uint32_t index)
+{
+    return passes(run, &run->set->entries[index]);
 }
 
 enum kql_stream_result
