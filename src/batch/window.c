@@ -37,6 +37,10 @@ struct window {
         bool wanted, known;
     } * routes;
     size_t route_room;
+    struct transform_run *transform; /* NULL: none */
+    size_t transform_index;
+    bool transform_is_begun;
+    uint64_t filtered;
 };
 
 enum status
@@ -73,6 +77,20 @@ window_reset(struct window *w, const struct window_limits *limits)
         {NULL, 0},
         NULL, 0
     };
+}
+
+void
+window_transform(struct window *w, struct transform_run *run, size_t index, bool is_begun)
+{
+    w->transform = run;
+    w->transform_index = index;
+    w->transform_is_begun = is_begun;
+}
+
+uint64_t
+window_filtered(const struct window *w)
+{
+    return w->filtered;
 }
 
 void
@@ -188,14 +206,16 @@ frame_size(const struct window *w, enum profile profile)
     return profile == PROFILE_WIRE ? 2 : 1;
 }
 
-/* Shapes one row behind the lane's bytes; false: it fits no parcel. */
+/* Shapes one row behind the lane's bytes; false: it fits no parcel. 'object': what a transformation
+ * made of it; NULL: itself. */
 static bool
 row_add(struct window *w, const struct plan_route *route, const struct block *block,
-        uint64_t position, uint32_t index, uint32_t lane)
+        uint64_t position, uint32_t index, uint32_t lane, const struct span *object)
 {
     const struct block_row *row = &block->rows[index];
     struct window_lane *l = &w->lanes[lane];
-    size_t needed = l->size + shape_room(row) + 2 * (HEAD_SIZE + TAIL_SIZE) + 2;
+    size_t room_of_row = object != NULL ? object->n + SHAPE_OVERHEAD_MAX : shape_room(row);
+    size_t needed = l->size + room_of_row + 2 * (HEAD_SIZE + TAIL_SIZE) + 2;
 
     if (needed > l->room) {
         size_t room = l->room < LANE_ROOM_FIRST ? LANE_ROOM_FIRST : l->room;
@@ -207,7 +227,8 @@ row_add(struct window *w, const struct plan_route *route, const struct block *bl
     bool records = w->limits.framing == WINDOW_RECORDS;
     size_t lead = records ? (l->is_open ? 1 : HEAD_SIZE) : 0;
     char *at = l->bytes + l->size + lead;
-    size_t size = shape_row(route, block, row, at);
+    size_t size = object != NULL ? shape_row_of(route, block, row, *object, at)
+                                 : shape_row(route, block, row, at);
     size_t frame = frame_size(w, route->profile);
 
     if (size + frame > w->limits.parcel_max) {
@@ -271,13 +292,24 @@ window_add(struct window *w, const struct plan_route *route, const struct block 
         *row = row_end;
         return ST_OK;
     }
+    if (w->transform != NULL && !w->transform_is_begun)
+        transform_block(w->transform, block);
     for (; *row < row_end; ++*row) {
         const struct block_row *r = &block->rows[*row];
+        enum kql_stream_result result = KQL_STREAM_SAME;
+        struct span object;
 
         if (!w->routes[r->stream].wanted)
             continue;
         if (is_full(w))
             return ST_FULL;
+        if (w->transform != NULL) {
+            result = transform_row(w->transform, w->transform_index, route, *row, &object);
+            if (result == KQL_STREAM_DROP) {
+                w->filtered++;
+                continue;
+            }
+        }
         /* Hours differ within a stream only around the full hour and in late data. */
         if (!w->routes[r->stream].known ||
             (w->limits.by_hour &&
@@ -291,7 +323,8 @@ window_add(struct window *w, const struct plan_route *route, const struct block 
             w->routes[r->stream].lane = lane;
             w->routes[r->stream].known = true;
         }
-        if (!row_add(w, route, block, position, *row, w->routes[r->stream].lane)) {
+        if (!row_add(w, route, block, position, *row, w->routes[r->stream].lane,
+                     result == KQL_STREAM_CHANGED ? &object : NULL)) {
             ++*row;
             return ST_INVALID;
         }

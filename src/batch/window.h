@@ -8,6 +8,7 @@
 #include "base/base.h"
 #include "match/plan.h"
 #include "match/shape.h"
+#include "match/transform.h"
 #include "model/block.h"
 
 enum window_framing {
@@ -50,6 +51,12 @@ void window_free(struct window *w);
 
 /* Empties it for the next rows. */
 void window_reset(struct window *w, const struct window_limits *limits);
+/* From now on rows pass through the transformation of route 'index' of the run (borrowed; NULL: none
+ * any more): what it drops is not added, only counted. 'is_begun': whoever adds rows says which
+ * block they are of (transform_block or transform_block_all); else window_add does. */
+void window_transform(struct window *w, struct transform_run *run, size_t index, bool is_begun);
+/* Rows that it dropped, ever. */
+uint64_t window_filtered(const struct window *w);
 /* Gives memory back beyond a small rest: for exports that have nothing to do. */
 void window_shrink(struct window *w);
 

@@ -39,6 +39,8 @@ struct plan_route {
     const char *container;
     enum profile profile;
     enum group_mode group_mode;
+    const struct transform
+        *transform; /* what its queries make of rows; NULL: rows leave as they are */
     struct plan_destination destination;
     /* pace and size; 0: the sink's default */
     uint32_t batch_bytes, batch_rows, linger_ms;

@@ -133,21 +133,26 @@ put_time(char *out, const struct block *block, uint32_t at, uint8_t size, int64_
     return out + DATETIME_TEXT_SIZE;
 }
 
-size_t
-shape_row(const struct plan_route *route, const struct block *block, const struct block_row *row,
-          char *out)
+bool
+shape_decorates(const struct plan_route *route, const struct block_row *row)
 {
-    enum splice splice = group_splice(route, row);
-    const struct block_stream *stream = &block->streams[row->stream];
-    char *start = out;
+    return group_splice(route, row) != SPLICE_NONE;
+}
 
-    if (route->profile == PROFILE_BARE)
-        return (size_t)(put_properties(out, block, row, splice) - start);
-    if (route->profile == PROFILE_WIRE && splice == SPLICE_NONE &&
-        (row->flags & (ROW_WIRE_ENVELOPE | ROW_LINE_BREAK)) == ROW_WIRE_ENVELOPE) {
-        memcpy(out, block->body.p + row->at, row->size);
-        return row->size;
-    }
+size_t
+shape_properties(const struct plan_route *route, const struct block *block,
+                 const struct block_row *row, char *out)
+{
+    return (size_t)(put_properties(out, block, row, group_splice(route, row)) - out);
+}
+
+/* The envelope up to its properties. */
+static char *
+put_head(char *out, const struct plan_route *route, const struct block *block,
+         const struct block_row *row)
+{
+    const struct block_stream *stream = &block->streams[row->stream];
+
     out = PUT_LITERAL(out, "{\"time\":\"");
     out = put_time(out, block, row->time_at, row->time_size, row->time);
     out = PUT_LITERAL(out, "\",\"tenantId\":\"");
@@ -160,11 +165,50 @@ shape_row(const struct plan_route *route, const struct block *block, const struc
         out = PUT_LITERAL(out, "\",\"_TimeReceivedBySvc\":\"");
         out = put_time(out, block, row->received_at, row->received_size, block->head->received);
     }
-    out = PUT_LITERAL(out, "\",\"properties\":");
-    out = put_properties(out, block, row, splice);
+    return PUT_LITERAL(out, "\",\"properties\":");
+}
+
+static char *
+put_tail(char *out, const struct plan_route *route)
+{
     if (route->profile == PROFILE_WIRE)
         out = PUT_LITERAL(out, ",\"Tenant\":\"DefaultTenant\"");
     *out++ = '}';
+    return out;
+}
+
+size_t
+shape_row(const struct plan_route *route, const struct block *block, const struct block_row *row,
+          char *out)
+{
+    enum splice splice = group_splice(route, row);
+    char *start = out;
+
+    if (route->profile == PROFILE_BARE)
+        return (size_t)(put_properties(out, block, row, splice) - start);
+    if (route->profile == PROFILE_WIRE && splice == SPLICE_NONE &&
+        (row->flags & (ROW_WIRE_ENVELOPE | ROW_LINE_BREAK)) == ROW_WIRE_ENVELOPE) {
+        memcpy(out, block->body.p + row->at, row->size);
+        return row->size;
+    }
+    out = put_head(out, route, block, row);
+    out = put_properties(out, block, row, splice);
+    out = put_tail(out, route);
+    return (size_t)(out - start);
+}
+
+size_t
+shape_row_of(const struct plan_route *route, const struct block *block, const struct block_row *row,
+             struct span object, char *out)
+{
+    bool compact = row->flags & ROW_LINE_BREAK;
+    char *start = out;
+
+    if (route->profile == PROFILE_BARE)
+        return (size_t)(put_json(out, object.p, object.n, compact) - start);
+    out = put_head(out, route, block, row);
+    out = put_json(out, object.p, object.n, compact);
+    out = put_tail(out, route);
     return (size_t)(out - start);
 }
 

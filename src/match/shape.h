@@ -30,5 +30,15 @@ shape_room(const struct block_row *row)
 MUST_CHECK size_t shape_row(const struct plan_route *route, const struct block *block,
                             const struct block_row *row, char *out);
 
+/* Whether a MachineGroup is put into the row on its way out. */
+bool shape_decorates(const struct plan_route *route, const struct block_row *row);
+/* The row's object as it leaves, into 'out' (shape_room bytes). */
+MUST_CHECK size_t shape_properties(const struct plan_route *route, const struct block *block,
+                                   const struct block_row *row, char *out);
+/* As shape_row, with this object in place of the row's own, which is decorated already; 'out' has
+ * object.n + SHAPE_OVERHEAD_MAX bytes. */
+MUST_CHECK size_t shape_row_of(const struct plan_route *route, const struct block *block,
+                               const struct block_row *row, struct span object, char *out);
+
 /* JSON text without the white space between its tokens, into 'out' (size bytes); gives its size. */
 size_t shape_compact(const char *text, size_t size, char *out);
