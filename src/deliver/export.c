@@ -69,6 +69,7 @@ struct export
     struct export_stand stand; /* if has_stand: not taken up yet */
     bool has_stand;
     struct window *window;
+    struct transform_run *transform; /* NULL: the route has none */
     struct flight flight;
     struct window_limits limits;
     struct pace bytes_pace, rows_pace;
@@ -371,6 +372,10 @@ fill_from(struct export *e, const struct pool_block *held, struct reach *at,
     }
     pthread_mutex_lock(&e->lock);
     e->status.read_rows += at->row - before;
+    if (e->transform != NULL) {
+        e->status.filtered_rows = window_filtered(e->window);
+        e->status.exhausted_rows = transform_exhausted(e->transform);
+    }
     pthread_mutex_unlock(&e->lock);
     if (st == ST_OK && at->row >= held->block.head->row_count) {
         at->position = held->next;
@@ -1065,6 +1070,14 @@ export_start(const struct export_context *context, struct plan *plan,
         free(e);
         return err_set(err, ST_FULL, "no memory for export %s", route->id);
     }
+    if (route->transform != NULL) {
+        if (transform_run_make(&route->transform, 1, &e->transform, err) != ST_OK) {
+            window_free(e->window);
+            free(e);
+            return ST_FULL;
+        }
+        window_transform(e->window, e->transform, 0, false);
+    }
     e->context = context;
     e->plan = plan_hold(plan);
     e->route = route;
@@ -1098,6 +1111,7 @@ export_start(const struct export_context *context, struct plan *plan,
     if (failed != 0) {
         ledger_close(e->ledger);
         window_free(e->window);
+        transform_run_free(e->transform);
         plan_release(e->plan);
         free(e);
         return err_set(err, ST_FULL, "no thread for export %s: %s", route->id, strerror(failed));
@@ -1136,6 +1150,7 @@ export_end(struct export *e, unsigned grace_ms)
     journal_wake(e->context->options.journal);
     pthread_join(e->thread, NULL);
     window_free(e->window);
+    transform_run_free(e->transform);
     plan_release(e->plan);
     pthread_cond_destroy(&e->wake);
     pthread_mutex_destroy(&e->lock);

@@ -45,14 +45,14 @@ categories_add(const struct plan_route *route, const char *hub, const char **lis
 /* Several settings may feed one hub: it shows what any of them selects, once, in the first one's
  * shape. */
 static bool
-merge(const struct plan *plan, const char *tenant, const char *hub, const char **categories,
-      struct plan_route *merged)
+merge(const struct plan_route *routes, size_t route_count, const char *tenant, const char *hub,
+      const char **categories, struct plan_route *merged)
 {
     bool found = false;
     size_t count = 0;
 
-    for (size_t i = 0; i < plan->route_count; i++) {
-        const struct plan_route *route = &plan->routes[i];
+    for (size_t i = 0; i < route_count; i++) {
+        const struct plan_route *route = &routes[i];
 
         if (!is_of_hub(route, tenant, hub))
             continue;
@@ -82,6 +82,59 @@ merge(const struct plan *plan, const char *tenant, const char *hub, const char *
         merged->tenant = tenant;
     }
     return found;
+}
+
+/* The hub's settings one by one, if one of them has a transformation: a row is shown if any of them
+ * lets it through, as the first one that does makes it. */
+struct feeds {
+    struct plan_route *routes;
+    const struct plan_route **list;
+    const struct transform **transforms;
+    const char **categories; /* CATEGORIES_MAX + 1 for each */
+    size_t count;
+    struct transform_run *run; /* NULL: there is none */
+};
+
+static void
+feeds_free(struct feeds *f)
+{
+    transform_run_free(f->run);
+    free(f->routes);
+    free(f->list);
+    free(f->transforms);
+    free(f->categories);
+}
+
+static enum status
+feeds_make(const struct plan *plan, const char *tenant, const char *hub, struct feeds *f,
+           struct err *err)
+{
+    size_t count = plan->route_count;
+    bool any = false;
+
+    for (size_t i = 0; i < count; i++)
+        any |= is_of_hub(&plan->routes[i], tenant, hub) && plan->routes[i].transform != NULL;
+    if (!any)
+        return ST_OK;
+    f->routes = calloc(count, sizeof *f->routes);
+    f->list = calloc(count, sizeof(struct plan_route *));
+    f->transforms = calloc(count, sizeof(struct transform *));
+    f->categories = calloc(count * (CATEGORIES_MAX + 1), sizeof *f->categories);
+    if (f->routes == NULL || f->list == NULL || f->transforms == NULL || f->categories == NULL)
+        return err_set(err, ST_FULL, "no memory for the hub's transformations");
+    for (size_t i = 0; i < count; i++) {
+        struct plan_route *route = &f->routes[f->count];
+
+        if (!merge(&plan->routes[i], 1, tenant, hub,
+                   f->categories + f->count * (CATEGORIES_MAX + 1), route))
+            continue;
+        f->list[f->count] = route;
+        f->transforms[f->count++] = plan->routes[i].transform;
+    }
+    if (transform_run_make(f->transforms, f->count, &f->run, err) != ST_OK)
+        return ST_FULL;
+    transform_routes(f->run, f->list);
+    return ST_OK;
 }
 
 static enum status
@@ -165,14 +218,20 @@ hub_read(struct journal *j, struct block_pool *pool, struct plan *plan, const ch
 {
     const char *categories[CATEGORIES_MAX + 1];
     struct plan_route merged = {0};
-    struct window *w;
+    struct feeds feeds = {0};
+    struct window *w = NULL;
     enum status st;
 
-    if (!merge(plan, tenant, hub, categories, &merged))
+    if (!merge(plan->routes, plan->route_count, tenant, hub, categories, &merged))
         return err_set(err, ST_INVALID, "there is no local event hub '%.80s'", hub);
-    st = window_make(&w, err);
-    if (st != ST_OK)
+    st = feeds_make(plan, tenant, hub, &feeds, err);
+    if (st == ST_OK)
+        st = window_make(&w, err);
+    if (st != ST_OK) {
+        feeds_free(&feeds);
         return st;
+    }
+    window_transform(w, feeds.run, TRANSFORM_ANY, false);
     const struct window_limits limits = {
         .framing = WINDOW_RECORDS,
         .parcel_max = MESSAGE_MAX,
@@ -189,5 +248,6 @@ hub_read(struct journal *j, struct block_pool *pool, struct plan *plan, const ch
         st = join(w, out, out_size, err);
     }
     window_free(w);
+    feeds_free(&feeds);
     return st;
 }

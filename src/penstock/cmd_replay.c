@@ -39,11 +39,14 @@ struct target { /* one setting */
     struct flight flight;
     struct window_limits limits;
     uint64_t rows, bytes;
+    struct transform *transform; /* NULL: none */
 };
 
 struct replay {
     struct target targets[ROUTES_MAX];
     size_t count;
+    struct transform_run *transform; /* of all targets together; NULL: none has one */
+    const struct plan_route *routes[ROUTES_MAX];
     uint64_t blocks, rows, oversized;
     uint64_t file_bytes, done_bytes, started_ms, shown_ms;
     bool show;
@@ -91,6 +94,8 @@ take_block(void *app, struct span index, struct span body, struct err *err)
     struct block block;
     enum status st = block_open(&block, index, body, err);
 
+    if (st == ST_OK && r->transform != NULL)
+        transform_block_all(r->transform, &block, r->routes);
     for (size_t i = 0; i < r->count && st == ST_OK; i++) {
         struct target *t = &r->targets[i];
         uint32_t row = 0, wanted = 0;
@@ -267,6 +272,12 @@ setting_add(struct replay *r, const struct control *c, const char *to, const jso
     if (st != ST_OK)
         return EXIT_REFUSED;
     t->has_setting = true;
+    if (setting_transform(c, &t->setting, KQL_STREAM_WIDE, NULL, NULL, &t->transform, err) !=
+        ST_OK) {
+        setting_free(&t->setting);
+        t->has_setting = false;
+        return EXIT_REFUSED;
+    }
     t->route = (struct plan_route){
         .id = t->setting.id,
         .tenant = tenant,
@@ -276,6 +287,7 @@ setting_add(struct replay *r, const struct control *c, const char *to, const jso
         .profile = t->setting.profile,
         .group_mode = t->setting.group_mode,
         .is_enabled = t->setting.is_enabled,
+        .transform = t->transform,
     };
     snprintf(folder, sizeof folder, "%s/%s", to, id);
     return target_open(r, folder, err);
@@ -317,6 +329,28 @@ settings_load(struct replay *r, const struct control *c, const char *path, const
     return code;
 }
 
+/* One run for all targets: what their transformations share is computed once per row. */
+static enum status
+transforms_begin(struct replay *r, struct err *err)
+{
+    const struct transform *transforms[ROUTES_MAX];
+    bool any = false;
+
+    for (size_t i = 0; i < r->count; i++) {
+        transforms[i] = r->targets[i].transform;
+        r->routes[i] = &r->targets[i].route;
+        any |= transforms[i] != NULL;
+    }
+    if (!any)
+        return ST_OK;
+    if (transform_run_make(transforms, r->count, &r->transform, err) != ST_OK)
+        return ST_FULL;
+    for (size_t i = 0; i < r->count; i++)
+        if (transforms[i] != NULL)
+            window_transform(r->targets[i].window, r->transform, i, true);
+    return ST_OK;
+}
+
 static enum status
 park_to_file(void *app, const char *tenant, const char *table, struct span raw, const char *reason,
              int64_t now, struct err *err)
@@ -349,19 +383,20 @@ summary(struct replay *r, bool json, struct err *err)
         }
     progress(r, true);
     double seconds = (double)((uint64_t)clock_monotonic_ms() - r->started_ms) / 1000;
-    uint64_t rows = 0, bytes = 0;
+    uint64_t rows = 0, bytes = 0, filtered = 0;
 
     for (size_t i = 0; i < r->count; i++) {
         rows += r->targets[i].rows;
         bytes += r->targets[i].bytes;
+        filtered += window_filtered(r->targets[i].window);
     }
     if (json)
         printf("{\"read\":%llu,\"readBytes\":%llu,\"written\":%llu,\"writtenBytes\":%llu,"
-               "\"leftOut\":%llu,"
+               "\"leftOut\":%llu,\"filtered\":%llu,"
                "\"settings\":%zu,\"seconds\":%.3f}\n",
                (unsigned long long)r->rows, (unsigned long long)r->done_bytes,
                (unsigned long long)rows, (unsigned long long)bytes,
-               (unsigned long long)r->oversized, r->count, seconds);
+               (unsigned long long)r->oversized, (unsigned long long)filtered, r->count, seconds);
     else
         printf("%llu records read, %llu written (%.1f MB) in %.2f s\n", (unsigned long long)r->rows,
                (unsigned long long)rows, (double)bytes / 1e6, seconds);
@@ -539,6 +574,8 @@ cmd_replay(int argc, char **argv)
                                                   .is_enabled = true};
         code = target_open(r, o.to, &err);
     }
+    if (code == EXIT_DONE && transforms_begin(r, &err) != ST_OK)
+        code = EXIT_UNREACHABLE;
     if (code != EXIT_DONE)
         goto fail;
     r->started_ms = (uint64_t)clock_monotonic_ms();
@@ -573,9 +610,12 @@ fail:
         window_free(r->targets[i].window);
         sink_folder.close(r->targets[i].sink);
     }
-    for (size_t i = 0; i < r->count; i++)
+    transform_run_free(r->transform);
+    for (size_t i = 0; i < ROUTES_MAX; i++) {
+        transform_free(r->targets[i].transform);
         if (r->targets[i].has_setting)
             setting_free(&r->targets[i].setting);
+    }
     if (parked != NULL && fclose(parked) != 0)
         code = EXIT_UNREACHABLE;
     admitter_free(admitter);
