@@ -36,6 +36,9 @@ const struct route api_routes[] = {
      .help = "All data export settings."},
     {"GET", SETTINGS "/{id}", SCOPE_TENANT, READER, .answer = settings_answer_get,
      .help = "One data export setting."},
+    {"GET", SETTINGS "/{id}/schema", SCOPE_TENANT, READER, .answer = settings_answer_schema,
+     .help = "The columns that its transformKql leaves of each table, and what Azure Monitor's "
+             "transformations would refuse of it."},
     {"PUT", SETTINGS "/{id}", SCOPE_TENANT, ADMINISTRATOR, SETTING_BODY_SIZE_MAX,
      .answer = settings_answer_put, .help = "Makes or replaces a setting; in force when answered."},
     {"DELETE", SETTINGS "/{id}", SCOPE_TENANT, ADMINISTRATOR, CALL_SMALL_BODY,

@@ -88,6 +88,7 @@ void ingest_gone(struct call *c);
 /* export_settings.c */
 void settings_answer_list(struct call *c, struct http_reply *reply);
 void settings_answer_get(struct call *c, struct http_reply *reply);
+void settings_answer_schema(struct call *c, struct http_reply *reply);
 void settings_answer_put(struct call *c, struct http_reply *reply);
 void settings_answer_delete(struct call *c, struct http_reply *reply);
 void settings_answer_enable(struct call *c, struct http_reply *reply);

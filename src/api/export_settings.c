@@ -9,6 +9,19 @@
 #include <ctype.h>
 #include <stdlib.h>
 
+/* An error with all that is wrong, as OData has it. */
+static void
+reply_details(const struct settings_reply *from, struct http_reply *reply)
+{
+    json_t *details = json_loads(from->details, 0, NULL);
+
+    call_reply_json(reply, from->status,
+                    details == NULL
+                        ? NULL
+                        : json_pack("{s:{s:s, s:o, s:o}}", "error", "code", from->code, "message",
+                                    call_text(from->err.text), "details", details));
+}
+
 /* Hands on what control answered. */
 static void
 reply_settings(struct call *c, struct settings_reply *from, struct http_reply *reply)
@@ -23,7 +36,11 @@ reply_settings(struct call *c, struct settings_reply *from, struct http_reply *r
     }
     if (from->status >= 400) {
         free(from->body);
-        http_reply_error(reply, from->status, from->code, "%s", from->err.text);
+        if (from->details != NULL)
+            reply_details(from, reply);
+        else
+            http_reply_error(reply, from->status, from->code, "%s", from->err.text);
+        free(from->details);
         return;
     }
     reply->status = from->status;
@@ -64,6 +81,15 @@ settings_answer_get(struct call *c, struct http_reply *reply)
     struct settings_reply from = {0};
 
     settings_get(c->control, c->tenant, c->arguments[0], &from);
+    reply_settings(c, &from, reply);
+}
+
+void
+settings_answer_schema(struct call *c, struct http_reply *reply)
+{
+    struct settings_reply from = {0};
+
+    settings_schema(c->control, c->tenant, c->arguments[0], &from);
     reply_settings(c, &from, reply);
 }
 
@@ -140,12 +166,14 @@ progress_json(const struct deliver_status *s)
 
     snprintf(cursor, sizeof cursor, "%llu.%u", (unsigned long long)s->cursor, s->cursor_row);
     return json_pack(
-        "{s:s, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "cursor", cursor, "lagRecords",
-        (json_int_t)s->lag_rows, "lagSeconds", (double)s->lag_ms / 1000, "recordsRead",
-        (json_int_t)s->read_rows, "recordsExported", (json_int_t)s->sent_rows, "bytesExported",
-        (json_int_t)s->sent_bytes, "batchesExported", (json_int_t)s->sent_batches, "exportFailures",
-        (json_int_t)s->retried, "recordsRefused", (json_int_t)s->refused_rows, "recordsLost",
-        (json_int_t)s->lost_rows, "recordsResent", (json_int_t)s->resent_rows);
+        "{s:s, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "cursor", cursor,
+        "lagRecords", (json_int_t)s->lag_rows, "lagSeconds", (double)s->lag_ms / 1000,
+        "recordsRead", (json_int_t)s->read_rows, "recordsExported", (json_int_t)s->sent_rows,
+        "bytesExported", (json_int_t)s->sent_bytes, "batchesExported", (json_int_t)s->sent_batches,
+        "exportFailures", (json_int_t)s->retried, "recordsRefused", (json_int_t)s->refused_rows,
+        "recordsLost", (json_int_t)s->lost_rows, "recordsResent", (json_int_t)s->resent_rows,
+        "recordsFiltered", (json_int_t)s->filtered_rows, "recordsExhausted",
+        (json_int_t)s->exhausted_rows);
 }
 
 static json_t *

@@ -41,6 +41,12 @@ static const struct metric export_metrics[] = {
      0},
     {"penstock_export_resent_records_total", "counter", "Parked records sent again.",
      EXPORT(resent_rows), U64, 0},
+    {"penstock_export_filtered_records_total", "counter", "Records that transformKql dropped.",
+     EXPORT(filtered_rows), U64, 0},
+    {"penstock_export_exhausted_records_total", "counter",
+     "Records whose transformKql needed too much memory: what it could not compute counts as true, "
+     "or is null.",
+     EXPORT(exhausted_rows), U64, 0},
     {"penstock_export_lag_records", "gauge", "Records of the journal still to be read.",
      EXPORT(lag_rows), U64, 0},
     {"penstock_export_lag_seconds", "gauge", "Age of the oldest record not exported yet.",

@@ -217,6 +217,8 @@ fingerprint(const struct plan_route *r, uint64_t version)
     hash_number(x, r->drops_when_full);
     hash_number(x, r->is_enabled);
     hash_number(x, (uint64_t)r->start_ticks);
+    if (r->transform != NULL)
+        hash_number(x, transform_fingerprint(r->transform));
     (void)EVP_DigestFinal_ex(x, hash, NULL);
     EVP_MD_CTX_free(x);
     memcpy(&n, hash, sizeof n);
@@ -255,6 +257,7 @@ static enum status
 route_make(struct building *b, const struct stored *row, uint64_t version, struct plan_route *route,
            struct err *why)
 {
+    struct transform *transform = NULL;
     struct setting x;
     char code[48];
     enum status st = setting_read(b->c, row->tenant, row->id, row->json, true, &x, code, why);
@@ -275,6 +278,12 @@ route_make(struct building *b, const struct stored *row, uint64_t version, struc
                                  .start_ticks = row->created};
     b->has_no_memory |= route->id == NULL;
     categories_keep(b, &x, route);
+    st = setting_transform(b->c, &x, KQL_STREAM_WIDE, NULL, NULL, &transform, why);
+    if (st != ST_OK) { /* rows must not leave in a shape that nobody asked for */
+        setting_free(&x);
+        return st == ST_FULL ? st : route_rest(b, row, route, why);
+    }
+    route->transform = transform;
     st = destination_make(b, &x, row, &route->destination, why);
     setting_free(&x);
     if (b->has_no_memory)
@@ -294,6 +303,8 @@ plan_destroy(struct plan *plan)
 {
     struct plan_whole *whole = (struct plan_whole *)(void *)plan;
 
+    for (size_t i = 0; i < plan->route_count; i++)
+        transform_free((struct transform *)(uintptr_t)plan->routes[i].transform);
     heap_free(&whole->heap);
     free(whole);
 }
@@ -313,7 +324,10 @@ routes_make(const struct control *c, const struct gathering *g, uint64_t version
         struct err why = {""};
         enum status st = route_make(&b, &g->rows[i], version, &routes[count], &why);
 
+        whole->plan.routes = routes;
+        whole->plan.route_count = count + (st != ST_FULL && routes[count].id != NULL);
         if (st == ST_FULL) {
+            transform_free((struct transform *)(uintptr_t)routes[count].transform);
             *err = why;
             return st;
         }

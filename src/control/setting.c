@@ -408,6 +408,58 @@ number_take(struct reading *r, const json_t *object, const struct number_row *ro
 }
 
 static enum status
+transform_take(struct reading *r, const char *table, const json_t *value,
+               struct transform_query *out)
+{
+    char text[72];
+
+    if (!json_is_string(value))
+        return FAIL(r, "InvalidTransform",
+                    "penstock.transformKql%s%s is not a string: give a query, or one for each "
+                    "table as {\"DeviceInfo\":\"source | ...\"}",
+                    table != NULL ? "." : "", table != NULL ? quoted(table, text) : "");
+    if (json_string_length(value) > TRANSFORM_TEXT_MAX ||
+        strlen(json_string_value(value)) != json_string_length(value))
+        return FAIL(r, "InvalidTransform",
+                    "penstock.transformKql: a query has at most 64 KiB, and no NUL");
+    *out = (struct transform_query){.table =
+                                        table == NULL ? NULL : heap_text(&r->heap, span_of(table)),
+                                    .kql = heap_text(&r->heap, span_of(json_string_value(value)))};
+    return out->kql == NULL || (table != NULL && out->table == NULL) ? no_memory(r) : ST_OK;
+}
+
+/* A text for all tables, or an object by table. */
+static enum status
+transforms_take(struct reading *r, const json_t *value)
+{
+    size_t count = json_is_object(value) ? json_object_size(value) : 1;
+    struct transform_query *queries;
+    enum status st = ST_OK;
+    const char *table;
+    json_t *kql;
+
+    if (value == NULL || json_is_null(value))
+        return ST_OK;
+    if (count > SETTING_TRANSFORMS_MAX)
+        return FAIL(r, "InvalidTransform", "penstock.transformKql: more than %d queries",
+                    SETTING_TRANSFORMS_MAX);
+    queries = heap_take(&r->heap, count * sizeof *queries + 1);
+    if (queries == NULL)
+        return no_memory(r);
+    r->x->transforms = queries;
+    if (!json_is_object(value)) {
+        r->x->transform_count = 1;
+        return transform_take(r, NULL, value, queries);
+    }
+    json_object_foreach((json_t *)(uintptr_t)value, table, kql)
+    {
+        if (st == ST_OK)
+            st = transform_take(r, table, kql, &queries[r->x->transform_count++]);
+    }
+    return st;
+}
+
+static enum status
 extension_take(struct reading *r, const json_t *root)
 {
     static const char *const names[] = {
@@ -415,7 +467,7 @@ extension_take(struct reading *r, const json_t *root)
         "batchBytes",    "batchRows", "lingerMs",         "bytesPerSecond",
         "rowsPerSecond", "onLag",     "connectionString", "hasConnectionString",
         "transformKql",  NULL};
-    const json_t *object = json_object_get(root, "penstock"), *kql;
+    const json_t *object = json_object_get(root, "penstock");
     struct setting *x = r->x;
     unsigned profile = 0, mode = 0, lag = 0;
     enum status st;
@@ -425,10 +477,6 @@ extension_take(struct reading *r, const json_t *root)
         return ST_OK;
     if (!json_is_object(object))
         return FAIL(r, "InvalidRequest", "penstock is neither an object nor null");
-    kql = json_object_get(object, "transformKql");
-    if (kql != NULL && !json_is_null(kql))
-        return FAIL(r, "TransformNotSupported",
-                    "penstock.transformKql: transforming rows is not built yet; leave it out");
     st = keys_check(r, object, "penstock", names);
     if (st == ST_OK)
         st = flag_take(r, object, "enabled", &x->is_enabled);
@@ -442,6 +490,8 @@ extension_take(struct reading *r, const json_t *root)
         st = choice_take(r, object, "onLag", lag_modes, &lag);
     if (st == ST_OK)
         st = text_take(r, object, "connectionString", 4096, &x->connection_string);
+    if (st == ST_OK)
+        st = transforms_take(r, json_object_get(object, "transformKql"));
     for (size_t i = 0; i < COUNT_OF(numbers) && st == ST_OK; i++)
         st = number_take(r, object, &numbers[i]);
     x->profile = (enum profile)profile;
@@ -606,6 +656,19 @@ logs_make(const struct catalog *c, const struct setting *x)
 }
 
 static json_t *
+transforms_make(const struct setting *x)
+{
+    json_t *object;
+
+    if (x->transforms[0].table == NULL)
+        return json_string(x->transforms[0].kql);
+    object = json_object();
+    for (size_t i = 0; i < x->transform_count; i++)
+        json_object_set_new(object, x->transforms[i].table, json_string(x->transforms[i].kql));
+    return object;
+}
+
+static json_t *
 extension_make(const struct setting *x, bool has_secret)
 {
     json_t *object = json_object();
@@ -628,6 +691,8 @@ extension_make(const struct setting *x, bool has_secret)
     }
     if (x->drops_when_full)
         json_object_set_new(object, "onLag", json_string("drop"));
+    if (x->transform_count > 0)
+        json_object_set_new(object, "transformKql", transforms_make(x));
     if (has_secret)
         json_object_set_new(object, "hasConnectionString", json_true());
     return object;

@@ -53,6 +53,7 @@ fail(struct settings_reply *reply, unsigned status, const char *code, const char
     va_list args;
 
     free(reply->body);
+    free(reply->details);
     *reply = (struct settings_reply){.status = status};
     snprintf(reply->code, sizeof reply->code, "%s", code);
     va_start(args, format);
@@ -459,6 +460,110 @@ put_store(struct putting *p)
     p->reply->has_changed = st == ST_OK;
 }
 
+/* ---- transformKql ---- */
+
+static json_t *
+diagnostic_make(const char *table, const struct kql_diagnostic *d)
+{
+    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "code", kql_code_name(d->code),
+                     "severity", d->is_warning ? "warning" : "error", "target", table, "message",
+                     d->text, "line", (json_int_t)d->line, "column", (json_int_t)d->column, "at",
+                     (json_int_t)d->at, "size", (json_int_t)d->size);
+}
+
+enum { DETAILS_MAX = 100 }; /* complaints in an answer */
+
+/* One text for twenty tables is wrong in the same way twenty times: the place tells. */
+static void
+tell_details(void *app, const char *table, const struct kql_diagnostics *d,
+             const struct kql_schema *schema)
+{
+    json_t *details = app;
+
+    for (uint32_t i = 0; schema == NULL && i < d->count; i++)
+        if (json_array_size(details) < DETAILS_MAX && !d->items[i].is_warning)
+            json_array_append_new(details, diagnostic_make(table, &d->items[i]));
+}
+
+static bool
+transform_holds(struct putting *p)
+{
+    json_t *details = json_array();
+    struct transform *made = NULL;
+    struct err why = {""};
+    enum status st =
+        setting_transform(p->c, &p->x, KQL_STREAM_WIDE, tell_details, details, &made, &why);
+
+    transform_free(made);
+    if (st != ST_OK) {
+        fail(p->reply, st == ST_INVALID ? 400 : 503, "InvalidTransform", "%s", why.text);
+        p->reply->details = json_dumps(details, JSON_COMPACT);
+    }
+    json_decref(details);
+    return st == ST_OK;
+}
+
+static void
+tell_schema(void *app, const char *table, const struct kql_diagnostics *d,
+            const struct kql_schema *schema)
+{
+    json_t *columns = json_array(), *warnings = json_array();
+
+    for (uint32_t i = 0; schema != NULL && i < schema->count; i++)
+        json_array_append_new(columns,
+                              json_pack("{s:s%, s:s}", "name", schema->columns[i].name.p,
+                                        schema->columns[i].name.n, "type",
+                                        kql_type_name((enum kql_type)schema->columns[i].type)));
+    for (uint32_t i = 0; i < d->count; i++)
+        json_array_append_new(warnings, diagnostic_make(table, &d->items[i]));
+    json_array_append_new(app, json_pack("{s:s, s:o, s:o}", "table", table, "columns", columns,
+                                         "warnings", warnings));
+}
+
+void
+settings_schema(const struct control *c, const char *tenant, const char *id,
+                struct settings_reply *reply)
+{
+    struct row row = {0};
+    struct setting x;
+    struct err why = {""};
+    struct transform *made = NULL;
+    json_t *value, *root;
+    char code[48];
+
+    *reply = (struct settings_reply){0};
+    if (!tenant_there(c, tenant, reply) || !row_find(c, tenant, id, &row, reply))
+        return;
+    if (setting_read(c, tenant, id, (struct span){row.json, row.json_size}, true, &x, code, &why) !=
+        ST_OK) {
+        fail(reply, 500, code, "%s", why.text);
+        row_free(&row);
+        return;
+    }
+    value = json_array();
+    if (setting_transform(c, &x, KQL_STREAM_WARN, tell_schema, value, &made, &why) == ST_INVALID &&
+        json_array_size(value) == 0)
+        fail(reply, 409, "InvalidTransform", "%s", why.text);
+    transform_free(made);
+    setting_free(&x);
+    row_free(&row);
+    if (reply->status >= 400) {
+        json_decref(value);
+        return;
+    }
+    root = json_pack("{s:o}", "value", value);
+    reply->body = root == NULL ? NULL : json_dumps(root, JSON_COMPACT);
+    json_decref(root);
+    if (reply->body == NULL) {
+        fail(reply, 503, "OutOfMemory", "no memory for the schema");
+        return;
+    }
+    reply->body_size = strlen(reply->body);
+    reply->status = 200;
+}
+
+/* ---- PUT ---- */
+
 static void
 put_read(struct putting *p)
 {
@@ -481,7 +586,7 @@ put_read(struct putting *p)
         fail(p->reply, 503, "OutOfMemory", "no memory for the setting");
     else if (st != ST_OK && st != ST_END)
         fail_store(p->reply, st, &why);
-    else if (conditions_hold(p) && secret_make(p) && destination_holds(p)) {
+    else if (conditions_hold(p) && transform_holds(p) && secret_make(p) && destination_holds(p)) {
         p->next.json = setting_write(p->c, &p->x, false, &p->next.json_size);
         if (p->next.json == NULL)
             fail(p->reply, 503, "OutOfMemory", "no memory for the setting");

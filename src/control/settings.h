@@ -11,16 +11,20 @@
  *   onLag          "block" (default): producers wait; "drop": this export loses the oldest, counted
  *   connectionString   write-only; sealed; kept by a PUT without it for the same destination; "" removes it
  *   hasConnectionString   read-only
- *   transformKql   refused: not built */
+ *   transformKql   what leaves of each record: "source | where ... | extend ...", for every event type
+ *                  listed, or {"DeviceInfo":"source | ..."} for some of them, by table or category; the others
+ *                  leave as they are */
 #pragma once
 #include "control/control.h"
 #include "match/plan.h"
+#include "match/transform.h"
 
 enum {
     SETTING_ID_SIZE_MAX = 128, /* bytes of UTF-8 without controls and /\?#%; not "." or ".." */
     SETTING_BODY_SIZE_MAX = 1 << 20, /* bytes of a PUT */
     SETTING_HUBS_MAX = 10, /* enabled categories with an empty hub name, on Basic and Standard */
     SETTING_LOGS_MAX = 2000,
+    SETTING_TRANSFORMS_MAX = 512, /* queries of one setting */
 };
 
 enum setting_destination { SETTING_EVENT_HUB, SETTING_STORAGE };
@@ -41,6 +45,8 @@ struct setting {
     uint32_t batch_bytes, batch_rows, linger_ms;
     uint64_t bytes_per_s_max, rows_per_s_max;
     bool drops_when_full;
+    const struct transform_query *transforms; /* of transformKql, as written */
+    size_t transform_count;
     const char *connection_string; /* as given in this text; NULL: none. Never written */
     void *memory;                  /* private */
 };
@@ -62,6 +68,13 @@ void setting_free(struct setting *x);
 MUST_CHECK enum status setting_secret(const struct control *c, const struct setting *x,
                                       struct span sealed, char *out, struct err *err);
 
+/* Compiles transformKql; *out is NULL if there is none. 'told' as in transform_make. ST_INVALID: err
+ * names the table and the place. */
+MUST_CHECK enum status setting_transform(const struct control *c, const struct setting *x,
+                                         enum kql_stream_strictness strictness,
+                                         transform_told *told, void *app, struct transform **out,
+                                         struct err *err);
+
 /* What a route answers. On failure (status 400 and more) code and err go into the error body. */
 struct settings_reply {
     unsigned status;  /* 200, 201, 204, 400, 404, 409, 412, 413, 500, 503 */
@@ -71,6 +84,9 @@ struct settings_reply {
     size_t body_size; /* bytes */
     bool has_changed; /* build a new plan */
     struct err err;
+    /* malloc'd JSON array of what is wrong with transformKql, for the error body's "details"; the
+     * caller frees it; NULL: none */
+    char *details;
 };
 
 /* {"@odata.context":"<base>/api/$metadata#DataExportSettings","value":[...]}; 'base' like
@@ -79,6 +95,11 @@ void settings_list(const struct control *c, const char *tenant, const char *base
                    struct settings_reply *reply);
 void settings_get(const struct control *c, const char *tenant, const char *id,
                   struct settings_reply *reply);
+
+/* The columns that leave by transformKql, and what Azure Monitor's transformations would refuse:
+ * {"value":[{"table","columns":[{"name","type"}],"warnings":[...]}]}. Only tables with a query. */
+void settings_schema(const struct control *c, const char *tenant, const char *id,
+                     struct settings_reply *reply);
 
 struct settings_put {
     const char *tenant, *id; /* id decoded */

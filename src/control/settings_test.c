@@ -110,10 +110,20 @@ static const struct {
      NULL, NULL},
     {"rows alone",                                    ALL_OF("\"profile\":\"bare\",\"batchBytes\":0"),                                                                  NULL,NULL                                     },
 
-    {"nothing",                                       "",                                                    "InvalidRequest","not JSON"},
-    {"not JSON",                                            "{\"logs\": hush}",                                  "InvalidRequest","line 1, column"},
-    {"an array",                                               "[]",                                                                               "InvalidRequest","not a JSON object"},
-    {"a key twice",                                              "{\"logs\":[],\"logs\":[]}",                                                         "InvalidRequest","not JSON"                                              },
+    {"a transformation",
+     ALL_OF("\"transformKql\":\"source | where DeviceName has 'a' | project DeviceName\""),                                                    NULL,
+     NULL},
+    {"transformations by table",
+     "{" TO_STORAGE(STORAGE_ID) "," LOGS(ON("DeviceInfo") "," ON(
+         "DeviceEvents")) ",\"penstock\":{\"transformKql\":{\"DeviceEvents\":\"source | where "
+                          "ActionType == 'x'\"}}}",                                  NULL,NULL},
+    {"a transformation by category",
+     "{" TO_STORAGE(STORAGE_ID) ",\"penstock\":{\"allCategories\":true,\"transformKql\":"
+                                "{\"AdvancedHunting-DeviceEvents\":\"source | extend a = 1\"}}}",                                             NULL,NULL},
+    {"nothing",                              "",                                                                                     "InvalidRequest","not JSON"                                                                                                  },
+    {"not JSON",                          "{\"logs\": hush}",                                       "InvalidRequest","line 1, column"                },
+    {"an array",                                               "[]",                                                                                        "InvalidRequest","not a JSON object"},
+    {"a key twice",                                              "{\"logs\":[],\"logs\":[]}",                                                                           "InvalidRequest","not JSON"                                 },
     {"an unknown property",                                              "{\"log\":[]}",                                                                    "UnknownProperty",
      "no property 'log'; did you mean 'logs'"},
     {"an unknown property inside",                                           "{\"eventHubProperties\":{\"eventHubResourceID\":\"x\"}}",
@@ -121,7 +131,7 @@ static const struct {
     {"another id than the path's",
      "{\"id\":\"two\"," TO_STORAGE(STORAGE_ID) "," LOGS(ON("DeviceInfo")) "}",                                                "InvalidName",
      "not the one in the path"},
-    {"an id that is a number",                            "{\"id\":1}", "InvalidRequest","id is not a string"                                                                                                                                },
+    {"an id that is a number",                            "{\"id\":1}", "InvalidRequest","id is not a string"                                                                                                                                                  },
     {"a designated tenant of no form",
      "{\"designatedTenantId\":\"x\"," TO_STORAGE(STORAGE_ID) "," LOGS(ON("DeviceInfo")) "}",
      "InvalidRequest","designatedTenantId"},
@@ -205,22 +215,35 @@ static const struct {
     {"a negative rate",                                ALL_OF("\"rowsPerSecond\":-1"),                                                                                                        "InvalidRequest","whole number"},
     {"a rate with a fraction",                                ALL_OF("\"rowsPerSecond\":1.5"),                                                                                                        "InvalidRequest","whole number"},
     {"enabled is a text",                                          ALL_OF("\"enabled\":\"no\""),                                                                                                                  "InvalidRequest",     "penstock.enabled"                                                                                                },
-    {"a transformation",                                            ALL_OF("\"transformKql\":\"source\""),                                                                                                                    "TransformNotSupported",
-     "transformKql"             },
+    {"a transformation that is a number",                                            ALL_OF("\"transformKql\":5"),                                                                                                                    "InvalidTransform",
+     "not a string"             },
+    {"a transformation with a wrong name",
+     ALL_OF("\"transformKql\":\"source | where DeviceNme == 'a'\""),                                                                                                                 "InvalidTransform",
+     "for DeviceInfo, line 1, column 16: KQL102"   },
+    {"a transformation of all records at once",
+     ALL_OF("\"transformKql\":\"source | summarize count()\""),                                                                                                                 "InvalidTransform",               "summarize"            },
+    {"a transformation of a table that is not enabled",
+     ALL_OF("\"transformKql\":{\"DeviceEvents\":\"source\"}"),                                                                                                             "InvalidTransform","not enabled"},
+    {"a transformation of a table that is none",
+     ALL_OF("\"transformKql\":{\"Nothing\":\"source\"}"),                                                                                                                  "InvalidTransform","Nothing"},
+    {"one transformation for tables that nobody knows",
+     "{" TO_STORAGE(
+         STORAGE_ID) ",\"penstock\":{\"allCategories\":true,\"transformKql\":\"source\"}}",
+     "InvalidTransform","list them"},
     {"a list as extension",
-     "{" TO_STORAGE(STORAGE_ID) "," LOGS(ON("DeviceInfo")) ",\"penstock\":[]}",                                                                                                                 "InvalidRequest",
-     "penstock is neither"   },
+     "{" TO_STORAGE(STORAGE_ID) "," LOGS(ON("DeviceInfo")) ",\"penstock\":[]}",                                                                                                                    "InvalidRequest",
+     "penstock is neither"},
 
     {"a connection string",
-     "{" TO_HUB(CLOUD_HUBS,                                                                                                                 "\"x\"") "," LOGS(ON("DeviceInfo")) ",\"penstock\":{" CONNECT(
+     "{" TO_HUB(CLOUD_HUBS,                                                                                                                  "\"x\"") "," LOGS(ON("DeviceInfo")) ",\"penstock\":{" CONNECT(
          "cloud-hubs.servicebus.windows.net") "}}",
-     NULL,             NULL},
+     NULL,NULL},
     {"one with a port",
-     "{" TO_HUB(CLOUD_HUBS,                                                                                                             "\"x\"") "," LOGS(ON("DeviceInfo")) ",\"penstock\":{" CONNECT(
+     "{" TO_HUB(CLOUD_HUBS,                                                                                                                      "\"x\"") "," LOGS(ON("DeviceInfo")) ",\"penstock\":{" CONNECT(
          "CLOUD-hubs.servicebus.windows.net:9093") "}}",
      NULL,NULL},
     {"one to another host",
-     "{" TO_HUB(CLOUD_HUBS,                                                                                                                  "\"x\"") "," LOGS(ON("DeviceInfo")) ",\"penstock\":{" CONNECT(
+     "{" TO_HUB(CLOUD_HUBS,                                                                                                                    "\"x\"") "," LOGS(ON("DeviceInfo")) ",\"penstock\":{" CONNECT(
          "169.254.169.254") "}}",
      "InvalidConnectionString","another host (169.254.169.254)"},
     {"one to a longer host",
@@ -230,11 +253,11 @@ static const struct {
     {"one with a user in the host",
      "{" TO_HUB(CLOUD_HUBS,                                                                                                                        "\"x\"") "," LOGS(ON("DeviceInfo")) ",\"penstock\":{" CONNECT(
          "cloud-hubs.servicebus.windows.net@evil.example") "}}",
-     "InvalidConnectionString","another host"},
+     "InvalidConnectionString",                      "another host"},
     {"one of nothing",
      "{" TO_HUB(CLOUD_HUBS,                                                                                                                              "\"x\"") "," LOGS(
          ON("DeviceInfo")) ",\"penstock\":{\"connectionString\":\"hush\"}}",
-     "InvalidConnectionString",                                                                                                                                                                                                                   "Endpoint=sb://"},
+     "InvalidConnectionString",                                                                          "Endpoint=sb://"},
     {"one for storage",
      "{" TO_STORAGE(CLOUD_STORAGE) "," LOGS(
          ON("DeviceInfo")) ",\"penstock\":{\"connectionString\":\"AccountName=cloudstore;"
@@ -297,6 +320,7 @@ check_cases(void)
             CHECK(strstr(reply.err.text, "hush") == NULL && strstr(reply.err.text, "aHV") == NULL,
                   "%s: '%s'", cases[i].name, reply.err.text);
             free(reply.body);
+            free(reply.details);
             continue;
         }
         CHECK(reply.status == 201 && reply.has_changed && reply.body != NULL, "%s: %u %s '%s'",
@@ -405,6 +429,50 @@ check_shape(void)
                                  "\"onLag\":\"drop\"}}") != NULL,
           "%s", reply.body);
     free(reply.body);
+    delete ("one");
+}
+
+/* What is wrong is told in full; what leaves can be asked for. */
+static void
+check_transforms(void)
+{
+    struct settings_reply reply =
+        put("one",
+            "{" TO_STORAGE(STORAGE_ID) "," LOGS(ON("DeviceInfo") "," ON(
+                "DeviceEvents")) ",\"penstock\":{\"transformKql\":\"source | where Nope == 1 | "
+                                 "extend x = Neither\"}}",
+            NULL, NULL);
+
+    CHECK(reply.status == 400 && reply.details != NULL &&
+              strstr(reply.details, "\"code\":\"KQL102\"") != NULL &&
+              strstr(reply.details, "\"target\":\"DeviceInfo\"") != NULL &&
+              strstr(reply.details, "\"target\":\"DeviceEvents\"") != NULL &&
+              strstr(reply.details, "Nope") != NULL && strstr(reply.details, "Neither") != NULL &&
+              strstr(reply.details, "\"column\":16") != NULL,
+          "%u %s", reply.status, reply.details);
+    free(reply.details);
+    reply =
+        put("one",
+            "{" TO_STORAGE(STORAGE_ID) "," LOGS(ON("DeviceInfo") "," ON(
+                "DeviceProcessEvents")) ",\"penstock\":{\"transformKql\":{\"DeviceProcessEvents\":"
+                                        "\"source | where ActionType in~ ('a') | project "
+                                        "Timestamp, n = strlen(FileName), MachineGroup\"}}}",
+            NULL, NULL);
+    CHECK(reply.status == 201 &&
+              strstr(reply.body, "\"transformKql\":{\"DeviceProcessEvents\":") != NULL,
+          "%u %s", reply.status, reply.err.text);
+    free(reply.body);
+    settings_schema(&c, TENANT_A, "one", &reply);
+    CHECK(reply.status == 200 &&
+              strstr(reply.body, "{\"value\":[{\"table\":\"DeviceProcessEvents\",\"columns\":["
+                                 "{\"name\":\"Timestamp\",\"type\":\"datetime\"},"
+                                 "{\"name\":\"n\",\"type\":\"long\"},"
+                                 "{\"name\":\"MachineGroup\",\"type\":\"string\"}],"
+                                 "\"warnings\":[{\"code\":\"KQL202\"") == reply.body,
+          "%u %s", reply.status, reply.body);
+    free(reply.body);
+    settings_schema(&c, TENANT_A, "two", &reply);
+    CHECK(reply.status == 404, "%u", reply.status);
     delete ("one");
 }
 
@@ -634,6 +702,7 @@ main(void)
     check_cases();
     check_names();
     check_shape();
+    check_transforms();
     check_verbs();
     check_secrets();
     check_limits();
