@@ -85,7 +85,6 @@ const struct kql_word kql_words[] = {
     {"granny-desc",               WORD_NO_USE | WORD_NO_NAME, KQL_OP_NONE             },
     {"graph-mark-components",     WORD_NO_USE | WORD_NO_NAME, KQL_OP_NONE             },
     {"graph-match",               WORD_NO_USE | WORD_NO_NAME, KQL_OP_NONE             },
-    {"graph-merge",               WORD_NO_USE | WORD_NO_NAME, KQL_OP_NONE             },
     {"graph-shortest-paths",      WORD_NO_USE | WORD_NO_NAME, KQL_OP_NONE             },
     {"graph-to-table",            WORD_NO_USE | WORD_NO_NAME, KQL_OP_NONE             },
     {"graph-where-edges",         WORD_NO_USE | WORD_NO_NAME, KQL_OP_NONE             },

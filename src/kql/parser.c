@@ -636,7 +636,7 @@ let(struct parser *p)
     size_t base = p->stack_count;
 
     parser_move(p);
-    parser_take_name(p, n, "a name behind 'let'");
+    parser_take_plain_name(p, n, "a name behind 'let'");
     parser_expect(p, '=', "behind the name");
     p->is_let = true;
     if (at_function(p))
@@ -653,7 +653,7 @@ set(struct parser *p)
     size_t base = p->stack_count;
 
     parser_move(p);
-    parser_take_name(p, n, "the name of an option behind 'set'");
+    parser_take_plain_name(p, n, "the name of an option behind 'set'");
     if (parser_accept(p, '='))
         parser_push(p, parser_at_literal(p) ? parser_literal(p)
                                             : parser_used_name(p, "the option's value"));

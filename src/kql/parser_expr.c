@@ -169,14 +169,24 @@ parser_used_name(struct parser *p, const char *what)
     return name(p, WORD_NO_USE, what);
 }
 
-void
-parser_take_name(struct parser *p, struct kql_syntax *n, const char *what)
+static void
+take(struct kql_syntax *n, const struct kql_syntax *given)
 {
-    const struct kql_syntax *given = parser_new_name(p, what);
-
     n->name = given->name;
     n->name_at = given->name_at;
     n->name_size = given->name_size;
+}
+
+void
+parser_take_name(struct parser *p, struct kql_syntax *n, const char *what)
+{
+    take(n, parser_new_name(p, what));
+}
+
+void
+parser_take_plain_name(struct parser *p, struct kql_syntax *n, const char *what)
+{
+    take(n, name(p, WORD_NO_USE | WORD_NO_NAME, what));
 }
 
 /* "Device*", "*_id", "a*b*": tokens that stand together, a '*' among them. */
@@ -239,13 +249,9 @@ parser_call(struct parser *p)
     struct kql_syntax *n = parser_node(p, SYN_CALL, t->at);
     size_t base = p->stack_count;
 
-    if (is_bracket_name(t)) {
-        const struct kql_syntax *given = bracket_name(p);
-
-        n->name = given->name;
-        n->name_at = given->name_at;
-        n->name_size = given->name_size;
-    } else if (t->kind == TOKEN_WORD && kql_words[t->word].flags == 0) {
+    if (is_bracket_name(t))
+        take(n, bracket_name(p));
+    else if (t->kind == TOKEN_WORD && kql_words[t->word].flags == 0) {
         parser_name_token(p, n, t);
         parser_move(p);
     } else if (t->kind == TOKEN_WORD)

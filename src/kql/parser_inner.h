@@ -102,6 +102,8 @@ const struct kql_syntax *parser_expr_list_node(struct parser *p);
 const struct kql_syntax *parser_new_name(struct parser *p, const char *what);
 /* ... put into the node. */
 void parser_take_name(struct parser *p, struct kql_syntax *n, const char *what);
+/* ... of a variable, which can be used nowhere if it is kept by the language. */
+void parser_take_plain_name(struct parser *p, struct kql_syntax *n, const char *what);
 /* A name that is used. */
 const struct kql_syntax *parser_used_name(struct parser *p, const char *what);
 /* a*, *b, or a used name. */

@@ -336,7 +336,7 @@ static void
 count(struct parser *p, struct kql_syntax *n)
 {
     if (parser_accept_word(p, "as"))
-        parser_take_name(p, n, "a name behind 'as'");
+        parser_take_plain_name(p, n, "a name behind 'as'");
 }
 
 static void
@@ -890,7 +890,7 @@ render(struct parser *p, struct kql_syntax *n)
 static void
 as(struct parser *p, struct kql_syntax *n)
 {
-    parser_take_name(p, n, "a name behind 'as'");
+    parser_take_plain_name(p, n, "a name behind 'as'");
 }
 
 static void
@@ -929,7 +929,7 @@ macro_expand(struct parser *p, struct kql_syntax *n)
 static void
 range(struct parser *p, struct kql_syntax *n)
 {
-    parser_take_name(p, n, "a column's name behind 'range'");
+    parser_take_plain_name(p, n, "a column's name behind 'range'");
     parser_expect_word(p, "from");
     parser_push(p, parser_expr(p));
     parser_expect_word(p, "to");
@@ -1015,7 +1015,6 @@ static const struct operator_row {
     {"getschema",             SYN_GETSCHEMA,         0,                 AFTER_PIPE,              NULL,           nothing              },
     {"graph-mark-components", SYN_GRAPH,             0,                 AFTER_PIPE | NO_OPTIONS, NULL,           parser_graph         },
     {"graph-match",           SYN_GRAPH,             0,                 AFTER_PIPE | NO_OPTIONS, NULL,           parser_graph         },
-    {"graph-merge",           SYN_GRAPH,             0,                 AFTER_PIPE | NO_OPTIONS, NULL,           parser_graph         },
     {"graph-shortest-paths",  SYN_GRAPH,             0,                 AFTER_PIPE | NO_OPTIONS, NULL,           parser_graph         },
     {"graph-to-table",        SYN_GRAPH,             0,                 AFTER_PIPE | NO_OPTIONS, NULL,           parser_graph         },
     {"graph-where-edges",     SYN_GRAPH,             0,                 AFTER_PIPE | NO_OPTIONS, NULL,           parser_graph         },
