@@ -4,18 +4,25 @@
 #include "kql/bind.h"
 
 static const struct kql_column bed_columns[] = {
-    {{"b", 1}, KQL_BOOL},     {{"i", 1}, KQL_INT},      {{"l", 1}, KQL_LONG},
-    {{"r", 1}, KQL_REAL},     {{"e", 1}, KQL_DECIMAL},  {{"s", 1}, KQL_STRING},
-    {{"t", 1}, KQL_DATETIME}, {{"p", 1}, KQL_TIMESPAN}, {{"g", 1}, KQL_GUID},
-    {{"d", 1}, KQL_DYNAMIC},
+    {{"b", 1}, KQL_BOOL    },
+    {{"i", 1}, KQL_INT     },
+    {{"l", 1}, KQL_LONG    },
+    {{"r", 1}, KQL_REAL    },
+    {{"e", 1}, KQL_DECIMAL },
+    {{"s", 1}, KQL_STRING  },
+    {{"t", 1}, KQL_DATETIME},
+    {{"p", 1}, KQL_TIMESPAN},
+    {{"g", 1}, KQL_GUID    },
+    {{"d", 1}, KQL_DYNAMIC },
 };
 
 static inline bool
 bed_table(void *context, struct span name, struct kql_table *out)
 {
     (void)context;
-    *out = (struct kql_table){.name = SPAN_LITERAL("T"),
-                              .schema = {bed_columns, COUNT_OF(bed_columns), false}};
+    *out = (struct kql_table){
+        .name = SPAN_LITERAL("T"), .schema = {bed_columns, COUNT_OF(bed_columns), false}
+    };
     return span_is(name, "T");
 }
 
@@ -28,6 +35,16 @@ bed_table_at(void *context, size_t index, struct kql_table *out)
 static const struct kql_environment bed_environment = {
     .table = bed_table, .table_at = bed_table_at, .now = INT64_C(638000000000000000)};
 
+static inline struct span
+bed_add(struct pool *p, struct span line, size_t *room, struct span more)
+{
+    char *text =
+        pool_grow(p, *room == 0 ? NULL : (char *)(uintptr_t)line.p, room, line.n + more.n + 1, 1);
+
+    memcpy(text + line.n, more.p, more.n);
+    return (struct span){text, line.n + more.n};
+}
+
 /* "a:long b:string", or "!KQL105 s < s !KQL102 nme". Lives in the pool. */
 static inline struct span
 bed_bind(struct pool *p, const char *query, const struct kql_environment *environment)
@@ -35,6 +52,7 @@ bed_bind(struct pool *p, const char *query, const struct kql_environment *enviro
     struct kql_diagnostics d;
     struct kql_bound bound;
     struct span text = span_of(query), line = {"", 0};
+    size_t room = 0;
     bool is_bound;
 
     kql_diagnostics_init(&d, p, text);
@@ -42,16 +60,16 @@ bed_bind(struct pool *p, const char *query, const struct kql_environment *enviro
     if (is_bound != (d.error_count == 0))
         return SPAN_LITERAL("kql_bind and its diagnostics disagree");
     for (uint32_t i = 0; !is_bound && i < d.count; i++)
-        line = pool_printf(p, "%.*s%s!%s %.*s", (int)line.n, line.p, i > 0 ? " " : "",
-                           kql_code_name(d.items[i].code), (int)d.items[i].size,
-                           query + d.items[i].at);
-    if (!is_bound)
-        return line;
-    for (uint32_t i = 0; i < bound.plan->schema.count; i++) {
+        line =
+            bed_add(p, line, &room,
+                    pool_printf(p, "%s!%s %.*s", i > 0 ? " " : "", kql_code_name(d.items[i].code),
+                                (int)d.items[i].size, query + d.items[i].at));
+    for (uint32_t i = 0; is_bound && i < bound.plan->schema.count; i++) {
         const struct kql_column *c = &bound.plan->schema.columns[i];
 
-        line = pool_printf(p, "%.*s%s%.*s:%s", (int)line.n, line.p, i > 0 ? " " : "",
-                           (int)c->name.n, c->name.p, kql_type_name(c->type));
+        line = bed_add(p, line, &room,
+                       pool_printf(p, "%s%.*s:%s", i > 0 ? " " : "", (int)c->name.n, c->name.p,
+                                   kql_type_name(c->type)));
     }
     return line;
 }

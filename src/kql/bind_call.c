@@ -136,7 +136,7 @@ argument_fits(const struct kql_function *f, const struct kql_parameter *p, const
     case KQL_P_SUMMABLE:
         return kql_type_is_number(type) || type == KQL_TIMESPAN;
     case KQL_P_ORDERED:
-        return type != KQL_DYNAMIC && type != KQL_GUID;
+        return type != KQL_DYNAMIC && (type != KQL_GUID || f->kind != KQL_AGGREGATE);
     case KQL_P_T:
         return unify(&m->t, e, m->level);
     case KQL_P_U:

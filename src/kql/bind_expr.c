@@ -651,6 +651,8 @@ bind_unary(struct bind *b, const struct kql_syntax *s)
     }
     if (s->op == KQL_OP_PLUS)
         return e->type == KQL_INT ? bind_convert(b, e, KQL_LONG) : e;
+    if (e->kind == KQL_EXPR_CONST && e->type == KQL_INT && !e->value.is_null) /* stays an int */
+        return bind_const(b, KQL_INT, kql_integer(KQL_INT, (int32_t)(0 - (uint32_t)e->value.i)), s);
     f = kql_operator_find("-1");
     if (f == NULL) {
         kql_complain(b->d, KQL_E_NOT_BUILT, s->at, s->size, "the sign '-' is not built");

@@ -338,6 +338,9 @@ call_name(struct bind *b, const struct kql_syntax *s, const struct kql_expr *e)
         return existing_name(b, s);
     if (f == NULL)
         return nothing;
+    if (s->child_count == 1 &&
+        (strcmp(f->name, "make_datetime") == 0 || strcmp(f->name, "make_timespan") == 0))
+        return bind_name_of(b, s->children[0], NULL); /* as conversions only */
     if ((f->flags & KQL_F_FIRST_NAME) != 0)
         return s->child_count > 0 ? bind_name_of(b, s->children[0], NULL) : nothing;
     if (f->column != NULL) {

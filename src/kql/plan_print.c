@@ -19,6 +19,7 @@ struct printer {
     struct shown *shown;
     size_t shown_count, shown_room;
     uint32_t nest;
+    bool names_are_text; /* columns stand for what computes them: aggregates */
 };
 
 static void put(struct printer *p, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -69,7 +70,7 @@ is_plain_name(struct span name)
 static void
 put_name(struct printer *p, struct span name)
 {
-    if (is_plain_name(name)) {
+    if (p->names_are_text || is_plain_name(name)) {
         put_text(p, name);
         return;
     }
@@ -426,10 +427,9 @@ put_summarize(struct printer *p, const struct kql_op *op, const struct kql_schem
         put_line(p, indent + 2);
         put_name(p, op->schema.columns[i].name);
         put(p, " = ");
-        if (e->kind == KQL_EXPR_COLUMN && e->column < count && e->column >= keys)
-            put_text(p, columns[e->column].name); /* no name, the text of the aggregate */
-        else
-            put_expr(p, e, &middle);
+        p->names_are_text = true;
+        put_expr(p, e, &middle);
+        p->names_are_text = false;
     }
 }
 
