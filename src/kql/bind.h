@@ -10,6 +10,7 @@ struct kql_table {
     struct span name;
     struct kql_schema schema;
     const void *handle; /* comes back in the plan */
+    bool has_no_rows;   /* it can be named, but wildcards (union *, find, search) pass it over */
 };
 
 /* What a query can refer to. All of it must outlive the plan. */

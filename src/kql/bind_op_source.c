@@ -242,7 +242,8 @@ add_matching(struct bind_tables *t, const struct kql_syntax *pattern, const stru
 
     for (size_t i = 0; e->table_at != NULL && e->table_at(e->context, i, &table); i++) {
         pool_check(t->b->pool);
-        if (pattern == NULL || bind_matches_wildcard(pattern->name, table.name))
+        if (!table.has_no_rows &&
+            (pattern == NULL || bind_matches_wildcard(pattern->name, table.name)))
             bind_tables_put(t, table_op(t->b, &table, at), table.name);
     }
     return t->count > before;

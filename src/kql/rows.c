@@ -578,12 +578,6 @@ where_next(struct rows_cursor *c, struct kql_value *row)
     return true;
 }
 
-static bool
-has_windows(const struct rows_cursor *input, const struct kql_op *op)
-{
-    return input->width > op->input->schema.count;
-}
-
 static struct rows_cursor *
 open_where(struct rows_run *run, const struct kql_op *op, const uint8_t *wanted)
 {
@@ -591,7 +585,7 @@ open_where(struct rows_run *run, const struct kql_op *op, const uint8_t *wanted)
     const struct kql_expr *const *exprs = &op->u.predicate;
     uint8_t *below = NULL;
 
-    if (!op->input->is_serialized) {
+    if (!rows_has_windows(exprs, 1)) {
         rows_eval_init(&w->eval, run, op, 0, exprs, 1);
         if (wanted != NULL) {
             below = rows_wanted_new(run, &op->schema);
@@ -602,8 +596,7 @@ open_where(struct rows_run *run, const struct kql_op *op, const uint8_t *wanted)
     } else {
         w->input = rows_windows(run, op, 1, rows_open(run, op->input, NULL), &exprs, 1);
         rows_eval_init(&w->eval, run, op, 0, exprs, 1);
-        if (has_windows(w->input, op))
-            w->in = rows_cells_new(run->keep, w->input->width);
+        w->in = rows_cells_new(run->keep, w->input->width);
     }
     w->c.is_lasting = w->input->is_lasting;
     return &w->c;
@@ -645,7 +638,7 @@ open_project(struct rows_run *run, const struct kql_op *op, const uint8_t *wante
         p->in = rows_cells_new(run->keep, 0);
         return &p->c;
     }
-    if (!op->input->is_serialized) {
+    if (!rows_has_windows(exprs, count)) {
         rows_eval_init(&p->eval, run, op, 0, exprs, count);
         below = rows_wanted_new(run, &op->input->schema);
         rows_want_eval(below, &p->eval);

@@ -284,7 +284,7 @@ rows_open_summarize(struct rows_run *run, const struct kql_op *op, const uint8_t
     uint8_t *below;
 
     (void)wanted;
-    if (op->input->is_serialized) { /* perhaps with window functions inside */
+    if (rows_has_windows(keys, key_count) || rows_has_windows(aggregates, count)) {
         const struct kql_expr **all = pool_take(run->keep, (key_count + count + 1) * sizeof *all);
         const struct kql_expr *const *given = all;
 

@@ -191,6 +191,8 @@ void rows_aggregates_finish(struct rows_aggregates *a, void *state, struct kql_v
 
 /* ---- rows_window.c ---- */
 
+/* Whether one of them holds a call of a window function. */
+bool rows_has_windows(const struct kql_expr *const *exprs, uint32_t count);
 /* When the expressions hold calls of window functions: a cursor that gives the input's rows with a
  * column more for each call, and '*exprs' with the calls replaced by those columns. Else the input
  * itself. */

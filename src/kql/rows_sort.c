@@ -228,7 +228,7 @@ rows_open_sort(struct rows_run *run, const struct kql_op *op, const uint8_t *wan
     const struct kql_expr *const *exprs = key_exprs(run, op);
     uint8_t *below = NULL;
 
-    if (!op->input->is_serialized) {
+    if (!rows_has_windows(exprs, op->u.sort.key_count)) {
         rows_eval_init(&s->keys, run, op, 0, exprs, op->u.sort.key_count);
         if (wanted != NULL) {
             below = rows_wanted_new(run, &op->schema);

@@ -24,6 +24,15 @@ has_window(const struct kql_expr *e)
     return false;
 }
 
+bool
+rows_has_windows(const struct kql_expr *const *exprs, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (has_window(exprs[i]))
+            return true;
+    return false;
+}
+
 static const struct kql_expr *
 replace(struct pool *p, struct windows *w, uint32_t width, const struct kql_expr *e)
 {

@@ -562,6 +562,7 @@ run_session(const struct options *o, const struct catalog *catalog)
     s->o = o;
     pool_init(&s->pool, o->limits.memory_max);
     query_tables_init(&s->tables, catalog, o->is_workspace);
+    s->tables.only_checks = o->is_check || o->is_explain;
     s->source = query_tables_source;
     s->source.context = &s->tables;
     for (size_t i = 0; i < o->table_count && code == EXIT_DONE; i++)

@@ -535,8 +535,8 @@ static void
 give(const struct query_table *t, struct kql_table *out)
 {
     *out = (struct kql_table){
-        t->name, {t->columns, t->column_count, false},
-         t
+        .name = t->name, .schema = {t->columns, t->column_count, false},
+             .handle = t
     };
 }
 
@@ -555,21 +555,20 @@ query_tables_find(void *context, struct span name, struct kql_table *out)
     return true;
 }
 
-/* When some tables have rows, wildcards mean those. */
+/* Those with rows, then the catalog's. */
 bool
 query_tables_at(void *context, size_t index, struct kql_table *out)
 {
     struct query_tables *t = context;
 
-    if (t->count > 0) {
-        if (index >= t->count)
-            return false;
+    if (index < t->count) {
         give(t->tables[index], out);
         return true;
     }
-    if (!kql_catalog_table_at(&t->catalog, index, out))
+    if (!kql_catalog_table_at(&t->catalog, index - t->count, out))
         return false;
     out->handle = NULL;
+    out->has_no_rows = !t->only_checks || find_table(t, out->name) != NULL;
     return true;
 }
 

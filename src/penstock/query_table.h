@@ -33,7 +33,8 @@ struct query_tables {
         uint32_t slot_count;
     } * tables[QUERY_TABLES_MAX];
     size_t count;
-    FILE *spool; /* what standard input held, when a table is read from it */
+    bool only_checks; /* wildcards then mean the catalog's tables too */
+    FILE *spool;      /* what standard input held, when a table is read from it */
 };
 
 void query_tables_init(struct query_tables *t, const struct catalog *catalog, bool is_workspace);
