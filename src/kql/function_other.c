@@ -1,6 +1,63 @@
-/* function_other.c - functions and aggregates that the language knows and that are not built here:
- * named, so that a query that needs one is told so. */
+/* function_other.c - what belongs nowhere else: assert(), the size of values; and functions and
+ * aggregates that the language knows and that are not built here: named, so that a query that needs
+ * one is told so. */
+#include "kql/dynamic.h"
 #include "kql/function.h"
+
+/* assert(predicate, message): ends the query unless the predicate holds. */
+static void
+assert_call(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
+{
+    if (!kql_is_true(&args[0])) {
+        struct span message = args[1].type == KQL_STRING ? kql_text(&args[1]) : SPAN_LITERAL("");
+
+        pool_abandon(call->pool, "assert() has failed: %.*s",
+                     (int)(message.n > 200 ? 200 : message.n), message.p);
+    }
+    *result = kql_bool(true);
+}
+
+/* Bytes of the types that have a fixed size (estimate_data_size page: a long has 8). */
+static int64_t
+size_of(struct kql_call *call, const struct kql_value *v, enum kql_type type)
+{
+    switch (type) {
+    case KQL_BOOL:
+        return 1;
+    case KQL_INT:
+        return 4;
+    case KQL_LONG:
+    case KQL_REAL:
+    case KQL_DATETIME:
+    case KQL_TIMESPAN:
+        return 8;
+    case KQL_DECIMAL:
+    case KQL_GUID:
+        return 16;
+    case KQL_STRING:
+        return v->size;
+    default:
+        return v->is_null ? 0 : (int64_t)kql_json_print(call->pool, v).n;
+    }
+}
+
+static void
+estimate_data_size(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
+{
+    int64_t size = 0;
+
+    for (uint32_t i = 0; i < call->count; i++)
+        size += size_of(call, &args[i], call->types[i]);
+    *result = kql_integer(KQL_LONG, size);
+}
+
+/* Tables here have no policy that would record it. */
+static void
+ingestion_time(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
+{
+    (void)call, (void)args;
+    *result = kql_null(KQL_DATETIME);
+}
 
 #define NOT_BUILT(spelled, of, types, line)                                                        \
     {                                                                                              \
@@ -10,16 +67,33 @@
 
 /* clang-format off */
 const struct kql_function kql_functions_other[] = {
-    NOT_BUILT("assert", KQL_SCALAR, "(predicate: bool, message: string) -> bool",
-              "True; ends the query with the message where the predicate is false."),
+    {.name = "assert",
+     .kind = KQL_SCALAR,
+     .flags = KQL_F_TAKES_NULLS | KQL_F_VOLATILE,
+     .signature = "(predicate: bool, message: const string) -> bool",
+     .doc = "Ends the query with the message unless the predicate is true.",
+     .call = assert_call,
+     .group = "metadata"},
+    {.name = "estimate_data_size",
+     .kind = KQL_SCALAR,
+     .flags = KQL_F_TAKES_NULLS,
+     .signature = "(columns?: any...) -> long",
+     .doc = "About how many bytes the values take.",
+     .call = estimate_data_size,
+     .group = "metadata"},
+    {.name = "ingestion_time",
+     .kind = KQL_SCALAR,
+     .flags = KQL_F_TAKES_NULLS,
+     .signature = "() -> datetime",
+     .doc = "When the record was ingested: null, for it is not kept here.",
+     .call = ingestion_time,
+     .group = "metadata"},
     NOT_BUILT("around", KQL_SCALAR, "(value: any, center: any, delta: any) -> bool",
               "Whether the value lies within delta of the center."),
     NOT_BUILT("iscolumnexists", KQL_SCALAR, "(column_name: const string) -> bool",
               "Whether the rows have a column of that name."),
     NOT_BUILT("column_names_of", KQL_SCALAR, "(table: any) -> dynamic",
               "The names of the columns of a table."),
-    NOT_BUILT("estimate_data_size", KQL_SCALAR, "(value: any...) -> long",
-              "About how many bytes the values take."),
     NOT_BUILT("current_cluster_endpoint", KQL_SCALAR, "() -> string",
               "The name of the cluster."),
     NOT_BUILT("current_database", KQL_SCALAR, "() -> string",
