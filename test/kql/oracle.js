@@ -131,11 +131,15 @@ function parameterTypes(p) {
   default: return TYPES;
   }
 }
+// Text that means something to the function: the oracle does not look inside, the engine does.
+const MEANT = { regex: '"(a+)"', lookup_regex: '"(a+)"', path: '"$.a"', jsonpath: '"$.a"', format: '"yyyy-MM-dd"',
+                period: '"day"', part: '"day"', timezone: '"UTC"', to_timezone: '"UTC"', from_timezone: '"UTC"' };
 function argument(p, type) {
   const kind = System.Enum.toString(L.Symbols.ArgumentKind, p.ArgumentKind);
   const name = System.Enum.toString(L.Symbols.ParameterTypeKind, p.TypeKind);
   if (/type/.test(name) || (p.DeclaredTypes && p.DeclaredTypes.Count === 1 && p.DeclaredTypes.getItem(0).Name === 'type'))
     return 'typeof(long)';
+  if (type === 'string' && MEANT[p.Name.toLowerCase()]) return MEANT[p.Name.toLowerCase()];
   if (/Literal|Constant/.test(kind)) return literal(type);
   return COLUMNS[type];
 }
