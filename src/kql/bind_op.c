@@ -394,38 +394,18 @@ bind_op_not_built(struct bind *b, const struct kql_syntax *s, const char *what)
 
 /* ---- aggregates of one value ---- */
 
-static const struct kql_expr *
-replace_column(struct bind *b, const struct kql_expr *e, uint32_t less)
-{
-    struct kql_expr *copy;
-    const struct kql_expr **arguments;
-
-    if (e->kind != KQL_EXPR_COLUMN && e->count == 0)
-        return e;
-    copy = pool_take(b->pool, sizeof *copy);
-    *copy = *e;
-    if (e->kind == KQL_EXPR_COLUMN) {
-        copy->column -= less;
-        return copy;
-    }
-    arguments = pool_take(b->pool, e->count * sizeof(const struct kql_expr *));
-    for (uint32_t i = 0; i < e->count; i++)
-        arguments[i] = replace_column(b, e->arguments[i], less);
-    copy->arguments = arguments;
-    return copy;
-}
-
 bool
-bind_op_value_of(struct bind *b, const struct kql_syntax *s, struct bind_value *out)
+bind_op_value_of(struct bind *b, const struct kql_syntax *s, struct bind_aggregates *aggregates,
+                 struct bind_value *out)
 {
-    struct bind_aggregates aggregates = {.key_count = 0};
     const struct kql_syntax *value = bind_op_value(s);
     struct bind_aggregates *outer = b->aggregates;
     uint32_t errors = b->d->error_count;
+    size_t before = aggregates->count;
     const struct bind_tuple *tuple;
     const struct kql_expr *e, **finals;
 
-    b->aggregates = &aggregates;
+    b->aggregates = aggregates;
     e = bind_expr(b, value);
     b->aggregates = outer;
     tuple = bind_find_tuple(b, e);
@@ -437,20 +417,11 @@ bind_op_value_of(struct bind *b, const struct kql_syntax *s, struct bind_value *
     out->names = tuple != NULL ? tuple->names : NULL;
     if (!bind_op_is_good(e) || b->d->error_count > errors)
         return false;
-    if (aggregates.count == 0) {
+    if (aggregates->count == before) {
         kql_complain(b->d, KQL_E_PLACE, value->at, value->size,
                      "an aggregate is wanted here: count(), sum(x) ...");
         return false;
     }
-    if (aggregates.count > 1) {
-        kql_complain(b->d, KQL_E_NOT_BUILT, value->at, value->size,
-                     "several aggregates in one expression are not built here: give each a column, "
-                     "and compute with the columns afterwards");
-        return false;
-    }
-    out->aggregate = aggregates.items[0];
-    for (uint32_t i = 0; i < out->count; i++)
-        finals[i] = replace_column(b, finals[i], aggregates.key_count);
     return true;
 }
 

@@ -94,15 +94,16 @@ void bind_list_all(struct bind_list *l, const struct kql_schema *schema);
 /* The columns of (a: int, b: string); complains of names that come twice. */
 struct kql_schema bind_op_schema(struct bind *b, const struct kql_syntax *s);
 
-/* A value over groups: "sum(a) / 2" is one aggregate and what is made of it. 'finals' are over the
- * aggregate's results from column 0; more than one with their names for percentiles(a, 5, 50) and
- * the like. False: complained; there is one final then. */
+/* A value over groups: "sum(a) / count()" is two aggregates, put in the list, and what is made of
+ * them: 'finals' are over the results of all in the list from column 0; more than one, with their
+ * names, for percentiles(a, 5, 50) and the like. False: complained; there is one final then. */
 struct bind_value {
-    const struct kql_expr *aggregate, *const *finals;
+    const struct kql_expr *const *finals;
     const struct span *names;
     uint32_t count;
 };
-bool bind_op_value_of(struct bind *b, const struct kql_syntax *s, struct bind_value *out);
+bool bind_op_value_of(struct bind *b, const struct kql_syntax *s,
+                      struct bind_aggregates *aggregates, struct bind_value *out);
 
 /* Complains that something known is not built. */
 void bind_op_not_built(struct bind *b, const struct kql_syntax *s, const char *what);

@@ -163,6 +163,7 @@ bind_make_series(struct bind *b, const struct kql_syntax *s, const struct kql_op
 {
     static const char *const kinds[] = {"nonempty", NULL};
     const struct kql_syntax *list = bind_op_child(s, 0), *axis = bind_op_child(s, 1);
+    struct bind_aggregates aggregates = {.key_count = 0};
     struct bind_columns c;
     struct kql_series_value *values;
     struct kql_op *op;
@@ -184,15 +185,14 @@ bind_make_series(struct bind *b, const struct kql_syntax *s, const struct kql_op
         }
         if (item == NULL || item->kind == SYN_MISSING)
             continue;
-        bind_op_value_of(b, item, &v);
+        bind_op_value_of(b, item, &aggregates, &v);
         for (uint32_t k = 0; k < v.count; k++) {
             const struct kql_expr *final = v.finals[k];
             /* the column is an array of such values */
             struct kql_expr *dynamic = pool_take(b->pool, sizeof *dynamic);
 
             values = pool_grow(b->pool, values, &room, count + 1, sizeof *values);
-            values[count++] =
-                (struct kql_series_value){v.aggregate, final, series_fill(b, fill, final->type)};
+            values[count++] = (struct kql_series_value){final, series_fill(b, fill, final->type)};
             *dynamic = *final;
             dynamic->type = final->type == KQL_UNKNOWN ? KQL_UNKNOWN : KQL_DYNAMIC;
             dynamic->result_count = 1;
@@ -218,6 +218,8 @@ bind_make_series(struct bind *b, const struct kql_syntax *s, const struct kql_op
     }
     op = bind_op_make(b, KQL_OP_SERIES, s, input, bind_columns_schema(&c));
     op->schema.is_open = false;
+    op->u.series.aggregates = aggregates.items;
+    op->u.series.aggregate_count = (uint32_t)aggregates.count;
     op->u.series.values = values;
     op->u.series.value_count = count;
     op->u.series.axis = over;
@@ -264,6 +266,7 @@ bind_level(struct bind *b, const struct kql_syntax *s, struct bind_list *l,
     const struct kql_syntax *ordered = by != NULL && by->kind == SYN_ORDERED ? by : NULL;
     const struct kql_syntax *aggregate = ordered != NULL ? bind_op_child(ordered, 0) : by;
     struct span of_name, by_name = {NULL, 0};
+    struct bind_aggregates aggregates = {.key_count = 0};
     struct bind_value v;
 
     if (aggregate != NULL && aggregate->kind == SYN_NAMED) {
@@ -287,8 +290,9 @@ bind_level(struct bind *b, const struct kql_syntax *s, struct bind_list *l,
     level->value_column = bind_list_add(l, of_name, level->expr->type, level->expr, 0);
     if (aggregate == NULL)
         return;
-    bind_op_value_of(b, aggregate, &v);
-    level->aggregate = v.aggregate;
+    bind_op_value_of(b, aggregate, &aggregates, &v);
+    level->aggregates = aggregates.items;
+    level->aggregate_count = (uint32_t)aggregates.count;
     level->final = v.finals[0];
     if (by_name.p == NULL)
         by_name = pool_printf(b->pool, "aggregated_%.*s", (int)of_name.n, of_name.p);

@@ -478,9 +478,15 @@ bind_lookup_column(struct call *c, const struct kql_syntax *s)
 static const struct kql_expr *
 bind_aggregate(struct call *c, const struct kql_syntax *s)
 {
+    struct bind_aggregates aggregates = {.key_count = 0};
     struct bind_value v;
 
-    return bind_op_value_of(c->b, s, &v) ? v.aggregate : NULL;
+    if (!bind_op_value_of(c->b, s, &aggregates, &v))
+        return NULL;
+    if (aggregates.count == 1 && v.finals[0]->kind == KQL_EXPR_COLUMN)
+        return aggregates.items[0];
+    complain_argument(c, s, "the aggregate", "one alone: count(), sum(x) ...");
+    return NULL;
 }
 
 static const struct kql_expr *

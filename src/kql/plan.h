@@ -227,10 +227,12 @@ struct kql_op {
             const uint32_t *map;
         } parse_kv;
         struct {
+            const struct kql_expr *const *aggregates; /* EXPR_CALLs, of all values */
+            uint32_t aggregate_count;
             const struct kql_series_value {
-                const struct kql_expr *aggregate; /* EXPR_CALL */
-                const struct kql_expr *final;     /* over the aggregate's results, at column 0.. */
-                struct kql_value fill;            /* default= */
+                const struct kql_expr
+                    *final;            /* over all results of the aggregates, from column 0 */
+                struct kql_value fill; /* default= */
             } * values;
             uint32_t value_count;
             const struct kql_expr *axis, *from, *to, *step; /* from, to: NULL: of the data */
@@ -274,7 +276,9 @@ struct kql_op {
                 const struct kql_expr *count; /* NULL: all */
                 const struct kql_expr *expr;
                 const struct kql_expr *others;            /* NULL: no row for the rest */
-                const struct kql_expr *aggregate, *final; /* the ordering value: as in series */
+                const struct kql_expr *const *aggregates; /* of the ordering value: as in series */
+                uint32_t aggregate_count;
+                const struct kql_expr *final;
                 bool is_ascending;
                 uint32_t value_column, aggregate_column; /* of the result; UINT32_MAX: not shown */
             } * levels;

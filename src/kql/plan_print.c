@@ -390,27 +390,21 @@ put_project(struct printer *p, const struct kql_op *op, const struct kql_schema 
     }
 }
 
-static void
-put_summarize(struct printer *p, const struct kql_op *op, const struct kql_schema *in,
-              uint32_t indent)
+/* A row of the keys, then the results of the aggregates, each named by its text. */
+static struct kql_schema
+results_of(struct printer *p, const struct kql_schema *in, const struct kql_column *keys,
+           uint32_t key_count, const struct kql_expr *const *aggregates, uint32_t aggregate_count)
 {
-    uint32_t keys = op->u.summarize.key_count, count = keys, k;
+    uint32_t count = key_count, k = key_count;
     struct kql_column *columns;
-    struct kql_schema middle;
 
-    for (uint32_t i = 0; i < op->u.summarize.aggregate_count; i++)
-        count += op->u.summarize.aggregates[i]->result_count;
+    for (uint32_t i = 0; i < aggregate_count; i++)
+        count += aggregates[i]->result_count;
     columns = pool_zeroed(p->pool, count + 1, sizeof *columns);
-    for (k = 0; k < keys; k++) {
-        columns[k] = op->schema.columns[k];
-        put_line(p, indent + 2);
-        put(p, "by ");
-        put_name(p, columns[k].name);
-        put(p, " = ");
-        put_expr(p, op->u.summarize.keys[k], in);
-    }
-    for (uint32_t i = 0; i < op->u.summarize.aggregate_count; i++) {
-        const struct kql_expr *e = op->u.summarize.aggregates[i];
+    for (uint32_t i = 0; i < key_count; i++)
+        columns[i] = keys[i];
+    for (uint32_t i = 0; i < aggregate_count; i++) {
+        const struct kql_expr *e = aggregates[i];
 
         for (uint32_t r = 0; r < e->result_count; r++) {
             columns[k] = (struct kql_column){expr_text(p, e, in), e->type};
@@ -420,16 +414,39 @@ put_summarize(struct printer *p, const struct kql_op *op, const struct kql_schem
             k++;
         }
     }
-    middle = (struct kql_schema){columns, count, false};
-    for (uint32_t i = keys; i < op->schema.count; i++) {
-        const struct kql_expr *e = op->u.summarize.finals[i - keys];
+    return (struct kql_schema){columns, count, false};
+}
 
+/* Over results_of: the names of results are their texts. */
+static void
+put_final(struct printer *p, const struct kql_expr *e, const struct kql_schema *results)
+{
+    p->names_are_text = true;
+    put_expr(p, e, results);
+    p->names_are_text = false;
+}
+
+static void
+put_summarize(struct printer *p, const struct kql_op *op, const struct kql_schema *in,
+              uint32_t indent)
+{
+    uint32_t keys = op->u.summarize.key_count;
+    struct kql_schema results =
+        results_of(p, in, op->schema.columns, keys, op->u.summarize.aggregates,
+                   op->u.summarize.aggregate_count);
+
+    for (uint32_t k = 0; k < keys; k++) {
+        put_line(p, indent + 2);
+        put(p, "by ");
+        put_name(p, op->schema.columns[k].name);
+        put(p, " = ");
+        put_expr(p, op->u.summarize.keys[k], in);
+    }
+    for (uint32_t i = keys; i < op->schema.count; i++) {
         put_line(p, indent + 2);
         put_name(p, op->schema.columns[i].name);
         put(p, " = ");
-        p->names_are_text = true;
-        put_expr(p, e, &middle);
-        p->names_are_text = false;
+        put_final(p, op->u.summarize.finals[i - keys], &results);
     }
 }
 
@@ -491,9 +508,12 @@ put_scan(struct printer *p, const struct kql_op *op, const struct kql_schema *in
 static void
 put_series(struct printer *p, const struct kql_op *op, const struct kql_schema *in, uint32_t indent)
 {
+    struct kql_schema results =
+        results_of(p, in, NULL, 0, op->u.series.aggregates, op->u.series.aggregate_count);
+
     for (uint32_t i = 0; i < op->u.series.value_count; i++) {
         put_line(p, indent + 2);
-        put_expr(p, op->u.series.values[i].aggregate, in);
+        put_final(p, op->u.series.values[i].final, &results);
     }
     put_line(p, indent + 2);
     put(p, "on ");
@@ -507,6 +527,23 @@ put_series(struct printer *p, const struct kql_op *op, const struct kql_schema *
     for (uint32_t i = 0; i < op->u.series.key_count; i++) {
         put(p, i > 0 ? ", " : " by ");
         put_expr(p, op->u.series.keys[i], in);
+    }
+}
+
+static void
+put_nested(struct printer *p, const struct kql_op *op, const struct kql_schema *in, uint32_t indent)
+{
+    for (uint32_t i = 0; i < op->u.nested.count; i++) {
+        const struct kql_level *level = &op->u.nested.levels[i];
+        struct kql_schema results =
+            results_of(p, in, NULL, 0, level->aggregates, level->aggregate_count);
+
+        put_line(p, indent + 2);
+        put_expr(p, level->count, in);
+        put(p, " of ");
+        put_expr(p, level->expr, in);
+        put(p, " by ");
+        put_final(p, level->final, &results);
     }
 }
 
@@ -605,14 +642,7 @@ put_operation(struct printer *p, const struct kql_op *op, uint32_t indent)
         put_scan(p, op, in, indent);
         break;
     case KQL_OP_TOP_NESTED:
-        for (uint32_t i = 0; i < op->u.nested.count; i++) {
-            put_line(p, indent + 2);
-            put_expr(p, op->u.nested.levels[i].count, in);
-            put(p, " of ");
-            put_expr(p, op->u.nested.levels[i].expr, in);
-            put(p, " by ");
-            put_expr(p, op->u.nested.levels[i].aggregate, in);
-        }
+        put_nested(p, op, in, indent);
         break;
     case KQL_OP_TOP_HITTERS:
         put(p, " ");

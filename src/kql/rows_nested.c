@@ -190,7 +190,8 @@ rows_open_nested(struct rows_run *run, const struct kql_op *op, const uint8_t *w
 
         rows_eval_init(&l->value, run, op, 5 * k, &level->expr, 1);
         rows_eval_init(&l->final, run, op, 5 * k + 1, &level->final, 1);
-        rows_aggregates_init(&l->aggregates, run, op, 5 * k + 2, &level->aggregate, 1);
+        rows_aggregates_init(&l->aggregates, run, op, 5 * k + 2, level->aggregates,
+                             level->aggregate_count);
         l->results = rows_cells_new(run->keep, l->aggregates.result_count);
         l->limit = level->count == NULL ? UINT64_MAX
                                         : rows_constant_count(run, op, 5 * k + 3, level->count);

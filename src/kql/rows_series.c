@@ -245,7 +245,7 @@ make_arrays(struct series_cursor *s, void **states, struct kql_value *arrays)
             struct kql_value value = op->u.series.values[v].fill;
 
             if (states[i] != NULL) {
-                rows_eval_row(&s->finals[v], s->results + s->aggregates.items[v].result_at);
+                rows_eval_row(&s->finals[v], s->results);
                 rows_eval_cell(&s->finals[v], 0, &value);
             }
             kql_array_add(&b[v], value);
@@ -288,19 +288,16 @@ rows_open_series(struct rows_run *run, const struct kql_op *op, const uint8_t *w
     struct series_cursor *s = rows_cursor_new(run, op, sizeof *s, series_next);
     uint32_t key_count = op->u.series.key_count, value_count = op->u.series.value_count;
     const struct kql_expr **exprs = pool_take(run->keep, (key_count + 1) * sizeof *exprs);
-    const struct kql_expr **aggregates =
-        pool_take(run->keep, (value_count + 1) * sizeof *aggregates);
 
     (void)wanted;
     memcpy(exprs, op->u.series.keys, key_count * sizeof *exprs);
     exprs[key_count] = op->u.series.axis;
     rows_eval_init(&s->keys, run, op, 0, exprs, key_count + 1);
     s->finals = pool_zeroed(run->keep, value_count + 1, sizeof *s->finals);
-    for (uint32_t v = 0; v < value_count; v++) {
-        aggregates[v] = op->u.series.values[v].aggregate;
+    for (uint32_t v = 0; v < value_count; v++)
         rows_eval_init(&s->finals[v], run, op, 10 + v, &op->u.series.values[v].final, 1);
-    }
-    rows_aggregates_init(&s->aggregates, run, op, 1, aggregates, value_count);
+    rows_aggregates_init(&s->aggregates, run, op, 1, op->u.series.aggregates,
+                         op->u.series.aggregate_count);
     rows_groups_init(&s->groups, run->keep, key_count);
     s->in = rows_cells_new(run->keep, op->input->schema.count);
     s->key = rows_cells_new(run->keep, key_count + 1);
