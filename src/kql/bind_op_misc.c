@@ -107,37 +107,31 @@ bind_count(struct bind *b, const struct kql_syntax *s, const struct kql_op *inpu
 
 /* ---- partition ---- */
 
-/* In { } the sub-query has a source of its own, and the key's column stands for the key. */
-static const struct kql_op *
-bind_braces(struct bind *b, const struct kql_syntax *s, const struct kql_op *input,
-            const struct kql_expr *key)
+/* In { } the sub-query has a source of its own, and toscalar(key) is the key: that is not built,
+ * as ( ) does all of it better. */
+static bool
+names_key(const struct kql_syntax *s, struct span key, uint32_t depth)
 {
-    struct bind_symbol *symbols = b->symbols;
-    const struct kql_op *sub;
+    if (s == NULL || depth > KQL_NEST_MAX)
+        return false;
+    if (s->kind == SYN_TO_SCALAR && s->child_count > 0 && s->children[0] != NULL &&
+        s->children[0]->kind == SYN_NAME && span_equal(s->children[0]->name, key))
+        return true;
+    for (uint32_t i = 0; i < s->child_count; i++)
+        if (names_key(s->children[i], key, depth + 1))
+            return true;
+    return false;
+}
 
-    if (key->kind == KQL_EXPR_COLUMN) {
-        struct kql_op *rows = bind_op_make(b, KQL_ROWS_INPUT, s, NULL, input->schema);
-        struct kql_column *column = pool_take(b->pool, sizeof *column);
-        const struct kql_expr **exprs = pool_take(b->pool, sizeof *exprs);
-        struct kql_expr *scalar = pool_zeroed(b->pool, 1, sizeof *scalar);
-        struct kql_op *one;
-
-        *column = input->schema.columns[key->column];
-        exprs[0] = key;
-        one = bind_op_make(b, KQL_OP_PROJECT, s, rows, (struct kql_schema){column, 1, false});
-        one->u.project.exprs = exprs;
-        *scalar = (struct kql_expr){.kind = KQL_EXPR_TO_SCALAR,
-                                    .type = key->type,
-                                    .at = s->at,
-                                    .size = s->size,
-                                    .result_count = 1,
-                                    .table = one};
-        bind_declare(
-            b, (struct bind_symbol){.name = column->name, .kind = SYMBOL_SCALAR, .expr = scalar});
+static const struct kql_op *
+bind_braces(struct bind *b, const struct kql_syntax *s, const struct kql_syntax *by)
+{
+    if (by != NULL && by->kind == SYN_NAME && names_key(s, by->name, 0)) {
+        bind_op_not_built(b, s,
+                          "the key inside the { } of partition (with ( ) its rows are there)");
+        return bind_op_nothing(b, s);
     }
-    sub = bind_op_table(b, s);
-    b->symbols = symbols;
-    return sub;
+    return bind_op_table(b, s);
 }
 
 const struct kql_op *
@@ -155,7 +149,7 @@ bind_partition(struct bind *b, const struct kql_syntax *s, const struct kql_op *
     }
     if (query == NULL)
         return bind_op_nothing(b, s);
-    sub = (s->op & 1) != 0 ? bind_braces(b, query, input, key)
+    sub = (s->op & 1) != 0 ? bind_braces(b, query, by)
                            : bind_op_sub(b, query, input->schema, input->is_serialized);
     op = bind_op_make(b, KQL_OP_PARTITION, s, input, sub->schema);
     op->u.partition.key = key;

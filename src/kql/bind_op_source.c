@@ -232,6 +232,25 @@ table_op(struct bind *b, const struct kql_table *table, const struct kql_syntax 
     return op;
 }
 
+/* let V = view () { ... }: a view that takes nothing is a table to wildcards. */
+static void
+add_views(struct bind_tables *t, const struct kql_syntax *pattern, const struct kql_syntax *at)
+{
+    for (const struct bind_symbol *v = t->b->symbols; v != NULL; v = v->older) {
+        const struct kql_syntax *parameters =
+            v->kind == SYMBOL_FUNCTION ? bind_op_child(v->function, 0) : NULL;
+        struct bind_called called;
+
+        if (v->kind != SYMBOL_FUNCTION || v->function == NULL || (v->function->op & 1) == 0 ||
+            (parameters != NULL && parameters->child_count > 0) ||
+            (pattern != NULL && !bind_matches_wildcard(pattern->name, v->name)))
+            continue;
+        called = bind_call_symbol(t->b, v, at);
+        if (called.table != NULL)
+            bind_tables_put(t, called.table, v->name);
+    }
+}
+
 /* Tables of the environment that match; NULL: all of them. */
 static bool
 add_matching(struct bind_tables *t, const struct kql_syntax *pattern, const struct kql_syntax *at)
@@ -246,6 +265,7 @@ add_matching(struct bind_tables *t, const struct kql_syntax *pattern, const stru
             (pattern == NULL || bind_matches_wildcard(pattern->name, table.name)))
             bind_tables_put(t, table_op(t->b, &table, at), table.name);
     }
+    add_views(t, pattern, at);
     return t->count > before;
 }
 

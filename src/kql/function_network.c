@@ -58,9 +58,9 @@ read_ipv4(struct span text, struct ipv4 *out)
     out->prefix = 32;
     if (!take_ipv4(&at, end, &out->address))
         return false;
-    if (at < end && *at++ == '/' && !take_number(&at, end, 32, &out->prefix))
+    if (at < end && (*at++ != '/' || !take_number(&at, end, 32, &out->prefix)))
         return false;
-    return at == end && (end == text.p || end[-1] != '/');
+    return at == end;
 }
 
 struct ipv6 {

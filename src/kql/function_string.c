@@ -447,9 +447,10 @@ quote_regex(struct kql_call *call, const struct kql_value *args, struct kql_valu
 
 /* ---- Finding places ---- */
 
-struct range {        /* the part of a text that is looked at, in bytes */
-    struct span text; /* up to its end */
+struct range { /* where a search goes */
+    struct span text;
     size_t from;
+    int64_t size;       /* code points that are looked at from there on; -1: all */
     int64_t occurrence; /* from 1 */
 };
 
@@ -458,16 +459,29 @@ static bool
 read_range(struct kql_call *call, const struct kql_value *args, bool allows_negative,
            struct range *r)
 {
-    int64_t start = call->count > 2 ? args[2].i : 0, size = call->count > 3 ? args[3].i : -1;
+    int64_t start = call->count > 2 ? args[2].i : 0;
 
     r->text = arg_text(call, args, 0);
+    r->size = call->count > 3 ? args[3].i : -1;
     r->occurrence = call->count > 4 ? args[4].i : 1;
-    if ((start < 0 && !allows_negative) || size < -1 || r->occurrence < 0)
+    if ((start < 0 && !allows_negative) || r->size < -1 || r->occurrence < 0)
         return false;
     r->from = kql_text_offset(r->text, place_from(r->text, start));
-    if (size >= 0)
-        r->text.n = r->from + kql_text_offset(behind(r->text, r->from), (size_t)size);
     return true;
+}
+
+/* The text up to where the search ends. Each occurrence is looked for in so many code points from
+ * where its search begins: so it is documented (indexof, example 8). */
+static struct span
+in_range(const struct range *r)
+{
+    size_t end = r->text.n;
+
+    if (r->from > end)
+        return r->text;
+    if (r->size >= 0)
+        end = r->from + kql_text_offset(behind(r->text, r->from), (size_t)r->size);
+    return (struct span){r->text.p, end};
 }
 
 static void
@@ -490,9 +504,10 @@ index_of(struct kql_call *call, const struct kql_value *args, struct kql_value *
         return;
     }
     for (int64_t i = 0; i < r.occurrence; i++) {
-        found = kql_find(r.text, needle, i == 0 ? r.from : (size_t)found + 1);
+        found = kql_find(in_range(&r), needle, r.from);
         if (found < 0)
             break;
+        r.from = (size_t)found + 1; /* occurrences may overlap */
     }
     give_place(result, r.text, found);
 }
@@ -521,7 +536,7 @@ index_of_regex(struct kql_call *call, const struct kql_value *args, struct kql_v
         return;
     }
     for (int64_t i = 0; i < r.occurrence; i++) {
-        if (!kql_regex_match(regex, r.text, r.from, &match, 1)) {
+        if (!kql_regex_match(regex, in_range(&r), r.from, &match, 1)) {
             found = -1;
             break;
         }
@@ -841,29 +856,37 @@ replace_string(struct kql_call *call, const struct kql_value *args, struct kql_v
     give_built(result, &b);
 }
 
-/* Which lookup stands at 'at': the earlier one of the list goes first; count: none. */
-static uint32_t
-lookup_at(struct span text, size_t at, const struct kql_array *lookups)
+/* All places of one lookup that no earlier one has taken. 'owners' says at each taken byte whose it
+ * is: 1 + the lookup's index where the match begins, UINT32_MAX behind that. */
+static void
+take_places(struct span text, struct span lookup, uint32_t index, uint32_t *owners)
 {
-    uint32_t i = 0;
+    ptrdiff_t found = 0;
 
-    for (; i < lookups->count; i++) {
-        const struct kql_value *item = &lookups->items[i];
+    while ((found = kql_find(text, lookup, (size_t)found)) >= 0) {
+        size_t size = 0;
 
-        if (!item->is_null && item->type == KQL_STRING && item->size > 0 &&
-            item->size <= text.n - at && memcmp(text.p + at, item->text, item->size) == 0)
-            break;
+        while (size < lookup.n && owners[(size_t)found + size] == 0)
+            size++;
+        if (size < lookup.n) {
+            found++;
+            continue;
+        }
+        owners[found++] = index + 1;
+        for (size_t i = 1; i < size; i++)
+            owners[found++] = UINT32_MAX;
     }
-    return i;
 }
 
+/* The order of the lookups counts, not that of their places: "is" goes before "This" if it stands
+ * first. A match whose rewrite is no text stays, and is passed over. */
 static void
 replace_strings(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
     struct span text = arg_text(call, args, 0);
     struct text_builder b = builder(call);
     const struct kql_array *lookups, *rewrites;
-    bool begins[256] = {false};
+    uint32_t *owners;
     size_t done = 0;
 
     *result = kql_null(KQL_STRING);
@@ -872,24 +895,24 @@ replace_strings(struct kql_call *call, const struct kql_value *args, struct kql_
         return;
     lookups = args[1].array;
     rewrites = args[2].array;
-    for (uint32_t i = 0; i < lookups->count; i++)
-        if (lookups->items[i].type == KQL_STRING && lookups->items[i].size > 0)
-            begins[(uint8_t)lookups->items[i].text[0]] = true;
-    for (size_t at = 0; at < text.n;) {
-        uint32_t i = begins[(uint8_t)text.p[at]] ? lookup_at(text, at, lookups) : lookups->count;
+    owners = pool_zeroed(call->pool, text.n + 1, sizeof *owners);
+    for (uint32_t i = 0; i < lookups->count; i++) {
+        const struct kql_value *lookup = &lookups->items[i];
 
-        if (i == lookups->count) {
-            at++;
-            continue;
-        }
-        if (rewrites->items[i].type == KQL_STRING) { /* else the match stays, and is passed */
-            text_add(&b, (struct span){text.p + done, at - done});
-            text_add(&b, kql_text(&rewrites->items[i]));
-            done = at + lookups->items[i].size;
-        }
-        at += lookups->items[i].size;
-        if (at % 4096 == 0)
+        if (!lookup->is_null && lookup->type == KQL_STRING && lookup->size > 0)
+            take_places(text, kql_text(lookup), i, owners);
+        if (i % 64 == 63)
             pool_check(call->pool);
+    }
+    for (size_t at = 0; at < text.n; at++) {
+        uint32_t i = owners[at] - 1;
+
+        if (owners[at] == 0 || owners[at] == UINT32_MAX || rewrites->items[i].is_null ||
+            rewrites->items[i].type != KQL_STRING)
+            continue;
+        text_add(&b, (struct span){text.p + done, at - done});
+        text_add(&b, kql_text(&rewrites->items[i]));
+        done = at + lookups->items[i].size;
     }
     text_add(&b, behind(text, done));
     give_built(result, &b);

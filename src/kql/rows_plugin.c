@@ -392,9 +392,10 @@ static void
 mask(struct network *n, unsigned prefix)
 {
     for (unsigned i = 0; i < ADDRESS_SIZE; i++)
-        if (prefix < 8 * i + 8)
-            n->address[i] =
-                prefix <= 8 * i ? 0 : n->address[i] & (uint8_t)(0xff << (8 * i + 8 - prefix));
+        if (prefix <= 8 * i)
+            n->address[i] = 0;
+        else if (prefix < 8 * i + 8)
+            n->address[i] = (uint8_t)(n->address[i] & 0xff << (8 * i + 8 - prefix));
     n->prefix = (uint8_t)prefix;
 }
 

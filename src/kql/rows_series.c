@@ -123,7 +123,7 @@ bin_down(int64_t v, int64_t step)
 
     if (rest < 0)
         rest += step;
-    return rest > v - INT64_MIN ? v : v - rest;
+    return v < INT64_MIN + rest ? v : v - rest;
 }
 
 /* Where the steps are. False: there are none. */

@@ -201,6 +201,10 @@ top_some(struct sort_cursor *s)
         pool_return(run->scratch, mark);
     }
     rows_sort(run->keep, (void **)s->rows, s->count, compare_rows_total, op);
+    /* The pools of the heap end with the run; what is left may be the answer, which stays. */
+    for (size_t i = 0; i < s->count; i++)
+        s->rows[i]->cells =
+            rows_copy(run->keep, s->rows[i]->cells, s->c.width, s->input->is_lasting);
 }
 
 static bool
