@@ -4,8 +4,8 @@
  * Needles of bytes (TEXT_BYTES, TEXT_FOLDED) are kept by a hash of their first four bytes, or fewer
  * if the needle is shorter: one table for all sizes, the size is part of the key. A place of the
  * text is looked up there only when it may begin a needle: the walk over 32 places at once (Teddy,
- * of Intel's Hyperscan) asks of the three bytes from there on whether any of eight groups of needles
- * has such a byte first, second and third, and, if all needles begin with a term, whether a term
+ * of Intel's Hyperscan) asks of the four bytes from there on whether any of eight groups of needles
+ * has such bytes first to fourth, and, if all needles begin with a term, whether a term
  * begins there. What is found in the table is then compared in full.
  *
  * Needles that are not ASCII in a set that ignores case are kept by their first code point, folded,
@@ -31,6 +31,7 @@ put_in_table(struct kql_search_set *set, uint32_t i)
 
     set->next[i] = set->heads[at];
     set->heads[at] = i + 1;
+    set->keys[i] = key;
     set->key_sizes = (uint8_t)(set->key_sizes | 1u << size);
     set->all_start_terms &= s->starts_term;
     set->byte_count++;
@@ -79,7 +80,7 @@ make_groups(struct pool *p, struct kql_search_set *set)
     for (uint32_t i = 0; i < count; i++) {
         uint8_t bit = (uint8_t)(1u << (uint64_t)i * 8 / count);
 
-        for (uint32_t k = 0; k < 3; k++) {
+        for (uint32_t k = 0; k < 4; k++) {
             uint8_t c;
 
             if (k >= sorted[i]->needle.n) { /* anything may stand behind a short needle */
@@ -112,9 +113,13 @@ kql_search_set_new(struct pool *p, enum kql_search_kind kind, bool ignores_case,
                                    .all_start_terms = true,
                                    .heads = pool_zeroed(p, heads, sizeof *set->heads),
                                    .head_mask = heads - 1,
-                                   .next = pool_zeroed(p, count, sizeof *set->next)};
-    for (uint32_t size = 1; ignores_case && size <= 4; size++)
-        set->folds[size] = text_key((const uint8_t *)"    ", size); /* a blank is 0x20 */
+                                   .next = pool_zeroed(p, count, sizeof *set->next),
+                                   .keys = pool_zeroed(p, count, sizeof *set->keys)};
+    for (uint32_t size = 1; size <= 4; size++) {
+        set->masks[size] = text_key((const uint8_t *)"\xff\xff\xff\xff", size);
+        if (ignores_case) /* a blank is 0x20 */
+            set->folds[size] = text_key((const uint8_t *)"    ", size);
+    }
     for (uint32_t i = 0; i < count; i++) {
         searches[i] = *kql_search_new(p, kind, ignores_case, needles[i]);
         if (searches[i].path == TEXT_ALWAYS)
@@ -138,19 +143,23 @@ text_set_hunt(struct text_hunt *h, size_t at)
 {
     const struct kql_search_set *set = h->set;
     struct span text = h->text;
-    const uint8_t *p = (const uint8_t *)text.p + at;
     size_t room = text.n - at;
+    uint32_t word;
 
+    if (room >= 4)
+        memcpy(&word, text.p + at, 4);
+    else
+        word = text_key((const uint8_t *)text.p + at, (uint32_t)room);
     for (uint32_t size = 1; size <= 4 && size <= room; size++) {
-        uint32_t key;
+        uint32_t key = (word & set->masks[size]) | set->folds[size];
 
         if ((set->key_sizes & 1u << size) == 0)
             continue;
-        key = text_key(p, size) | set->folds[size];
         for (uint32_t i = set->heads[key_hash(set, key, size)]; i != 0; i = set->next[i - 1]) {
             const struct kql_search *s = &set->searches[i - 1];
 
-            if (s->needle.n <= room && text_accepts(s, text, at) && text_hunt_found(h, i - 1))
+            if (set->keys[i - 1] == key && s->needle.n <= room && text_accepts(s, text, at) &&
+                text_hunt_found(h, i - 1))
                 return true;
         }
     }

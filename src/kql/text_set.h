@@ -12,12 +12,14 @@ struct kql_search_set {
     uint32_t count, empty_count, byte_count, unicode_count;
     const struct kql_search *searches;
     uint32_t folds[5]; /* or-ed to keys of n bytes: 0x20 in each byte if case does not count */
+    uint32_t masks[5]; /* the first n bytes of a word */
     uint32_t *heads;   /* 1 + index of a chain's first needle; 0: none */
     uint32_t head_mask;
     uint32_t *next;
+    uint32_t *keys;
     uint32_t unicode_heads[TEXT_UNICODE_HEADS];
     bool may_begin[256];
-    uint8_t low[3][16], high[3][16]; /* bit: group of needles; by a byte's halves */
+    uint8_t low[4][16], high[4][16]; /* bit: group of needles; by a byte's halves */
 };
 
 struct text_hunt {
