@@ -1,7 +1,7 @@
 /* function_encode.c - the rows of the function table for encodings, hashes and compression. */
 #include "kql/function_inner.h"
 #include "kql/random.h"
-#include "kql/text.h"
+#include "kql/text_inner.h"
 #include <openssl/evp.h>
 #include <zlib.h>
 #define XXH_INLINE_ALL
@@ -79,18 +79,6 @@ base64_read(struct pool *p, struct span text, struct span *bytes)
     return true;
 }
 
-static bool
-is_utf8(struct span text)
-{
-    for (size_t at = 0; at < text.n;) {
-        size_t begin = at;
-
-        if (kql_code_point(text, &at) == 0xfffd && at - begin != 3)
-            return false;
-    }
-    return true;
-}
-
 static void
 base64_encode(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
@@ -103,7 +91,7 @@ base64_decode(struct kql_call *call, const struct kql_value *args, struct kql_va
     struct span bytes;
 
     *result = kql_null(KQL_STRING);
-    if (base64_read(call->pool, kql_text(&args[0]), &bytes) && is_utf8(bytes))
+    if (base64_read(call->pool, kql_text(&args[0]), &bytes) && text_is_utf8(bytes))
         give_text(result, bytes);
 }
 
@@ -251,7 +239,7 @@ kql_url_text(struct pool *p, struct span text)
         } else
             out[n++] = text.p[i] == '+' ? ' ' : text.p[i];
     }
-    return is_utf8((struct span){out, n}) ? (struct span){out, n} : text;
+    return text_is_utf8((struct span){out, n}) ? (struct span){out, n} : text;
 }
 
 static void
@@ -509,7 +497,7 @@ unpack(struct kql_call *call, const struct kql_value *args, int window, struct k
         char *out = pool_take(call->pool, allowed);
 
         if (unpack_into(packed, window, out, allowed, &size)) {
-            if (is_utf8((struct span){out, size}))
+            if (text_is_utf8((struct span){out, size}))
                 give_text(result, (struct span){out, size});
             return;
         }

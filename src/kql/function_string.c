@@ -2,7 +2,7 @@
  * their kin, and the functions on text. */
 #include "kql/function_inner.h"
 #include "kql/regex.h"
-#include "kql/text.h"
+#include "kql/text_inner.h"
 
 /* ---- Operators: one needle ----
  *
@@ -1109,15 +1109,7 @@ is_ascii(struct kql_call *call, const struct kql_value *args, struct kql_value *
 static void
 is_utf8(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
-    struct span text = arg_text(call, args, 0);
-    bool is_good = true;
-
-    for (size_t at = 0; at < text.n && is_good;) {
-        size_t begin = at;
-
-        is_good = kql_code_point(text, &at) != 0xfffd || at - begin == 3;
-    }
-    *result = kql_bool(is_good);
+    *result = kql_bool(text_is_utf8(arg_text(call, args, 0)));
 }
 
 /* ---- The table ---- */

@@ -430,9 +430,11 @@ rewriter::is_simple_class() const
             /* On ASCII texts a class ends with a character, which a '-' would make a range of. */
             if (is_ascii && memchr("dDws", *p, 4) != nullptr)
                 return false;
-            if ((*p == 'p' || *p == 'P') && p + 1 != end && p[1] == '{')
+            if ((*p == 'p' || *p == 'P') && p + 1 != end && p[1] == '{') {
                 while (p + 1 != end && *p != '}')
                     p++;
+            } else if ((*p == 'p' || *p == 'P') && p + 1 != end)
+                p++;
         } else if (*p == '[') {
             if (p + 1 == end || p[1] != ':')
                 return false;
@@ -460,8 +462,10 @@ rewriter::simple_class()
     }
     while (at != end && *at != ']') {
         if (is("[:")) {
-            while (!is(":]"))
+            while (at != end && !is(":]"))
                 out += *at++;
+            if (at == end)
+                throw refused{"missing :]"};
             out += ":]";
             at += 2;
         } else if (*at == '\\') {

@@ -111,7 +111,9 @@ text_search_init(struct kql_search *s, enum kql_search_kind kind, bool ignores_c
         s->path = kind == KQL_SEARCH_EQUAL ? TEXT_BYTES : TEXT_ALWAYS;
         return;
     }
-    s->path = !ignores_case ? TEXT_BYTES : is_ascii(needle) ? TEXT_FOLDED : TEXT_UNICODE;
+    s->path = !ignores_case                               ? TEXT_BYTES
+              : is_ascii(needle) || !text_is_utf8(needle) ? TEXT_FOLDED
+                                                          : TEXT_UNICODE;
     if (kind == KQL_SEARCH_HAS || kind == KQL_SEARCH_HAS_PREFIX)
         s->starts_term = text_term_after(needle, 0);
     if (kind == KQL_SEARCH_HAS || kind == KQL_SEARCH_HAS_SUFFIX)
@@ -211,14 +213,23 @@ find_pair(const struct kql_search *s, struct span text, size_t from)
 
 /* ---- Code points ---- */
 
+/* The next code point, folded; -1: a byte that is none. (A needle of that path has none.) */
+static int32_t
+fold_next(struct span text, size_t *at)
+{
+    size_t begin = *at;
+    int32_t c = kql_code_point(text, at);
+
+    return c == 0xfffd && *at - begin == 1 ? -1 : text_fold(c);
+}
+
 bool
 text_folds_alike(struct span needle, struct span text, size_t at, size_t *end)
 {
     size_t i = 0;
 
     while (i < needle.n) {
-        if (at >= text.n ||
-            text_fold(kql_code_point(needle, &i)) != text_fold(kql_code_point(text, &at)))
+        if (at >= text.n || fold_next(needle, &i) != fold_next(text, &at))
             return false;
     }
     *end = at;
@@ -235,7 +246,7 @@ unicode_ends_with(struct span needle, struct span text)
 
         x = i = text_step_back(needle, i);
         y = j = text_step_back(text, j);
-        if (text_fold(kql_code_point(needle, &x)) != text_fold(kql_code_point(text, &y)))
+        if (fold_next(needle, &x) != fold_next(text, &y))
             return false;
     }
     return i == 0;

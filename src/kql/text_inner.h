@@ -3,7 +3,7 @@
  * A search is small enough to be made on the stack, per row. Its path says how it is run:
  *   ALWAYS   the needle is empty: every text has it
  *   BYTES    the needle's bytes, exactly
- *   FOLDED   an ASCII needle: a letter's byte and its other case are alike. (Only ASCII folds to
+ *   FOLDED   an ASCII needle (or one that is not UTF-8): a letter's byte and its other case are alike. (Only ASCII folds to
  *            ASCII, see text_fold: so this path is right for every text.)
  *   UNICODE  the needle is not ASCII, and case does not count: code points are compared, folded
  *
@@ -43,6 +43,8 @@ ptrdiff_t text_avx2_find(const struct kql_search *s, struct span text, size_t fr
 /* The first place from 'from' on where one of the pairs stands; text.n: none. */
 size_t text_plain_pair(const struct kql_search *s, struct span text, size_t from);
 size_t text_avx2_pair(const struct kql_search *s, struct span text, size_t from);
+
+bool text_is_utf8(struct span text);
 
 /* ---- Case ---- */
 

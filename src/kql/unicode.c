@@ -45,6 +45,18 @@ kql_code_point(struct span text, size_t *at)
     return REPLACEMENT;
 }
 
+bool
+text_is_utf8(struct span text)
+{
+    for (size_t at = 0; at < text.n;) {
+        size_t begin = at;
+
+        if (kql_code_point(text, &at) == REPLACEMENT && at - begin == 1)
+            return false;
+    }
+    return true;
+}
+
 size_t
 kql_code_point_print(int32_t code_point, char out[4])
 {
