@@ -1,6 +1,8 @@
 /* bind_function.c - calls by name: functions of the query, aggregates, window functions, rows of the
  * table, and the few functions that are more than a row. */
 #include "kql/bind_inner.h"
+#include "kql/dynamic.h"
+#include <strings.h>
 
 /* series_stats(x): the call gives an array, its results are the elements. */
 static const struct kql_expr *
@@ -210,6 +212,42 @@ bind_not_here(struct bind *b, const struct kql_function *f, const struct kql_syn
     return missing_row(b, s);
 }
 
+static const struct kql_expr *bind_scalar(struct bind *b, const struct kql_function *f,
+                                          const struct kql_syntax *s);
+
+/* column_names_of(T): known without reading a row. */
+static const struct kql_expr *
+bind_column_names(struct bind *b, const struct kql_function *f, const struct kql_syntax *s)
+{
+    struct kql_array_builder names = {.pool = b->pool};
+    const struct kql_op *table;
+
+    if (f == NULL || s->child_count != 1 || !bind_is_tabular(b, s->children[0])) {
+        kql_complain(b->d, KQL_E_ARGUMENTS, s->at, s->size, "column_names_of() takes a table");
+        return bind_unknown(b, s);
+    }
+    table = bind_table(b, s->children[0]);
+    if (table->schema.is_open)
+        return bind_unknown(b, s);
+    for (uint32_t i = 0; i < table->schema.count; i++)
+        kql_array_add(&names, kql_string(table->schema.columns[i].name));
+    return bind_const(b, KQL_DYNAMIC, kql_array_finish(&names), s);
+}
+
+/* datetime_diff() counts whole parts, but weeks as a real number. */
+static const struct kql_expr *
+bind_datetime_diff(struct bind *b, const struct kql_function *f, const struct kql_syntax *s)
+{
+    const struct kql_expr *e = f == NULL ? missing_row(b, s) : bind_scalar(b, f, s);
+    const struct kql_syntax *part = s->child_count > 0 ? s->children[0] : NULL;
+
+    if (e->type == KQL_LONG && part != NULL && part->kind == SYN_LITERAL &&
+        part->value.type == KQL_STRING && part->value.size == 4 &&
+        strncasecmp(part->value.text, "week", 4) == 0)
+        return bind_convert(b, e, KQL_REAL);
+    return e;
+}
+
 static const struct kql_expr *
 bind_ingestion_time(struct bind *b, const struct kql_function *f, const struct kql_syntax *s)
 {
@@ -280,9 +318,12 @@ bind_window(struct bind *b, const struct kql_function *f, const struct kql_synta
 static const struct kql_expr *
 bind_scalar(struct bind *b, const struct kql_function *f, const struct kql_syntax *s)
 {
-    struct bind_arguments a = bind_arguments_of(b, s);
+    struct bind_arguments a;
     const struct kql_expr *e;
 
+    if ((f->flags & KQL_F_NOT_BUILT) != 0) /* its arguments may be forms of its own */
+        return missing_row(b, s);
+    a = bind_arguments_of(b, s);
     if (!bind_arguments_order(b, f, s, &a))
         return bind_unknown(b, s);
     e = bind_call(b, f, a.items, a.count, s);
@@ -361,6 +402,8 @@ static const struct {
     {"columnifexists",      bind_column_if_exists},
     {"pack_all",            bind_pack_columns    },
     {"bag_pack_columns",    bind_pack_columns    },
+    {"column_names_of",     bind_column_names    },
+    {"datetime_diff",       bind_datetime_diff   },
     {"pack_array",          bind_pack_array      },
     {"array_sort_asc",      bind_array_sort      },
     {"array_sort_desc",     bind_array_sort      },

@@ -220,7 +220,9 @@ add_named(struct bind_columns *c, const struct kql_syntax *s, const struct kql_e
 
     add_declared(c, s->name, s->name_at, s->name_size, e->type, e,
                  c->naming == NAMING_EXTEND || t != NULL || is_column);
-    if (t != NULL && c->naming != NAMING_PRINT)
+    /* x = arg_max(v, w) has w too; x = series_stats(s) is the first result alone. (The service's
+     * binder shows all of both, its engine gives these.) */
+    if (t != NULL && c->naming == NAMING_SUMMARIZE)
         add_tuple_rest(c, t, 1);
 }
 

@@ -74,7 +74,7 @@ static const struct {
     {"T | project array_sort_asc(d), array_sort_desc(d, d)",
      "d_sorted:dynamic d_sorted1:dynamic d_sorted2:dynamic"},
     {"T | project x = array_sort_asc(d, d)",
-     "x:dynamic d_sorted:dynamic"},
+     "x:dynamic"},
     {"T | project (a, b2) = array_sort_asc(d, d)",
      "a:dynamic b2:dynamic"},
     {"T | extend (x, y) = series_fit_line(d) | project-keep x, y, series*",

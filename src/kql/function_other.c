@@ -92,8 +92,9 @@ const struct kql_function kql_functions_other[] = {
               "Whether the value lies within delta of the center."),
     NOT_BUILT("iscolumnexists", KQL_SCALAR, "(column_name: const string) -> bool",
               "Whether the rows have a column of that name."),
-    NOT_BUILT("column_names_of", KQL_SCALAR, "(table: any) -> dynamic",
-              "The names of the columns of a table."),
+    {.name = "column_names_of", .kind = KQL_SCALAR, .flags = KQL_F_LAZY,
+     .signature = "(table: any) -> dynamic", .doc = "The names of the columns of a table.",
+     .group = "metadata"}, /* the binder answers it */
     NOT_BUILT("current_cluster_endpoint", KQL_SCALAR, "() -> string",
               "The name of the cluster."),
     NOT_BUILT("current_database", KQL_SCALAR, "() -> string",
