@@ -376,9 +376,9 @@ bind_array_sort(struct bind *b, const struct kql_function *f, const struct kql_s
     return results[0];
 }
 
-/* pack_array(*): of all columns. */
+/* pack_array(*), estimate_data_size(*): of all columns. */
 static const struct kql_expr *
-bind_pack_array(struct bind *b, const struct kql_function *f, const struct kql_syntax *s)
+bind_star_call(struct bind *b, const struct kql_function *f, const struct kql_syntax *s)
 {
     uint32_t count = b->input != NULL ? b->input->schema.count : 0;
     const struct kql_expr **arguments;
@@ -390,7 +390,7 @@ bind_pack_array(struct bind *b, const struct kql_function *f, const struct kql_s
     arguments = pool_take(b->pool, (count + 1) * sizeof *arguments);
     for (uint32_t i = 0; i < count; i++)
         arguments[i] = bind_column(b, &b->input->schema, i, s->children[0]);
-    return bind_call_make(b, f, arguments, count, KQL_DYNAMIC, s);
+    return bind_call(b, f, arguments, count, s);
 }
 
 static const struct {
@@ -404,7 +404,8 @@ static const struct {
     {"bag_pack_columns",    bind_pack_columns    },
     {"column_names_of",     bind_column_names    },
     {"datetime_diff",       bind_datetime_diff   },
-    {"pack_array",          bind_pack_array      },
+    {"estimate_data_size",  bind_star_call       },
+    {"pack_array",          bind_star_call       },
     {"array_sort_asc",      bind_array_sort      },
     {"array_sort_desc",     bind_array_sort      },
     {"extract",             bind_typed_extract   },
