@@ -6,9 +6,10 @@
 
 /* series_stats(x): the call gives an array, its results are the elements. */
 static const struct kql_expr *
-scalar_tuple(struct bind *b, const struct kql_syntax *s, const struct kql_expr *call)
+scalar_tuple(struct bind *b, const struct kql_syntax *s, const struct kql_function *f,
+             const struct kql_expr *call)
 {
-    const struct kql_function *f = call->function, *element = kql_operator_find("[]");
+    const struct kql_function *element = kql_operator_find("[]");
     struct span argument =
         s->child_count > 0 ? bind_name_of(b, s->children[0], NULL) : (struct span){"", 0};
     const struct kql_expr **results;
@@ -176,12 +177,13 @@ bind_pack_columns(struct bind *b, const struct kql_function *f, const struct kql
     return bind_call_make(b, pack, arguments, k, KQL_DYNAMIC, s);
 }
 
-/* extract(regex, 1, text, typeof(long)): the text found, converted. */
+/* extract(regex, 1, text, typeof(long)), percentile_tdigest(d, 50, typeof(long)): the result,
+ * converted. */
 static const struct kql_expr *
 bind_typed_extract(struct bind *b, const struct kql_function *f, const struct kql_syntax *s)
 {
     const struct kql_syntax *last = s->child_count > 0 ? s->children[s->child_count - 1] : NULL;
-    enum kql_type type = KQL_STRING;
+    enum kql_type type = KQL_UNKNOWN;
     const struct kql_expr *e;
     struct bind_arguments a;
     struct kql_syntax shorter = *s;
@@ -200,7 +202,7 @@ bind_typed_extract(struct bind *b, const struct kql_function *f, const struct kq
     if (!bind_arguments_order(b, f, &shorter, &a))
         return bind_unknown(b, s);
     e = bind_call(b, f, a.items, a.count, s);
-    if (e->type == KQL_UNKNOWN || type == KQL_STRING)
+    if (e->type == KQL_UNKNOWN || type == KQL_UNKNOWN || type == e->type)
         return e;
     return bind_call_scalar(b, bind_conversion(type), e);
 }
@@ -327,8 +329,8 @@ bind_scalar(struct bind *b, const struct kql_function *f, const struct kql_synta
     if (!bind_arguments_order(b, f, s, &a))
         return bind_unknown(b, s);
     e = bind_call(b, f, a.items, a.count, s);
-    if (f->tuple != NULL && e->type != KQL_UNKNOWN && (e->kind == KQL_EXPR_CALL))
-        return scalar_tuple(b, s, e);
+    if (f->tuple != NULL && e->type != KQL_UNKNOWN)
+        return scalar_tuple(b, s, f, e);
     return e;
 }
 
@@ -411,6 +413,7 @@ static const struct {
     {"extract",             bind_typed_extract   },
     {"extract_json",        bind_typed_extract   },
     {"extractjson",         bind_typed_extract   },
+    {"percentile_tdigest",  bind_typed_extract   },
     {"ingestion_time",      bind_ingestion_time  },
     {"bin_auto",            bind_not_here        },
     {"cluster",             bind_not_here        },

@@ -128,8 +128,10 @@ avg_finish(struct kql_call *call, void *state, struct kql_value *result)
     const struct sum *s = state;
     struct kql_decimal count, quotient;
 
-    if (call->result_type == KQL_REAL) {
-        *result = kql_real(s->count == 0 ? NAN : s->real / (double)s->count);
+    if (call->result_type == KQL_REAL) { /* of whole numbers the sum may have wrapped: as sum() */
+        double sum = s->real + (double)(int64_t)s->whole;
+
+        *result = kql_real(s->count == 0 ? NAN : sum / (double)s->count);
         return;
     }
     *result = kql_null(call->result_type);
@@ -158,7 +160,7 @@ struct extreme {
 static bool
 is_nan(const struct kql_value *v)
 {
-    return v->type == KQL_REAL && isnan(v->r);
+    return v->type == KQL_REAL && !v->is_null && isnan(v->r);
 }
 
 static void
@@ -224,13 +226,21 @@ choose(struct kql_call *call, struct chosen *c, const struct kql_value *args, ui
         c->values[i] = kql_value_copy(call->pool, &args[i]);
 }
 
-/* The first of equal rows stays; a null gives way to any value. */
+/* Of two values that both are there: the first of equal ones stays, NaN wins either way. */
+static bool
+is_better(const struct kql_value *v, const struct kql_value *than, int sign)
+{
+    if (v->is_null || is_nan(than))
+        return false;
+    return is_nan(v) || kql_value_compare(v, than) * sign > 0;
+}
+
+/* A null gives way to any value. */
 static void
 arg_add(struct kql_call *call, struct chosen *c, const struct kql_value *args, int sign)
 {
     if (c->values == NULL ||
-        (!args[0].is_null &&
-         (c->values[0].is_null || kql_value_compare(&args[0], &c->values[0]) * sign > 0)))
+        (c->values[0].is_null ? !args[0].is_null : is_better(&args[0], &c->values[0], sign)))
         choose(call, c, args, call->count);
 }
 
@@ -919,9 +929,10 @@ static const char sumif_signature[] =
     "(expr: real, predicate: bool) -> real\n(expr: decimal, predicate: bool) -> decimal\n"
     "(expr: timespan, predicate: bool) -> timespan";
 static const char avg_signature[] =
-    "(expr: real) -> real\n(expr: decimal) -> decimal\n(expr: timespan) -> timespan\n"
-    "(expr: datetime) -> datetime";
+    "(expr: int) -> real\n(expr: long) -> real\n(expr: real) -> real\n"
+    "(expr: decimal) -> decimal\n(expr: timespan) -> timespan\n(expr: datetime) -> datetime";
 static const char avgif_signature[] =
+    "(expr: int, predicate: bool) -> real\n(expr: long, predicate: bool) -> real\n"
     "(expr: real, predicate: bool) -> real\n(expr: decimal, predicate: bool) -> decimal\n"
     "(expr: timespan, predicate: bool) -> timespan\n"
     "(expr: datetime, predicate: bool) -> datetime";

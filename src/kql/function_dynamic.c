@@ -264,6 +264,27 @@ struct sorted {
     bool is_descending, nulls_last;
 };
 
+/* Kinds of values stand in this order whichever way their values are sorted. */
+static int
+sorted_kind(const struct kql_value *v)
+{
+    switch (v->type) {
+    case KQL_INT:
+    case KQL_LONG:
+    case KQL_REAL:
+    case KQL_DECIMAL:
+    case KQL_DATETIME:
+    case KQL_TIMESPAN:
+        return 0;
+    case KQL_STRING:
+        return 1;
+    case KQL_GUID:
+        return 2;
+    default:
+        return 3;
+    }
+}
+
 static int
 compare_sorted(const void *x, const void *y)
 {
@@ -272,6 +293,9 @@ compare_sorted(const void *x, const void *y)
 
     if (a->value->is_null != b->value->is_null)
         return a->value->is_null == a->nulls_last ? 1 : -1;
+    order = a->value->is_null ? 0 : sorted_kind(a->value) - sorted_kind(b->value);
+    if (order != 0)
+        return order;
     order = a->value->is_null ? 0 : kql_value_compare(a->value, b->value);
     if (order == 0) /* stable */
         return a->from < b->from ? -1 : a->from > b->from;
@@ -733,19 +757,47 @@ call_bag_remove_keys(struct kql_call *call, const struct kql_value *args, struct
     *result = without(call->pool, bag, paths, count);
 }
 
+/* 'path' without its "$.": a.b sets b in the bag that a is; what is on the way and no bag becomes
+ * one. */
+static struct kql_value
+with_key(struct pool *p, const struct kql_bag *bag, struct span path, bool is_path,
+         const struct kql_value *value, int depth)
+{
+    struct kql_bag_builder b = {.pool = p};
+    const char *dot = is_path ? memchr(path.p, '.', path.n) : NULL;
+    struct span key = {path.p, dot != NULL ? (size_t)(dot - path.p) : path.n};
+    struct kql_value inner = *value;
+
+    if (depth > KQL_DEPTH_MAX)
+        return kql_null(KQL_DYNAMIC);
+    for (uint32_t i = 0; bag != NULL && i < bag->count; i++)
+        kql_bag_add(&b, bag->entries[i].key, bag->entries[i].value, true);
+    if (dot != NULL) {
+        struct span rest = {dot + 1, path.n - key.n - 1};
+        struct kql_value here = kql_null(KQL_DYNAMIC);
+
+        for (uint32_t i = 0; bag != NULL && i < bag->count; i++)
+            if (span_equal(bag->entries[i].key, key))
+                here = bag->entries[i].value;
+        inner = with_key(p, bag_of(&here), rest, true, value, depth + 1);
+    }
+    kql_bag_add(&b, key, inner, true);
+    return kql_bag_finish(&b);
+}
+
 static void
 call_bag_set_key(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
     const struct kql_bag *bag = bag_of(&args[0]);
-    struct kql_bag_builder b = {.pool = call->pool};
+    struct span key = kql_text(&args[1]);
+    bool is_path = key.n > 2 && memcmp(key.p, "$.", 2) == 0;
 
     *result = kql_null(KQL_DYNAMIC);
     if (bag == NULL)
         return;
-    for (uint32_t i = 0; i < bag->count; i++)
-        kql_bag_add(&b, bag->entries[i].key, bag->entries[i].value, true);
-    kql_bag_add(&b, kql_text(&args[1]), args[2], true);
-    *result = kql_bag_finish(&b);
+    if (is_path)
+        key = (struct span){key.p + 2, key.n - 2};
+    *result = with_key(call->pool, bag, key, is_path, &args[2], 0);
 }
 
 static void
@@ -755,12 +807,14 @@ call_bag_zip(struct kql_call *call, const struct kql_value *args, struct kql_val
     struct kql_bag_builder b = {.pool = call->pool};
 
     *result = kql_null(KQL_DYNAMIC);
-    if (keys == NULL || values == NULL)
+    if (keys == NULL)
         return;
     for (uint32_t i = 0; i < keys->count; i++)
         if (!keys->items[i].is_null && keys->items[i].type == KQL_STRING)
             kql_bag_add(&b, kql_text(&keys->items[i]),
-                        i < values->count ? values->items[i] : kql_null(KQL_DYNAMIC), true);
+                        values != NULL && i < values->count ? values->items[i]
+                                                            : kql_null(KQL_DYNAMIC),
+                        true);
     *result = kql_bag_finish(&b);
 }
 

@@ -526,7 +526,8 @@ call_series_fit_line(struct kql_call *call, const struct kql_value *args, struct
     kql_array_add(&out, kql_real(line.slope));
     kql_array_add(&out, kql_real(line.variance));
     kql_array_add(&out, kql_real(line.residual));
-    kql_array_add(&out, kql_real(line.intercept));
+    /* the first element stands at 1: the page's example, and series_fit_poly() with degree 1 */
+    kql_array_add(&out, kql_real(line.intercept - line.slope));
     kql_array_add(&out, kql_array_finish(&points));
     *result = kql_array_finish(&out);
 }
