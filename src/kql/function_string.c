@@ -381,14 +381,23 @@ behind(struct span text, size_t offset)
     return (struct span){text.p + offset, text.n - offset};
 }
 
+/* A start before the text's begin takes that much from the length. */
 static void
 substring(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
     struct span text = arg_text(call, args, 0);
+    int64_t start = args[1].i, size = call->count > 2 ? args[2].i : INT64_MAX;
 
-    text = behind(text, kql_text_offset(text, place_from(text, args[1].i)));
-    if (call->count > 2)
-        text.n = args[2].i < 0 ? 0 : kql_text_offset(text, (size_t)args[2].i);
+    if (start < 0)
+        start += (int64_t)kql_text_length(text);
+    if (start < 0) {
+        if (size != INT64_MAX)
+            size = size < 0 || size < -start ? 0 : size + start;
+        start = 0;
+    }
+    text = behind(text, kql_text_offset(text, (size_t)start));
+    if (size != INT64_MAX)
+        text.n = size < 0 ? 0 : kql_text_offset(text, (size_t)size);
     give_text(result, text);
 }
 
