@@ -105,6 +105,7 @@ call_now(struct kql_run *run, const struct eval_node *n, const struct kql_value 
                             .types = types,
                             .result_type = n->type,
                             .count = count,
+                            .is_constant = n->variable_count == 0 && n->count > 0,
                             .now = run->now,
                             .prepared = prepared,
                             .random = run->random};

@@ -52,6 +52,7 @@ struct kql_call {
         *types;          /* static types of the arguments, before conversion to the declared ones */
     uint8_t result_type; /* static */
     uint32_t count;      /* of arguments */
+    bool is_constant;    /* all arguments are: computed once, before any row */
     int64_t now;         /* ticks */
     void *prepared;      /* what prepare gave; NULL: none */
     struct kql_random *random; /* for rand() and new_guid() */

@@ -5,9 +5,25 @@
 
 /* ---- conversions ---- */
 
+/* A constant real that is beyond the integer's range becomes the smallest one, whatever its sign,
+ * while one of a column stops at the range's end: so the service has it. */
+static bool
+is_beyond(double r, enum kql_type to)
+{
+    return to == KQL_LONG ? r >= 0x1p63 || r < -0x1p63 : r >= 0x1p31 || r <= -0x1p31 - 1;
+}
+
 static void
 convert(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
+    bool is_integer = call->result_type == KQL_LONG || call->result_type == KQL_INT;
+
+    if (is_integer && call->is_constant && !args[0].is_null && args[0].type == KQL_REAL &&
+        is_beyond(args[0].r, (enum kql_type)call->result_type)) {
+        *result = kql_integer((enum kql_type)call->result_type,
+                              call->result_type == KQL_LONG ? INT64_MIN : INT32_MIN);
+        return;
+    }
     *result = kql_convert(call->pool, (enum kql_type)call->types[0], &args[0],
                           (enum kql_type)call->result_type);
 }

@@ -97,9 +97,13 @@ beta_cdf(struct kql_call *call, const struct kql_value *args, struct kql_value *
 static void
 beta_inverse(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
+    double p = real_of(&args[0]);
+
     (void)call;
-    *result =
-        kql_real(special_beta_inverse(real_of(&args[0]), real_of(&args[1]), real_of(&args[2])));
+    if (p < 0 || p > 1) /* null, unlike the others: the function's page, its example */
+        *result = kql_null(KQL_REAL);
+    else
+        *result = kql_real(special_beta_inverse(p, real_of(&args[1]), real_of(&args[2])));
 }
 
 static void

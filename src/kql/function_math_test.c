@@ -84,6 +84,8 @@ static const struct play_case cases[] = {
     {"convert_force", {"r1.2", "sNewton", "sDecanewton"}, "r0.12"},
     {"convert_speed", {"r36", "sKilometerPerHour", "sMeterPerSecond"}, "r10.0"},
     {"convert_volume", {"r2", "sCubicMeter", "sLiter"}, "r2000.0"},
+    {"beta_inv", {"r1.5", "l10", "l20"}, "nr"},
+    {"beta_inv", {"r0.1", "l-1", "l20"}, "rnan"},
     {"rand", {"l0"}, "nr"},
     {"rand", {"l1"}, "r0.0"},
 };
@@ -103,6 +105,8 @@ main(void)
     check_near("beta_cdf(0.9, 10, 20)", special_beta_cdf(0.9, 10, 20), 0.999999999999959);
     check_near("beta_cdf is the binomial's tail", special_beta_cdf(0.5, 3, 4), 42.0 / 64);
     check_near("beta_inv undoes it", special_beta_inverse(special_beta_cdf(0.3, 2, 5), 2, 5), 0.3);
+    check_near("beta_inv(0.1, 10, 20)", special_beta_inverse(0.1, 10, 20), 0.226415022388749);
+    check_near("beta_pdf(0.5, 10, 20)", special_beta_density(0.5, 10, 20), 0.746176019310951);
     check_near("beta_pdf", special_beta_density(0.5, 2, 2), 1.5);
     CHECK(isnan(special_beta_cdf(1.5, 10, 20)) && isnan(special_beta_cdf(0.1, -1, 20)),
           "outside of the distribution");

@@ -1,5 +1,8 @@
 /* unit.c - each kind's units as factors of its base: degree, joule, newton, metre, kilogram, metre
- * per second, kelvin, cubic metre. A temperature has an offset too; a tilt is a sine. */
+ * per second, kelvin, cubic metre. A temperature has an offset too; a tilt is a sine.
+ *
+ * The service rounds some of them (page of convert_volume(): 1.2 cubic metres are 0.0009728568
+ * acre-feet); such are rounded here too: acre-foot, cubic foot and inch, mile, US gallon. */
 #include "kql/unit.h"
 #include <math.h>
 
@@ -18,8 +21,9 @@ static const double degrees_per_radian = 180 / M_PI;
 #define PARSEC 3.0856775814913673e16
 #define FOOT 0.3048
 #define SURVEY_FOOT (1200.0 / 3937)
-#define CUBIC_FOOT 0.028316846592
-#define US_GALLON 0.003785411784
+#define CUBIC_FOOT 0.0283168
+#define US_GALLON 0.00378541
+#define US_OUNCE 2.95735295625e-5
 #define IMPERIAL_GALLON 0.00454609
 
 /* clang-format off */
@@ -63,7 +67,7 @@ static const struct unit lengths[] = {
     {"KilolightYear", LIGHT_YEAR * 1e3, 0}, {"Kilometer", 1e3, 0}, {"Kiloparsec", PARSEC * 1e3, 0},
     {"LightYear", LIGHT_YEAR, 0}, {"MegalightYear", LIGHT_YEAR * 1e6, 0},
     {"Megaparsec", PARSEC * 1e6, 0}, {"Meter", 1, 0}, {"Microinch", 0.0254e-6, 0},
-    {"Micrometer", 1e-6, 0}, {"Mil", 0.0254e-3, 0}, {"Mile", 1609.344, 0}, {"Millimeter", 1e-3, 0},
+    {"Micrometer", 1e-6, 0}, {"Mil", 0.0254e-3, 0}, {"Mile", 1609.34, 0}, {"Millimeter", 1e-3, 0},
     {"Nanometer", 1e-9, 0}, {"NauticalMile", 1852, 0}, {"Parsec", PARSEC, 0},
     {"PrinterPica", 0.0254 * 12 / 72.27, 0}, {"PrinterPoint", 0.0254 / 72.27, 0},
     {"Shackle", 27.432, 0}, {"SolarRadius", 6.9551e8, 0}, {"Twip", 0.0254 / 1440, 0},
@@ -104,12 +108,12 @@ static const struct unit temperatures[] = {
     {"MillidegreeCelsius", 1e-3, 273.15}, {"SolarTemperature", 5778, 0}, {NULL, 0, 0},
 };
 static const struct unit volumes[] = {
-    {"AcreFoot", CUBIC_FOOT * 43560, 0}, {"AuTablespoon", 20e-6, 0},
-    {"BoardFoot", CUBIC_FOOT / 12, 0}, {"Centiliter", 1e-5, 0}, {"CubicCentimeter", 1e-6, 0},
+    {"AcreFoot", 1 / 0.000810714, 0}, {"AuTablespoon", 20e-6, 0},
+    {"BoardFoot", 2.3597372158e-3, 0}, {"Centiliter", 1e-5, 0}, {"CubicCentimeter", 1e-6, 0},
     {"CubicDecimeter", 1e-3, 0}, {"CubicFoot", CUBIC_FOOT, 0}, {"CubicHectometer", 1e6, 0},
-    {"CubicInch", 1.6387064e-5, 0}, {"CubicKilometer", 1e9, 0}, {"CubicMeter", 1, 0},
+    {"CubicInch", 1.6387e-5, 0}, {"CubicKilometer", 1e9, 0}, {"CubicMeter", 1, 0},
     {"CubicMicrometer", 1e-18, 0}, {"CubicMile", 4.168181825440579584e9, 0},
-    {"CubicMillimeter", 1e-9, 0}, {"CubicYard", CUBIC_FOOT * 27, 0}, {"Decaliter", 1e-2, 0},
+    {"CubicMillimeter", 1e-9, 0}, {"CubicYard", 0.764554858, 0}, {"Decaliter", 1e-2, 0},
     {"DecausGallon", US_GALLON * 10, 0}, {"Deciliter", 1e-4, 0}, {"DeciusGallon", US_GALLON / 10, 0},
     {"HectocubicFoot", CUBIC_FOOT * 100, 0}, {"HectocubicMeter", 100, 0}, {"Hectoliter", 0.1, 0},
     {"HectousGallon", US_GALLON * 100, 0}, {"ImperialBeerBarrel", IMPERIAL_GALLON * 36, 0},
@@ -120,11 +124,11 @@ static const struct unit volumes[] = {
     {"MegacubicFoot", CUBIC_FOOT * 1e6, 0}, {"MegaimperialGallon", IMPERIAL_GALLON * 1e6, 0},
     {"Megaliter", 1e3, 0}, {"MegausGallon", US_GALLON * 1e6, 0}, {"MetricCup", 250e-6, 0},
     {"MetricTeaspoon", 5e-6, 0}, {"Microliter", 1e-9, 0}, {"Milliliter", 1e-6, 0},
-    {"OilBarrel", US_GALLON * 42, 0}, {"UkTablespoon", 15e-6, 0},
-    {"UsBeerBarrel", US_GALLON * 31, 0}, {"UsCustomaryCup", US_GALLON / 16, 0},
-    {"UsGallon", US_GALLON, 0}, {"UsLegalCup", 240e-6, 0}, {"UsOunce", US_GALLON / 128, 0},
-    {"UsPint", US_GALLON / 8, 0}, {"UsQuart", US_GALLON / 4, 0},
-    {"UsTablespoon", US_GALLON / 256, 0}, {"UsTeaspoon", US_GALLON / 768, 0}, {NULL, 0, 0},
+    {"OilBarrel", 0.158987294928, 0}, {"UkTablespoon", 15e-6, 0},
+    {"UsBeerBarrel", 0.1173477658, 0}, {"UsCustomaryCup", US_OUNCE * 8, 0},
+    {"UsGallon", US_GALLON, 0}, {"UsLegalCup", 240e-6, 0}, {"UsOunce", US_OUNCE, 0},
+    {"UsPint", US_OUNCE * 16, 0}, {"UsQuart", US_OUNCE * 32, 0},
+    {"UsTablespoon", US_OUNCE / 2, 0}, {"UsTeaspoon", US_OUNCE / 6, 0}, {NULL, 0, 0},
 };
 /* clang-format on */
 
