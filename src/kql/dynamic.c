@@ -20,9 +20,10 @@ kql_array_add(struct kql_array_builder *b, struct kql_value v)
 struct kql_value
 kql_array_finish(struct kql_array_builder *b)
 {
+    static const struct kql_value nothing = {0}; /* items are somewhere even when there are none */
     struct kql_array *array = pool_take(b->pool, sizeof *array);
 
-    *array = (struct kql_array){(uint32_t)b->count, b->items};
+    *array = (struct kql_array){(uint32_t)b->count, b->count == 0 ? &nothing : b->items};
     return (struct kql_value){.type = KQL_ARRAY, .array = array};
 }
 

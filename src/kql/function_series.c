@@ -132,14 +132,17 @@ each_real(struct kql_call *call, const struct kql_value *args, double (*operatio
     if (a == NULL)
         return;
     for (uint32_t i = 0; i < a->count; i++) {
-        double x;
+        double x, y;
 
-        if (!number_of(&a->items[i], &x))
+        if (!number_of(&a->items[i], &x)) {
             kql_array_add(&out, kql_null(KQL_DYNAMIC));
-        else if (keeps_whole && is_whole(&a->items[i]))
-            kql_array_add(&out, kql_integer(KQL_LONG, (int64_t)operation(x)));
+            continue;
+        }
+        y = operation(x);
+        if (keeps_whole && is_whole(&a->items[i]) && y >= -0x1p63 && y < 0x1p63)
+            kql_array_add(&out, kql_integer(KQL_LONG, (int64_t)y));
         else
-            kql_array_add(&out, kql_real(operation(x)));
+            kql_array_add(&out, kql_real(y));
     }
     *result = kql_array_finish(&out);
 }
