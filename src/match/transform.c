@@ -487,10 +487,29 @@ scan_for(struct transform_run *r, struct group *g, const struct plan_route *rout
     return true;
 }
 
+static enum kql_stream_result
+any_row(struct transform_run *r, uint32_t row, struct span *object)
+{
+    const struct block_stream *stream = &r->block->streams[r->block->rows[row].stream];
+
+    for (size_t i = 0; i < r->count; i++) {
+        enum kql_stream_result result = KQL_STREAM_DROP;
+
+        if (plan_route_wants(r->routes[i], stream))
+            result = transform_row(r, i, r->routes[i], row, object);
+        if (result != KQL_STREAM_DROP)
+            return result;
+    }
+    return KQL_STREAM_DROP;
+}
+
 enum kql_stream_result
 transform_row(struct transform_run *run, size_t index, const struct plan_route *route, uint32_t row,
               struct span *object)
 {
+    if (index == TRANSFORM_ANY)
+        return any_row(run, row, object);
+
     struct group *g = table_of(run, run->block->rows[row].stream)->by_route[index];
 
     if (g == NULL)
