@@ -285,6 +285,17 @@ rows_want_eval(uint8_t *wanted, const struct rows_eval *e)
         wanted[columns[i]] = 1;
 }
 
+/* The columns that one expression reads. */
+static void
+want_expr(uint8_t *wanted, const struct kql_expr *e)
+{
+    if (e->kind == KQL_EXPR_COLUMN)
+        wanted[e->column] = 1;
+    for (uint32_t i = 0; i < e->count; i++)
+        if (e->arguments[i] != NULL)
+            want_expr(wanted, e->arguments[i]);
+}
+
 /* ---- rows ---- */
 
 struct kql_value *
@@ -607,6 +618,7 @@ struct project_cursor {
     struct rows_cursor *input; /* NULL: print */
     struct rows_eval eval;
     struct kql_value *in;
+    const uint8_t *wanted; /* NULL: all */
     bool is_done;
 };
 
@@ -620,7 +632,10 @@ project_next(struct rows_cursor *c, struct kql_value *row)
     p->is_done = true;
     rows_eval_row(&p->eval, p->in);
     for (uint32_t i = 0; i < c->width; i++)
-        rows_eval_cell(&p->eval, i, &row[i]);
+        if (p->wanted == NULL || p->wanted[i])
+            rows_eval_cell(&p->eval, i, &row[i]);
+        else
+            row[i] = kql_null(c->op->schema.columns[i].type);
     return true;
 }
 
@@ -632,7 +647,8 @@ open_project(struct rows_run *run, const struct kql_op *op, const uint8_t *wante
     uint32_t count = op->schema.count;
     uint8_t *below;
 
-    (void)wanted;
+    if (wanted != NULL)
+        p->wanted = memcpy(rows_wanted_new(run, &op->schema), wanted, count);
     if (op->input == NULL) {
         rows_eval_init(&p->eval, run, op, 0, exprs, count);
         p->in = rows_cells_new(run->keep, 0);
@@ -641,7 +657,9 @@ open_project(struct rows_run *run, const struct kql_op *op, const uint8_t *wante
     if (!rows_has_windows(exprs, count)) {
         rows_eval_init(&p->eval, run, op, 0, exprs, count);
         below = rows_wanted_new(run, &op->input->schema);
-        rows_want_eval(below, &p->eval);
+        for (uint32_t i = 0; i < count; i++)
+            if (wanted == NULL || wanted[i])
+                want_expr(below, exprs[i]);
         p->input = rows_open(run, op->input, below);
     } else {
         p->input = rows_windows(run, op, 1, rows_open(run, op->input, NULL), &exprs, count);

@@ -391,11 +391,12 @@ read_network(const struct kql_value *v, bool takes_v6, struct network *out)
 static void
 mask(struct network *n, unsigned prefix)
 {
-    for (unsigned i = 0; i < ADDRESS_SIZE; i++)
-        if (prefix <= 8 * i)
-            n->address[i] = 0;
-        else if (prefix < 8 * i + 8)
-            n->address[i] = (uint8_t)(n->address[i] & 0xff << (8 * i + 8 - prefix));
+    for (unsigned i = 0; i < ADDRESS_SIZE; i++) {
+        unsigned kept = prefix <= 8 * i ? 0 : prefix - 8 * i; /* bits of this byte and on */
+
+        if (kept < 8)
+            n->address[i] &= (uint8_t)(0xff00 >> kept);
+    }
     n->prefix = (uint8_t)prefix;
 }
 

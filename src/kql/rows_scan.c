@@ -29,7 +29,7 @@ struct scan_cursor {
     size_t at;
     struct pool_mark mark;
     struct pool *live, *spare; /* of the states' records */
-    size_t moved_size;
+    size_t used, moved_size;   /* bytes in 'live'; of those when they moved there */
     /* with order or partition: all rows, and where each partition ends */
     struct rows_list *all;
     size_t all_at, *ends, end_count, end_at;
@@ -101,8 +101,10 @@ record_match(struct scan_cursor *s, uint32_t k)
         rows_eval_cell(&s->eval, s->first_expr[k] + 1 + i, &value);
         record[step->assigned[i]] = value;
     }
-    for (uint32_t i = 0; i < s->record_width; i++)
+    for (uint32_t i = 0; i < s->record_width; i++) {
         record[i] = kql_value_copy(s->live, &record[i]);
+        s->used += sizeof *record + kql_value_size(&record[i]);
+    }
     state->records[k] = record;
     state->has_last = step->output == KQL_OUTPUT_LAST;
     if (step->output == KQL_OUTPUT_ALL)
@@ -156,15 +158,21 @@ move_states(struct scan_cursor *s)
 {
     struct pool *old = s->live;
 
+    s->used = 0;
     for (uint32_t k = 0; k < s->c.op->u.scan.step_count; k++)
         for (uint32_t i = 0; i <= k && s->states[k].is_active; i++)
-            if (s->states[k].records[i] != NULL)
-                s->states[k].records[i] =
+            if (s->states[k].records[i] != NULL) {
+                const struct kql_value *record =
                     rows_copy(s->spare, s->states[k].records[i], s->record_width, false);
+
+                for (uint32_t c = 0; c < s->record_width; c++)
+                    s->used += sizeof *record + kql_value_size(&record[c]);
+                s->states[k].records[i] = record;
+            }
     pool_reset(old);
     s->live = s->spare;
     s->spare = old;
-    s->moved_size = s->live->taken;
+    s->moved_size = s->used;
 }
 
 static void
@@ -210,7 +218,7 @@ scan_next_row(struct rows_cursor *c, struct kql_value *row)
             pool_return(s->input->run->scratch, s->mark);
         s->mark = pool_mark(s->input->run->scratch);
         s->holds = true;
-        if (s->live->taken > 4 * s->moved_size + (1 << 20))
+        if (s->used > 2 * s->moved_size + (1 << 18))
             move_states(s);
         if (!next_record(s)) {
             end_partition(s);

@@ -65,7 +65,7 @@ struct sort_cursor {
     /* top: the rows kept live in 'live'; when too much of it is of rows that were pushed out, what is
      * left moves to 'spare' and the two change places */
     struct pool *live, *spare;
-    size_t moved_size;
+    size_t used, moved_size; /* bytes of rows in 'live'; of those when they moved there */
     bool is_ready;
 };
 
@@ -88,6 +88,9 @@ keep_row(struct sort_cursor *s, struct pool *p, const struct kql_value *cells,
     kept->cells = rows_copy(p, cells, s->c.width, s->input->is_lasting);
     kept->keys = rows_copy(p, keys, s->c.op->u.sort.key_count, false);
     kept->index = index;
+    s->used += sizeof *kept;
+    for (uint32_t i = 0; i < s->c.width && p == s->live; i++)
+        s->used += sizeof *cells + kql_value_size(&kept->cells[i]);
     return kept;
 }
 
@@ -163,12 +166,13 @@ move_live(struct sort_cursor *s)
 {
     struct pool *p = s->live;
 
-    for (size_t i = 0; i < s->count; i++)
-        s->rows[i] = keep_row(s, s->spare, s->rows[i]->cells, s->rows[i]->keys, s->rows[i]->index);
-    pool_reset(p);
     s->live = s->spare;
+    s->used = 0;
+    for (size_t i = 0; i < s->count; i++)
+        s->rows[i] = keep_row(s, s->live, s->rows[i]->cells, s->rows[i]->keys, s->rows[i]->index);
+    pool_reset(p);
     s->spare = p;
-    s->moved_size = s->live->taken;
+    s->moved_size = s->used;
 }
 
 static void
@@ -191,11 +195,11 @@ top_some(struct sort_cursor *s)
             s->rows = pool_grow(run->keep, s->rows, &s->room, s->count + 1, sizeof *s->rows);
             s->rows[s->count] = keep_row(s, s->live, s->in, keys, index);
             sift_up(s, s->count++);
-            s->moved_size = s->live->taken;
+            s->moved_size = s->used;
         } else if (compare_keys(op, keys, s->rows[0]->keys) < 0) {
             s->rows[0] = keep_row(s, s->live, s->in, keys, index);
             sift_down(s, 0);
-            if (s->live->taken > 4 * s->moved_size + (1 << 20))
+            if (s->used > 2 * s->moved_size + (1 << 18))
                 move_live(s);
         }
         pool_return(run->scratch, mark);
