@@ -775,7 +775,11 @@ bind_statement(struct bind *b, const struct kql_syntax *s, struct answers *a, st
     case SYN_LET:
         bind_let(b, s);
         return;
-    case SYN_SET: /* requests to the service: limits, caches, tracing */
+    case SYN_SET: /* others are requests to the service: limits, caches, tracing */
+        if (s->child_count == 1 && span_is(s->name, "query_bin_auto_size"))
+            b->bin_size = s->children[0];
+        else if (s->child_count == 1 && span_is(s->name, "query_bin_auto_at"))
+            b->bin_at = s->children[0];
         return;
     case SYN_DECLARE:
         for (uint32_t i = 0; i < s->child_count; i++)

@@ -395,6 +395,30 @@ bind_star_call(struct bind *b, const struct kql_function *f, const struct kql_sy
     return bind_call(b, f, arguments, count, s);
 }
 
+/* bin() or bin_at() with what the query has set. */
+static const struct kql_expr *
+bind_bin_auto(struct bind *b, const struct kql_function *f, const struct kql_syntax *s)
+{
+    const struct kql_function *bin =
+        kql_function_find(span_of(b->bin_at != NULL ? "bin_at" : "bin"), KQL_SCALAR);
+    const struct kql_expr *arguments[3];
+    uint32_t count = 2;
+
+    if (f == NULL || bin == NULL)
+        return missing_row(b, s);
+    if (s->child_count != 1 || b->bin_size == NULL) {
+        kql_complain(b->d, KQL_E_ARGUMENTS, s->at, s->size,
+                     "bin_auto() takes one argument, and the size of the bins from "
+                     "'set query_bin_auto_size=...;' before the query");
+        return bind_unknown(b, s);
+    }
+    arguments[0] = bind_expr(b, s->children[0]);
+    arguments[1] = bind_expr(b, b->bin_size);
+    if (b->bin_at != NULL)
+        arguments[count++] = bind_expr(b, b->bin_at);
+    return bind_call(b, bin, arguments, count, s);
+}
+
 static const struct {
     const char *name;
     special *bind;
@@ -415,7 +439,7 @@ static const struct {
     {"extractjson",         bind_typed_extract   },
     {"percentile_tdigest",  bind_typed_extract   },
     {"ingestion_time",      bind_ingestion_time  },
-    {"bin_auto",            bind_not_here        },
+    {"bin_auto",            bind_bin_auto        },
     {"cluster",             bind_not_here        },
     {"database",            bind_not_here        },
     {"external_table",      bind_not_here        },

@@ -50,6 +50,8 @@ struct bind {
     const struct bind_join *join;       /* $left and $right are known */
     const struct bind_scan *scan;       /* step names are known */
     bool is_predicate_all;              /* '*' stands for every column (where * has "x", search) */
+    /* set query_bin_auto_size=..., query_bin_auto_at=...: the literals; NULL: not set */
+    const struct kql_syntax *bin_size, *bin_at;
     /* search: a text that stands alone in the predicate is looked for in every column; with its
      * kind=case_sensitive the texts and ':' tell cases apart */
     bool is_search, is_case_sensitive;

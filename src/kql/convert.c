@@ -195,6 +195,24 @@ kql_convert(struct pool *p, enum kql_type from, const struct kql_value *v, enum 
     }
 }
 
+static size_t
+print_long(int64_t i, char out[24])
+{
+    uint64_t size = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;
+    char digits[20];
+    size_t count = 0, n = 0;
+
+    do {
+        digits[count++] = (char)('0' + size % 10);
+        size /= 10;
+    } while (size > 0);
+    if (i < 0)
+        out[n++] = '-';
+    while (count > 0)
+        out[n++] = digits[--count];
+    return n;
+}
+
 static struct span
 print(struct pool *p, enum kql_type from, const struct kql_value *v)
 {
@@ -209,7 +227,7 @@ print(struct pool *p, enum kql_type from, const struct kql_value *v)
     switch (v->type) {
     case KQL_INT:
     case KQL_LONG:
-        return (struct span){out, (size_t)snprintf(out, 48, "%lld", (long long)v->i)};
+        return (struct span){out, print_long(v->i, out)};
     case KQL_REAL:
         return (struct span){out, kql_print_real(v->r, out)};
     case KQL_DECIMAL:

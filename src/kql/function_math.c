@@ -305,6 +305,14 @@ bin(struct kql_call *call, const struct kql_value *args, struct kql_value *resul
                   result);
 }
 
+/* The binder makes bin() or bin_at() of it, with what the query has set. */
+static void
+bin_auto(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
+{
+    (void)args;
+    *result = kql_null((enum kql_type)call->result_type);
+}
+
 /* ---- units ---- */
 
 #define UNIT(name, kind)                                                                           \
@@ -407,6 +415,9 @@ const struct kql_function kql_functions_math[] = {
          "(value: timespan, bin_size: timespan, fixed_point: timespan) -> timespan\n"
          "(value: datetime, bin_size: timespan, fixed_point: datetime) -> datetime",
          bin, "The value rounded down to a multiple of bin_size away from fixed_point."),
+    MATH("bin_auto", FIRST, "(value: summable) -> = 1", bin_auto,
+         "bin_at() with the size and the fixed point that 'set query_bin_auto_size=...' and "
+         "'set query_bin_auto_at=...' give."),
 #define CONVERT(what, hook)                                                                        \
     MATH("convert_" what, 0, "(value: real, from: string, to: string) -> real", hook,              \
          "A " what " in another unit; null where there is no such unit.")
