@@ -68,27 +68,15 @@ bind_declare(struct bind *b, struct bind_symbol symbol)
     declare(b, symbol, NULL);
 }
 
-/* Whether the value differs from row to row. */
-static bool
-is_per_row(const struct kql_expr *e)
-{
-    if (e->kind == KQL_EXPR_COLUMN || e->kind == KQL_EXPR_STEP_COLUMN)
-        return true;
-    for (uint32_t i = 0; i < e->count; i++)
-        if (is_per_row(e->arguments[i]))
-            return true;
-    return false;
-}
-
 static struct bind_symbol
-scalar_symbol(const struct bind *b, struct span name, const struct kql_expr *e)
+scalar_symbol(struct bind *b, struct span name, const struct kql_expr *e)
 {
     return (struct bind_symbol){.name = name,
                                 .kind = SYMBOL_SCALAR,
                                 .expr = e,
-                                .row = !is_per_row(e)     ? NULL
-                                       : b->input != NULL ? b->input
-                                                          : b->caller_row};
+                                .row = bind_is_constant(b, e) ? NULL
+                                       : b->input != NULL     ? b->input
+                                                              : b->caller_row};
 }
 
 /* ---- what is a table ---- */

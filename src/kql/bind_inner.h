@@ -244,6 +244,8 @@ const struct kql_op *bind_operator(struct bind *b, const struct kql_syntax *s,
 /* The sources among the syntax kinds: datatable, print, range, union, find, search,
  * externaldata. */
 const struct kql_op *bind_source(struct bind *b, const struct kql_syntax *s);
+/* Whether the expression looks at no row: it is the same for every one. */
+bool bind_is_constant(struct bind *b, const struct kql_expr *e);
 /* The option of that name (hint.* are ignored by all); complains of options that the operator does
  * not have: 'known' is a list that ends at NULL. */
 const struct kql_option *bind_option(const struct kql_syntax *s, const char *name);

@@ -342,16 +342,115 @@ bind_op_sub(struct bind *b, const struct kql_syntax *s, struct kql_schema schema
     return op;
 }
 
-bool
-bind_op_is_constant(const struct kql_expr *e)
+/* ---- walks ---- */
+
+static struct bind_seen_item *
+seen_slot(struct bind_seen_item *items, size_t room, const void *node)
 {
+    size_t i = XXH3_64bits(&node, sizeof node) & (room - 1);
+
+    while (items[i].key != NULL && items[i].key != node)
+        i = (i + 1) & (room - 1);
+    return &items[i];
+}
+
+const void **
+bind_seen_at(struct bind_seen *s, const void *node, bool *is_new)
+{
+    struct bind_seen_item *item;
+
+    if (2 * (s->count + 1) > s->room) {
+        size_t room = s->room == 0 ? 32 : 2 * s->room;
+        struct bind_seen_item *items = pool_zeroed(s->pool, room, sizeof *items);
+
+        for (size_t i = 0; i < s->room; i++)
+            if (s->items[i].key != NULL)
+                *seen_slot(items, room, s->items[i].key) = s->items[i];
+        s->items = items;
+        s->room = room;
+    }
+    item = seen_slot(s->items, s->room, node);
+    *is_new = item->key == NULL;
+    if (*is_new) {
+        item->key = node;
+        s->count++;
+    }
+    return &item->value;
+}
+
+/* Whether it looks at a column; marks them where 'marks' is given. */
+static bool
+walk_columns(const struct kql_expr *e, struct bind_seen *seen, uint8_t *marks)
+{
+    bool is_new, finds = false;
+
+    if (e == NULL)
+        return false;
+    if (e->kind == KQL_EXPR_COLUMN && marks != NULL)
+        marks[e->column] = 1;
     if (e->kind == KQL_EXPR_COLUMN || e->kind == KQL_EXPR_STEP_COLUMN)
+        return true;
+    if (e->count == 0)
+        return false;
+    bind_seen_at(seen, e, &is_new);
+    if (!is_new) /* what it has is found already */
         return false;
     for (uint32_t i = 0; i < e->count; i++)
-        if (e->arguments[i] != NULL && !bind_op_is_constant(e->arguments[i]))
-            return false;
-    return true;
+        finds |= walk_columns(e->arguments[i], seen, marks);
+    return finds;
 }
+
+bool
+bind_is_constant(struct bind *b, const struct kql_expr *e)
+{
+    struct bind_seen seen = {.pool = b->pool};
+
+    return !walk_columns(e, &seen, NULL);
+}
+
+void
+bind_op_mark_columns(struct bind *b, const struct kql_expr *e, uint8_t *marks)
+{
+    struct bind_seen seen = {.pool = b->pool};
+
+    (void)walk_columns(e, &seen, marks);
+}
+
+static const struct kql_expr *
+shift(struct bind *b, const struct kql_expr *e, struct bind_seen *seen)
+{
+    const struct kql_expr **arguments;
+    struct kql_expr *copy;
+    bool is_new;
+
+    if (e->kind != KQL_EXPR_COLUMN && e->count == 0)
+        return e;
+    copy = (struct kql_expr *)(uintptr_t)*bind_seen_at(seen, e, &is_new);
+    if (!is_new)
+        return copy;
+    copy = pool_take(b->pool, sizeof *copy);
+    *copy = *e;
+    *bind_seen_at(seen, e, &is_new) = copy;
+    if (e->kind == KQL_EXPR_COLUMN) {
+        copy->column++;
+        return copy;
+    }
+    arguments = pool_take(b->pool, e->count * sizeof(const struct kql_expr *));
+    for (uint32_t i = 0; i < e->count; i++)
+        arguments[i] = shift(b, e->arguments[i], seen);
+    copy->arguments = arguments;
+    return copy;
+}
+
+const struct kql_expr *
+bind_op_shifted(struct bind *b, const struct kql_expr *e)
+{
+    struct bind_seen seen = {.pool = b->pool};
+
+    return shift(b, e, &seen);
+}
+
+/* ---- numbers of rows, types ---- */
 
 const struct kql_expr *
 bind_op_count(struct bind *b, const struct kql_syntax *s, const char *what)
@@ -365,7 +464,7 @@ bind_op_count(struct bind *b, const struct kql_syntax *s, const char *what)
                      kql_type_name(e->type));
         return e;
     }
-    if (!bind_op_is_constant(e)) {
+    if (!bind_is_constant(b, e)) {
         kql_complain(b->d, KQL_E_CONSTANT, s->at, s->size,
                      "%s must be the same for every row: a number or toscalar()", what);
         return e;

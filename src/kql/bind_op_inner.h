@@ -24,8 +24,22 @@ const struct kql_op *bind_op_sub(struct bind *b, const struct kql_syntax *s,
                                  struct kql_schema schema, bool is_serialized);
 /* A number of rows: LONG, the same for every row. */
 const struct kql_expr *bind_op_count(struct bind *b, const struct kql_syntax *s, const char *what);
-/* Whether the expression looks at no row. */
-bool bind_op_is_constant(const struct kql_expr *e);
+/* What has been seen of expressions and plans, which are no trees: what is used twice is there
+ * once, and f(f(f(x))) with f(x) = x + x has many more paths than nodes. */
+struct bind_seen {
+    struct pool *pool;
+    struct bind_seen_item {
+        const void *key, *value;
+    } * items;
+    size_t count, room;
+};
+/* The place of what was noted for the node; a new node's holds NULL, and *is_new is set. Good until
+ * the next call. */
+const void **bind_seen_at(struct bind_seen *s, const void *node, bool *is_new);
+/* Marks the columns that the expression looks at. */
+void bind_op_mark_columns(struct bind *b, const struct kql_expr *e, uint8_t *marks);
+/* The expression over rows that have one more column in front. */
+const struct kql_expr *bind_op_shifted(struct bind *b, const struct kql_expr *e);
 /* Complains of a dynamic where the language wants a type; false then. */
 bool bind_op_not_dynamic(struct bind *b, const struct kql_syntax *s, const struct kql_expr *e,
                          const char *what);

@@ -2,28 +2,6 @@
  * Both become unions of tables whose rows are filtered. */
 #include "kql/bind_op_inner.h"
 
-/* The expression over rows that have one more column in front. */
-static const struct kql_expr *
-shifted(struct bind *b, const struct kql_expr *e)
-{
-    struct kql_expr *copy;
-    const struct kql_expr **arguments;
-
-    if (e->kind != KQL_EXPR_COLUMN && e->count == 0)
-        return e;
-    copy = pool_take(b->pool, sizeof *copy);
-    *copy = *e;
-    if (e->kind == KQL_EXPR_COLUMN) {
-        copy->column++;
-        return copy;
-    }
-    arguments = pool_take(b->pool, e->count * sizeof(const struct kql_expr *));
-    for (uint32_t i = 0; i < e->count; i++)
-        arguments[i] = shifted(b, e->arguments[i]);
-    copy->arguments = arguments;
-    return copy;
-}
-
 /* A predicate of texts and comparisons; '*' and a text alone mean every column of 'rows'. */
 static const struct kql_expr *
 bind_predicate(struct bind *b, const struct kql_syntax *s, const struct kql_op *rows,
@@ -82,7 +60,7 @@ bind_search(struct bind *b, const struct kql_syntax *s, const struct kql_op *inp
     searched.count--;
     fake = bind_op_make(b, KQL_ROWS_INPUT, s, NULL, searched);
     op = bind_op_make(b, KQL_OP_WHERE, s, rows, rows->schema);
-    op->u.predicate = shifted(b, bind_predicate(b, predicate, fake, is_case_sensitive));
+    op->u.predicate = bind_op_shifted(b, bind_predicate(b, predicate, fake, is_case_sensitive));
     return op;
 }
 

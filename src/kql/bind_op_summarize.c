@@ -117,7 +117,7 @@ series_end(struct bind *b, const struct kql_syntax *s, enum kql_type axis)
     e = bind_expr(b, s);
     if (!bind_op_is_good(e) || axis == KQL_UNKNOWN)
         return e;
-    if (!bind_op_is_constant(e))
+    if (!bind_is_constant(b, e))
         kql_complain(b->d, KQL_E_CONSTANT, s->at, s->size,
                      "the ends of a series must be the same for every row");
     converted = bind_convert(b, e, axis);
@@ -136,7 +136,7 @@ series_step(struct bind *b, const struct kql_syntax *s, enum kql_type axis)
 
     if (!bind_op_is_good(e) || axis == KQL_UNKNOWN)
         return e;
-    if (!bind_op_is_constant(e))
+    if (!bind_is_constant(b, e))
         kql_complain(b->d, KQL_E_CONSTANT, s->at, s->size,
                      "the step of a series must be the same for every row");
     converted = e->type == wanted ? e : bind_convert(b, e, wanted);

@@ -513,7 +513,7 @@ bind_argument(struct call *c, const struct plugin_parameter *p, const struct kql
         complain_argument(c, s, p->name, "a column");
         return NULL;
     }
-    if (p->kind == ARG_CONSTANT && !bind_op_is_constant(e)) {
+    if (p->kind == ARG_CONSTANT && !bind_is_constant(c->b, e)) {
         kql_complain(c->b->d, KQL_E_CONSTANT, s->at, s->size, "%s: %s must be a constant",
                      c->plugin->name, p->name);
         return NULL;
@@ -686,17 +686,6 @@ arguments_lookup(struct call *c)
 /* pivot(column, aggregate, group ...): without an aggregate count(); without groups every column
  * that neither of them names. */
 static void
-mark_columns(const struct kql_expr *e, uint8_t *marks)
-{
-    if (e == NULL)
-        return;
-    if (e->kind == KQL_EXPR_COLUMN)
-        marks[e->column] = 1;
-    for (uint32_t i = 0; i < e->count; i++)
-        mark_columns(e->arguments[i], marks);
-}
-
-static void
 arguments_pivot(struct call *c)
 {
     const struct kql_schema *schema = &c->input->schema;
@@ -714,8 +703,8 @@ arguments_pivot(struct call *c)
     if (c->count > 2)
         return;
     marks = pool_zeroed(c->b->pool, schema->count + 1, 1);
-    mark_columns(c->arguments[0], marks);
-    mark_columns(c->arguments[1], marks);
+    bind_op_mark_columns(c->b, c->arguments[0], marks);
+    bind_op_mark_columns(c->b, c->arguments[1], marks);
     for (uint32_t i = 0; i < schema->count; i++)
         if (!marks[i])
             set(c, c->count, bind_column(c->b, schema, i, c->at), NULL);
@@ -922,16 +911,21 @@ complain_unknown(struct bind *b, const struct kql_syntax *call)
 
 /* The rows of a sub-query are not there yet: what hangs on them cannot be tried out. */
 static bool
-needs_rows(const struct kql_op *op, uint32_t depth)
+needs_rows(const struct kql_op *op, struct bind_seen *seen, uint32_t depth)
 {
-    for (; op != NULL; op = op->input, depth++) {
-        if (op->kind == KQL_ROWS_INPUT || depth > 10000)
+    bool is_new = true;
+
+    for (; op != NULL; op = op->input) {
+        bind_seen_at(seen, op, &is_new);
+        if (!is_new)
+            return false;
+        if (op->kind == KQL_ROWS_INPUT || depth > BIND_NEST_MAX)
             return true;
-        if (op->kind == KQL_OP_JOIN && needs_rows(op->u.join.right, depth + 1))
+        if (op->kind == KQL_OP_JOIN && needs_rows(op->u.join.right, seen, depth + 1))
             return true;
         if (op->kind == KQL_ROWS_UNION)
             for (uint32_t i = 0; i < op->u.join_union.count; i++)
-                if (needs_rows(op->u.join_union.inputs[i], depth + 1))
+                if (needs_rows(op->u.join_union.inputs[i], seen, depth + 1))
                     return true;
     }
     return false;
@@ -984,6 +978,7 @@ bind_evaluate(struct bind *b, const struct kql_syntax *s, const struct kql_op *i
 {
     const struct kql_syntax *call = bind_op_child(s, 0), *schema = bind_op_child(s, 1);
     struct call c = {.b = b, .s = s, .at = call, .input = input, .result = {.pool = b->pool}};
+    struct bind_seen seen = {.pool = b->pool};
     struct kql_op *op;
 
     if (call == NULL || call->kind != SYN_CALL)
@@ -1022,7 +1017,7 @@ bind_evaluate(struct bind *b, const struct kql_syntax *s, const struct kql_op *i
     if (schema != NULL && schema->kind == SYN_SCHEMA)
         op->schema = written_schema(&c, schema);
     else if (c.is_open && b->environment->discover != NULL && b->d->error_count == 0 &&
-             !needs_rows(input, 0)) {
+             !needs_rows(input, &seen, 0)) {
         struct kql_schema found;
 
         if (b->environment->discover(b->environment->context, op, &found))
