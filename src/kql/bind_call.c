@@ -269,12 +269,23 @@ bind_call_make(struct bind *b, const struct kql_function *f,
                const struct kql_syntax *at)
 {
     struct kql_expr *e = pool_zeroed(b->pool, 1, sizeof *e);
+    uint32_t weight = 1;
 
+    for (uint32_t i = 0; i < count; i++)
+        weight += arguments[i]->count == 0 ? 1 : arguments[i]->weight;
+    if (weight > BIND_WEIGHT_MAX) {
+        kql_complain(b->d, KQL_E_LIMIT, at != NULL ? at->at : 0, at != NULL ? at->size : 0,
+                     "an expression of more than %d parts: functions of the query that use what "
+                     "they are given twice double it",
+                     BIND_WEIGHT_MAX);
+        return bind_unknown(b, at);
+    }
     *e = (struct kql_expr){.kind = KQL_EXPR_CALL,
                            .type = (uint8_t)type,
                            .function = f,
                            .arguments = arguments,
                            .count = count,
+                           .weight = weight,
                            .result_count = 1};
     if (at != NULL) {
         e->at = at->at;

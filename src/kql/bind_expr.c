@@ -213,6 +213,7 @@ convert(struct bind *b, const struct kql_expr *e, enum kql_type to)
                            .size = e->size,
                            .arguments = arguments,
                            .count = 1,
+                           .weight = 1 + (e->count == 0 ? 1 : e->weight),
                            .result_count = 1};
     return bind_fold(b, c);
 }
@@ -701,6 +702,7 @@ bind_in_table(struct bind *b, const struct kql_syntax *s, const struct kql_expr 
     e->function = f;
     e->arguments = arguments;
     e->count = 1;
+    e->weight = 1 + (left->count == 0 ? 1 : left->weight);
     e->table = table;
     return e;
 }

@@ -8,6 +8,8 @@
 enum {
     BIND_NEST_MAX = 1000,   /* of expressions: a.b.c.d ..., f(g(h(...))), 1 + 2 + 3 ... */
     BIND_DEPTH_MAX = 32,    /* of calls of the query's functions and of sub-queries */
+    /* of one expression, what is used twice counted twice: f(f(f(x))) with f(x) = x + x */
+    BIND_WEIGHT_MAX = 1000000,
     BIND_CALLS_MAX = 10000, /* of the query's functions, all together: each is bound anew */
 };
 

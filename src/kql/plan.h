@@ -44,6 +44,9 @@ struct kql_expr {
     const struct kql_function *function;
     const struct kql_expr *const *arguments;
     uint32_t count;
+    /* Of an expression with arguments: its nodes, each counted as often as it is used. The binder
+     * limits it, so that it can be walked as if it were a tree. */
+    uint32_t weight;
     const struct kql_op *table;
     /* of an aggregate with several results (arg_max with columns): how many; else 1 */
     uint8_t result_count;
