@@ -7,6 +7,7 @@
  * is not rewritten again, so a chain of extends that use each other stays as small as its text. */
 #include "kql/parse_match.h"
 #include "kql/stream_inner.h"
+#include "kql/text.h"
 
 enum { DEPTH_MAX = 1000 }; /* of an expression, chains of 'and' and 'or' aside */
 
@@ -499,6 +500,22 @@ leaf_of(const struct kql_op *plan, const struct kql_table *source)
     return plan->kind == KQL_ROWS_TABLE && plan->u.table.handle == source->handle ? plan : NULL;
 }
 
+/* What leaves is UTF-8 because what comes is, and the query. */
+static bool
+is_utf8(struct span text, struct kql_diagnostics *d)
+{
+    for (size_t at = 0; at < text.n;) {
+        size_t start = at;
+
+        (void)kql_code_point(text, &at);
+        if ((unsigned char)text.p[start] >= 0x80 && at == start + 1) {
+            kql_complain(d, KQL_E_TEXT, (uint32_t)start, 1, "the query is no UTF-8 here");
+            return false;
+        }
+    }
+    return true;
+}
+
 static struct kql_stream *
 make(struct pool *pool, struct span text, const struct kql_table *source,
      enum kql_stream_strictness strictness, struct kql_diagnostics *d)
@@ -508,6 +525,8 @@ make(struct pool *pool, struct span text, const struct kql_table *source,
     struct kql_stream *s;
     const struct kql_op *leaf;
 
+    if (text.n <= KQL_QUERY_MAX && !is_utf8(text, d))
+        return NULL;
     if (!kql_bind(pool, text, &environment, d, &bound))
         return NULL;
     if (bound.is_scalar || bound.plan_count != 1) {

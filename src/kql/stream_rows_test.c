@@ -47,7 +47,7 @@ static const char *const queries[] = {
     "datatable(a:long)[1, 5, 9] | where a between (2 .. 9) and a !in (9)",
     "datatable(s:string)['{\"a\":1}', 'x'] | extend d = parse_json(s) | extend a = tolong(d.a) | "
     "where isnull(a) or a == 1",
-    "datatable(s:string)['a,b,c'] | extend p = split(s, ',') | project first = p[0], last = p[-1], "
+    "datatable(s:string)['a,b,c'] | extend p = split(s, ',') | project head = p[0], tail = p[-1], "
     "n = array_length(p)",
 };
 

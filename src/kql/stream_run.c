@@ -15,6 +15,7 @@
 #include "kql/dynamic.h"
 #include "kql/eval_inner.h"
 #include "kql/stream_inner.h"
+#include "kql/text.h"
 #include <stdlib.h>
 
 enum {
@@ -418,6 +419,21 @@ put(struct kql_stream_run *r, const char *p, size_t n)
 
 #define PUT_LITERAL(r, text) put((r), (text), sizeof(text) - 1)
 
+/* Behind the code point at 'at'; a byte that is no UTF-8 is written as U+FFFD: *from is behind it. */
+static size_t
+put_wide(struct kql_stream_run *r, struct span s, size_t at, size_t *from)
+{
+    size_t next = at;
+
+    (void)kql_code_point(s, &next);
+    if (next > at + 1)
+        return next;
+    put(r, s.p + *from, at - *from);
+    PUT_LITERAL(r, "\xef\xbf\xbd");
+    *from = next;
+    return next;
+}
+
 static void
 put_string(struct kql_stream_run *r, struct span s)
 {
@@ -425,15 +441,20 @@ put_string(struct kql_stream_run *r, struct span s)
     size_t from = 0;
 
     PUT_LITERAL(r, "\"");
-    for (size_t i = 0; i < s.n; i++) {
+    for (size_t i = 0; i < s.n;) {
         unsigned char c = (unsigned char)s.p[i];
         char escape[6] = {'\\', (char)c};
         size_t size = 2;
 
+        if (c >= 0x80) {
+            i = put_wide(r, s, i, &from);
+            continue;
+        }
+        i++;
         if (c >= 0x20 && c != '"' && c != '\\')
             continue;
-        put(r, s.p + from, i - from);
-        from = i + 1;
+        put(r, s.p + from, i - 1 - from);
+        from = i;
         if (c == '\n' || c == '\r' || c == '\t') {
             escape[1] = c == '\n' ? 'n' : c == '\r' ? 'r' : 't';
         } else if (c < 0x20) {
