@@ -637,11 +637,6 @@ call_series_iir(struct kql_call *call, const struct kql_value *args, struct kql_
         .name = (NAME), .kind = KQL_SCALAR, .flags = (FLAGS), .signature = (SIGNATURE),            \
         .call = (CALL), .doc = (DOC), .group = "series"                                            \
     }
-#define NOT_BUILT(NAME, SIGNATURE, TUPLE)                                                          \
-    {                                                                                              \
-        .name = (NAME), .kind = KQL_SCALAR, .flags = KQL_F_NOT_BUILT, .signature = (SIGNATURE),    \
-        .tuple = (TUPLE), .doc = "Not built.", .group = "series"                                   \
-    }
 #define PAIRS                                                                                      \
     "(series1: dynamic, series2: dynamic) -> dynamic\n"                                            \
     "(series1: dynamic, series2: number) -> dynamic\n"                                             \
@@ -741,41 +736,5 @@ const struct kql_function kql_functions_series[] = {
     ROW("series_iir", "(series: dynamic, numerators: dynamic, denominators: dynamic) -> dynamic",
         call_series_iir, KQL_F_FIRST_NAME,
         "The series through an infinite impulse response filter."),
-    NOT_BUILT("series_fft", "(series: dynamic, series_imaginary?: dynamic) -> dynamic",
-              "real: dynamic, imag: dynamic"),
-    NOT_BUILT("series_ifft", "(series: dynamic, series_imaginary?: dynamic) -> dynamic",
-              "real: dynamic, imag: dynamic"),
-    NOT_BUILT("series_fit_2lines", ONE,
-              "rsquare: real, split_idx: long, variance: real, rvariance: real, line_fit: dynamic, "
-              "right_rsquare: real, right_slope: real, right_interception: real, "
-              "right_variance: real, right_rvariance: real, left_rsquare: real, left_slope: real, "
-              "left_interception: real, left_variance: real, left_rvariance: real"),
-    NOT_BUILT("series_fit_2lines_dynamic", ONE, NULL),
-    NOT_BUILT("series_fit_poly", "(y_series: dynamic, x_series?: dynamic, degree?: int) -> dynamic",
-              "rsquare: real, coefficients: dynamic, variance: real, rvariance: real, "
-              "poly_fit: dynamic"),
-    NOT_BUILT("series_outliers",
-              "(series: dynamic, kind?: string, ignore_val?: real, min_percentile?: real, "
-              "max_percentile?: real, test_points?: long) -> dynamic",
-              NULL),
-    NOT_BUILT("series_periods_detect",
-              "(series: dynamic, min_period: real, max_period: real, num_periods: long) -> dynamic",
-              "periods: dynamic, scores: dynamic"),
-    NOT_BUILT("series_periods_validate", "(series: dynamic, period: real...) -> dynamic",
-              "periods: dynamic, scores: dynamic"),
-    NOT_BUILT("series_seasonal", "(series: dynamic, period?: long, test_points?: long) -> dynamic",
-              NULL),
-    NOT_BUILT("series_decompose",
-              "(series: dynamic, period?: long, trend?: string, test_points?: long, "
-              "seasonality_threshold?: real) -> dynamic",
-              "baseline: dynamic, seasonal: dynamic, trend: dynamic, residual: dynamic"),
-    NOT_BUILT("series_decompose_forecast",
-              "(series: dynamic, test_points: long, period?: long, trend?: string, "
-              "seasonality_threshold?: real) -> dynamic",
-              "baseline: dynamic, seasonal: dynamic, trend: dynamic, residual: dynamic"),
-    NOT_BUILT("series_decompose_anomalies",
-              "(series: dynamic, threshold?: real, period?: long, trend?: string, test_points?: "
-              "long, method?: string, seasonality_threshold?: real) -> dynamic",
-              "ad_flag: dynamic, ad_score: dynamic, baseline: dynamic"),
     {.name = NULL                                                      },
 };
