@@ -4,8 +4,9 @@
 #include <math.h>
 
 enum {
-    CELL_TEXT_MAX = 256 << 20
-}; /* memory for the texts of one answer's cells, or of one row's */
+    CELL_TEXT_MAX = 256 << 20, /* memory for the texts of one answer's cells, or of one row's */
+    CELL_WIDTH_MAX = 120,      /* code points of a cell in a table for people */
+};
 
 static const struct {
     const char *name;
@@ -247,6 +248,18 @@ one_line(struct pool *p, struct span text, const char *escapes)
     return (struct span){out, n};
 }
 
+/* A long text is cut for the eye: the other formats have it whole. */
+static struct span
+cut(struct pool *p, struct span text)
+{
+    size_t kept;
+
+    if (text.n <= CELL_WIDTH_MAX || kql_text_length(text) <= CELL_WIDTH_MAX)
+        return text;
+    kept = kql_text_offset(text, CELL_WIDTH_MAX - 1);
+    return pool_printf(p, "%.*s…", (int)kept, text.p);
+}
+
 static bool
 is_right(enum kql_type t)
 {
@@ -283,7 +296,11 @@ print_aligned(FILE *out, struct pool *p, const struct kql_answer *a, bool is_mar
             widths[c] = 3;
         for (size_t i = 0; i < a->row_count; i++) {
             struct span text = one_line(p, cell_text(p, &a->rows[i][c]), escapes);
-            size_t length = kql_text_length(text);
+            size_t length;
+
+            if (!is_markdown)
+                text = cut(p, text);
+            length = kql_text_length(text);
 
             texts[i * count + c] = text;
             widths[c] = length > widths[c] ? length : widths[c];

@@ -1,7 +1,7 @@
 /* query_print.h - answers of queries as text: tables for people, JSON, NDJSON, CSV, Markdown. One
  * thread. What is written: datetime 2007-03-09T00:00:00.0000000Z, timespan [-][d.]hh:mm:ss[.fffffff],
  * dynamic as JSON (in JSON formats as a value), integers as they are, NaN and infinities as the
- * texts "NaN", "Infinity", "-Infinity" in JSON formats. */
+ * texts "NaN", "Infinity", "-Infinity" in JSON formats. Tables cut long cells. */
 #pragma once
 #include "kql/rows.h"
 
