@@ -7,6 +7,8 @@
 #include "control/settings.h"
 #include "control/tokens.h"
 #include "deliver/deliver.h"
+#include "kql/diagnostic.h"
+#include "kql/function.h"
 #include "model/catalog.h"
 #include "penstock/client.h"
 #include "penstock/commands.h"
@@ -264,6 +266,84 @@ print_limits(void)
     }
 }
 
+/* ---- query language ---- */
+
+static const char *
+group_of(const struct kql_function *f)
+{
+    return f->group != NULL           ? f->group
+           : f->kind == KQL_AGGREGATE ? "aggregate"
+           : f->kind == KQL_OPERATOR  ? "operator"
+                                      : "other";
+}
+
+static bool
+is_listed(const struct kql_function *f)
+{
+    return (f->flags & (KQL_F_LEGACY | KQL_F_NOT_BUILT)) == 0;
+}
+
+static void
+print_function(const struct kql_function *f)
+{
+    const char *at = f->signature == NULL ? "" : f->signature;
+
+    printf("| ");
+    do { /* an overload a line */
+        size_t n = strcspn(at, "\n");
+        char text[512];
+
+        snprintf(text, sizeof text, "%s%.*s", f->name, (int)n, at);
+        code_cell(text);
+        at += n + (at[n] == '\n');
+        printf("%s", *at != '\0' ? "<br>" : "");
+    } while (*at != '\0');
+    printf(" | ");
+    cell(f->doc == NULL ? "" : f->doc);
+    printf("%s |\n", (f->flags & KQL_F_TRANSFORM) != 0 ? " *T*" : "");
+}
+
+/* The groups in the order of their first rows. */
+static void
+print_functions(void)
+{
+    const struct kql_function *f, *g;
+
+    printf("\n## Functions of the query language\n\n"
+           "Functions, operators, aggregates, window functions and plugins that are built. *T*: "
+           "Azure Monitor allows it in\ntransformations too. `T...` repeats, `?` may be left out, "
+           "`const` must be constant.\n");
+    for (f = kql_function_next(NULL); f != NULL; f = kql_function_next(f)) {
+        if (!is_listed(f))
+            continue;
+        for (g = kql_function_next(NULL); g != f; g = kql_function_next(g))
+            if (is_listed(g) && strcmp(group_of(g), group_of(f)) == 0)
+                break;
+        if (g != f)
+            continue;
+        printf("\n### Functions: %s\n\n| Signature | What it gives |\n|---|---|\n", group_of(f));
+        for (; g != NULL; g = kql_function_next(g))
+            if (is_listed(g) && strcmp(group_of(g), group_of(f)) == 0)
+                print_function(g);
+    }
+    printf("\nKnown to the language and refused by name, for they are not built:");
+    for (f = kql_function_next(NULL); f != NULL; f = kql_function_next(f))
+        if ((f->flags & KQL_F_NOT_BUILT) != 0)
+            printf(" `%s`", f->name);
+    printf(".\n");
+}
+
+static void
+print_diagnostics(void)
+{
+    printf("\n## Diagnostics of the query language\n\n| Code | Meaning |\n|---|---|\n");
+    for (int code = 0; code < KQL_CODE_COUNT; code++) {
+        printf("| `%s` | ", kql_code_name((enum kql_code)code));
+        cell(kql_code_title((enum kql_code)code));
+        printf(" |\n");
+    }
+}
+
 /* ---- commands ---- */
 
 static void
@@ -304,6 +384,8 @@ cmd_manual(int argc, char **argv)
     print_roles();
     print_metrics();
     print_limits();
+    print_functions();
+    print_diagnostics();
     print_commands();
     return fflush(stdout) == 0 ? EXIT_DONE : EXIT_UNREACHABLE;
 }
