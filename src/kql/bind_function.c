@@ -254,7 +254,7 @@ static const struct kql_expr *
 bind_ingestion_time(struct bind *b, const struct kql_function *f, const struct kql_syntax *s)
 {
     if (f != NULL && f->call != NULL)
-        return bind_call(b, f, NULL, s->child_count, s);
+        return bind_scalar(b, f, s);
     return missing_row(b, s);
 }
 
