@@ -302,7 +302,24 @@ bind_op_make(struct bind *b, enum kql_op_kind kind, const struct kql_syntax *s,
     }
     op->schema = schema;
     op->is_serialized = false;
+    op->weight = 1;
+    if (input != NULL)
+        bind_op_weigh(b, op, s, input);
     return op;
+}
+
+void
+bind_op_weigh(struct bind *b, struct kql_op *op, const struct kql_syntax *s,
+              const struct kql_op *table)
+{
+    if (op->weight > BIND_WEIGHT_MAX)
+        return; /* said */
+    op->weight += table->kind == KQL_OP_MATERIALIZE || table->weight == 0 ? 1 : table->weight;
+    if (op->weight > BIND_WEIGHT_MAX)
+        kql_complain(b->d, KQL_E_LIMIT, s->at, s->size,
+                     "tables that are used again and again make more than %d operators here; "
+                     "materialize() what is used twice",
+                     BIND_WEIGHT_MAX);
 }
 
 const struct kql_op *

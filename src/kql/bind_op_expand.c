@@ -203,6 +203,7 @@ bind_mv_apply(struct bind *b, const struct kql_syntax *s, const struct kql_op *i
                       bind_list_schema(&l, input->schema.is_open || sub->schema.is_open));
     op->u.expand.map = l.map;
     op->u.expand.sub = reordered(b, query, sub, &of_sub);
+    bind_op_weigh(b, op, s, op->u.expand.sub);
     fill(b, op, s, &x, bind_op_child(s, 1));
     op->u.expand.expanded = bind_list_schema(&x.list, input->schema.is_open);
     return op;

@@ -15,6 +15,9 @@ typedef const struct kql_op *bind_op_function(struct bind *b, const struct kql_s
 /* An operator node with its schema; not serialized. Complains of a result that is too wide. */
 struct kql_op *bind_op_make(struct bind *b, enum kql_op_kind kind, const struct kql_syntax *s,
                             const struct kql_op *input, struct kql_schema schema);
+/* Counts in what another table than the input weighs; complains when it is too much. */
+void bind_op_weigh(struct bind *b, struct kql_op *op, const struct kql_syntax *s,
+                   const struct kql_op *table);
 /* What a refused source gives: no rows, open schema. */
 const struct kql_op *bind_op_nothing(struct bind *b, const struct kql_syntax *s);
 /* A table that sees neither the row nor the allowances of the operator it is written in. */

@@ -251,6 +251,7 @@ bind_joined(struct bind *b, const struct kql_syntax *s, const struct kql_op *inp
             (struct kql_join_column){gives_left(kind) && i < input->schema.count ? 0 : 1, l.map[i]};
     op->u.join.kind = kind;
     op->u.join.right = k.right;
+    bind_op_weigh(b, op, s, k.right);
     op->u.join.left_keys = k.left_keys;
     op->u.join.right_keys = k.right_keys;
     op->u.join.key_count = (uint32_t)k.count;
@@ -372,6 +373,7 @@ bind_union_of(struct bind *b, const struct kql_syntax *s, const struct kql_op *c
     for (uint32_t i = 0; i < count; i++) {
         const struct kql_schema *schema = &inputs[i]->schema;
 
+        bind_op_weigh(b, op, s, inputs[i]);
         for (uint32_t c = 0; c < schema->count; c++) {
             struct united *u = &united[bind_names_find(&index, schema->columns[c].name)->value];
             uint32_t result = u->result[type_index(u, schema->columns[c].type)];

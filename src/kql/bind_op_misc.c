@@ -154,6 +154,7 @@ bind_partition(struct bind *b, const struct kql_syntax *s, const struct kql_op *
     op = bind_op_make(b, KQL_OP_PARTITION, s, input, sub->schema);
     op->u.partition.key = key;
     op->u.partition.sub = sub;
+    bind_op_weigh(b, op, s, sub);
     return op;
 }
 
@@ -307,6 +308,8 @@ fork_op(struct bind *b, const struct kql_syntax *s, const struct kql_op *input,
         bind_op_make(b, KQL_OP_FORK, s, input,
                      count > 0 ? branches[0]->schema : (struct kql_schema){NULL, 0, true});
 
+    for (uint32_t i = 0; i < count; i++)
+        bind_op_weigh(b, op, s, branches[i]);
     op->u.fork.branches = branches;
     op->u.fork.names = names;
     op->u.fork.count = count;

@@ -382,6 +382,38 @@ check_union(struct pool *p)
           "union: other names");
 }
 
+/* What doubles with each name is refused before it is run. */
+static void
+check_doubling(struct pool *p)
+{
+    static const struct {
+        const char *name, *first, *each, *last;
+        const char *result;
+    } chains[] = {
+        {"a union of itself",          "let x0 = Tb; ",                   "let x%u = union x%u, x%u; ",                     "x40 | count",
+         "KQL003"                                                                                                                                      },
+        {"a join with itself",         "let x0 = Tb; ",                   "let x%u = x%u | join x%u on a | project a, c; ",
+         "x40 | count",                                                                                                                    "KQL003"    },
+        {"a sum with itself",          "let x0 = toscalar(Tb | count); ", "let x%u = x%u + x%u; ",
+         "Tb | extend y = x40",                                                                                                            "KQL003"    },
+        {"materialized it is no more", "let x0 = Tb; ",                   "let x%u = materialize(union x%u, x%u); ",
+         "x40 | count",                                                                                                                    "Count:long"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(chains); i++) {
+        static char text[8192];
+        char result[256];
+        size_t n = (size_t)snprintf(text, sizeof text, "%s", chains[i].first);
+
+        for (unsigned k = 1; k <= 40; k++)
+            n += (size_t)snprintf(text + n, sizeof text - n, chains[i].each, k, k - 1, k - 1);
+        snprintf(text + n, sizeof text - n, "%s", chains[i].last);
+        describe(p, text, result, sizeof result);
+        CHECK(strncmp(result, chains[i].result, strlen(chains[i].result)) == 0, "%s: %s",
+              chains[i].name, result);
+    }
+}
+
 static void
 check_catalog(struct pool *p)
 {
@@ -430,6 +462,7 @@ main(void)
     }
     check_plans(&p);
     check_union(&p);
+    check_doubling(&p);
     check_catalog(&p);
     pool_free(&p);
     return test_end();

@@ -125,6 +125,9 @@ struct kql_op {
     const struct kql_op *input; /* NULL for sources */
     struct kql_schema schema;   /* of the result */
     bool is_serialized;         /* the result's order is meant: window functions may follow */
+    /* The operators that a run goes through, each as often as it is used (but what is materialized
+     * once); the binder limits it. */
+    uint32_t weight;
     union {
         struct {
             struct span name;        /* as in the environment */
