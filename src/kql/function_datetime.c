@@ -830,8 +830,8 @@ const struct kql_function kql_functions_datetime[] = {
          "(value: any) -> datetime",
          make_datetime, "The datetime of a year, month, day, hour, minute and second."),
     TIME("make_timespan", AZURE,
-         "(hours: number, minutes: number, seconds?: number) -> timespan\n"
-         "(days: number, hours: number, minutes: number, seconds: number) -> timespan\n"
+         "(hours: long, minutes: long, seconds?: number) -> timespan\n"
+         "(days: long, hours: long, minutes: long, seconds: number) -> timespan\n"
          "(value: any) -> timespan",
          make_timespan, "The timespan of days, hours, minutes and seconds."),
     PREPARED("format_datetime", KQL_F_FIRST_NAME, "(date: datetime, format: string) -> string",

@@ -296,13 +296,18 @@ bin(struct kql_call *call, const struct kql_value *args, struct kql_value *resul
     bool has_fixed = call->count > 2;
 
     *result = kql_null((enum kql_type)call->result_type);
-    if (args[0].type == KQL_DECIMAL)
+    if (args[0].type == KQL_DECIMAL) {
         bin_decimal(call, args, result);
-    else if (args[0].type == KQL_REAL)
+    } else if (args[0].type == KQL_REAL) {
         bin_real(args[0].r, args[1].r, has_fixed ? args[2].r : 0, result);
-    else
-        bin_whole((enum kql_type)args[0].type, args[0].i, args[1].i, has_fixed ? args[2].i : 0,
-                  result);
+    } else { /* a number beside a time counts ticks */
+        struct kql_value size =
+            kql_convert(call->pool, (enum kql_type)args[1].type, &args[1], KQL_LONG);
+
+        if (!size.is_null)
+            bin_whole((enum kql_type)args[0].type, args[0].i, size.i, has_fixed ? args[2].i : 0,
+                      result);
+    }
 }
 
 /* The binder makes bin() or bin_at() of it, with what the query has set. */
@@ -352,7 +357,8 @@ UNIT(convert_volume, UNIT_VOLUME)
     "(value: long, roundTo: long) -> long\n(value: real, roundTo: real) -> real\n"                 \
     "(value: decimal, roundTo: decimal) -> decimal\n"                                              \
     "(value: timespan, roundTo: timespan) -> timespan\n"                                           \
-    "(value: datetime, roundTo: timespan) -> datetime"
+    "(value: datetime, roundTo: timespan) -> datetime\n"                                           \
+    "(value: datetime, roundTo: datetime) -> datetime"
 #define FIRST KQL_F_FIRST_NAME
 #define AZURE KQL_F_TRANSFORM
 
@@ -413,7 +419,9 @@ const struct kql_function kql_functions_math[] = {
          "(value: real, bin_size: real, fixed_point: real) -> real\n"
          "(value: decimal, bin_size: decimal, fixed_point: decimal) -> decimal\n"
          "(value: timespan, bin_size: timespan, fixed_point: timespan) -> timespan\n"
-         "(value: datetime, bin_size: timespan, fixed_point: datetime) -> datetime",
+         "(value: datetime, bin_size: timespan, fixed_point: datetime) -> datetime\n"
+         "(value: timespan, bin_size: number, fixed_point: timespan) -> timespan\n"
+         "(value: datetime, bin_size: summable, fixed_point: datetime) -> datetime",
          bin, "The value rounded down to a multiple of bin_size away from fixed_point."),
     MATH("bin_auto", FIRST, "(value: summable) -> = 1", bin_auto,
          "bin_at() with the size and the fixed point that 'set query_bin_auto_size=...' and "

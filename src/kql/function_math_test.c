@@ -74,6 +74,8 @@ static const struct play_case cases[] = {
     {"bin_at", {"t2017-05-15 10:20", "p1d", "t1970-01-01 12:00"}, "t2017-05-14T12:00:00.0000000Z"},
     {"bin_at", {"c6.5", "c2.5", "c7"}, "c4.5"},
 
+    {"bin_at", {"p1h", "l600000000", "p0"}, "p01:00:00"},
+    {"bin_at", {"p90s", "r600000000", "p0"}, "p00:01:00"},
     {"convert_length", {"r1.2", "sMeter", "sCentimeter"}, "r120.0"},
     {"convert_length", {"r1", "sFurlong", "sMeter"}, "nr"},
     {"convert_length", {"r1", "sMeter", "sTonne"}, "nr"},

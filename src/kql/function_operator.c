@@ -297,6 +297,9 @@ modulo(struct kql_call *call, const struct kql_value *args, struct kql_value *re
     case PAIR_SPAN_NUMBER:
         if (is_whole(b) && b->i != 0)
             *result = kql_integer(KQL_TIMESPAN, remainder_of(a->i, b->i));
+        else if (!is_whole(b) && real_of(b) != 0 && isfinite(real_of(b)))
+            set_ticks(result, KQL_TIMESPAN,
+                      (int64_t)fmin(real_remainder((double)a->i, real_of(b)), 0x1p62));
         break;
     default:
         break;
@@ -807,7 +810,8 @@ element(struct kql_call *call, const struct kql_value *args, struct kql_value *r
     "(value: datetime, start: datetime, end: timespan) -> bool\n"                                  \
     "(value: dynamic, start: number, end: number) -> bool\n"                                       \
     "(value: number, start: dynamic, end: number) -> bool\n"                                       \
-    "(value: number, start: number, end: dynamic) -> bool"
+    "(value: number, start: number, end: dynamic) -> bool\n"                                       \
+    "(value: number, start: dynamic, end: dynamic) -> bool"
 #define LIST "(value: any, list: any...) -> bool"
 #define TEXT_LIST "(value: string, list: any...) -> bool\n(value: dynamic, list: any...) -> bool"
 
@@ -858,7 +862,7 @@ const struct kql_function kql_functions_operator[] = {
              "arithmetic"),
     OPERATOR("%", 0,
              NUMBERS "(left: timespan, right: timespan) -> timespan\n"
-             "(left: timespan, right: long) -> timespan\n"
+             "(left: timespan, right: number) -> timespan\n"
              "(left: datetime, right: datetime) -> timespan\n"
              "(left: datetime, right: timespan) -> timespan" DYNAMICS,
              modulo, "The remainder, never negative.", "arithmetic"),
