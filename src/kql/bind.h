@@ -34,6 +34,9 @@ struct kql_environment {
     size_t parameter_count;
     /* The record of a transformation: binds the name "source"; NULL: not a transformation. */
     const struct kql_table *source;
+    /* What is known but not built binds with a warning (KQL005), so that the result's schema is
+     * known; the row engine ends the query when a row gets there. False: it is refused (KQL004). */
+    bool defers_not_built;
     /* Stored functions (later): "let"-text by name; NULL: none. */
     bool (*function)(void *context, struct span name, struct span *text);
 };

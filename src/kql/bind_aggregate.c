@@ -231,10 +231,8 @@ bind_aggregate_call(struct bind *b, const struct kql_function *f, const struct k
     struct bind_arguments a;
     bool is_fine;
 
-    if ((f->flags & KQL_F_NOT_BUILT) != 0) {
-        kql_complain(b->d, KQL_E_NOT_BUILT, s->at, s->size, "%s() is not built here", f->name);
+    if ((f->flags & KQL_F_NOT_BUILT) != 0 && !bind_not_built(b, s, f->name, "()"))
         return bind_unknown(b, s);
-    }
     if (bind_is_among(s->name, arg_names) || bind_is_among(s->name, old_arg_names) ||
         span_is(s->name, "take_any") || span_is(s->name, "any"))
         return bind_several(b, f, s);

@@ -483,11 +483,9 @@ bind_call(struct bind *b, const struct kql_function *f, const struct kql_expr *c
     uint32_t wrong;
     bool is_found = false;
 
-    if ((f->flags & KQL_F_NOT_BUILT) != 0) {
-        kql_complain(b->d, KQL_E_NOT_BUILT, place->at, place->size, "%s%s is not built here",
-                     f->name, is_operator(f) ? "" : "()");
+    if ((f->flags & KQL_F_NOT_BUILT) != 0 &&
+        !bind_not_built(b, place, f->name, is_operator(f) ? "" : "()"))
         return bind_unknown(b, at);
-    }
     for (uint32_t i = 0; i < count; i++)
         if (arguments[i]->type == KQL_UNKNOWN)
             return call_unresolved(b, f, arguments, count, place);

@@ -253,9 +253,7 @@ bind_datetime_diff(struct bind *b, const struct kql_function *f, const struct kq
 static const struct kql_expr *
 bind_ingestion_time(struct bind *b, const struct kql_function *f, const struct kql_syntax *s)
 {
-    if (f != NULL && f->call != NULL)
-        return bind_scalar(b, f, s);
-    return missing_row(b, s);
+    return f != NULL ? bind_scalar(b, f, s) : missing_row(b, s);
 }
 
 static void
@@ -323,8 +321,9 @@ bind_scalar(struct bind *b, const struct kql_function *f, const struct kql_synta
     struct bind_arguments a;
     const struct kql_expr *e;
 
-    if ((f->flags & KQL_F_NOT_BUILT) != 0) /* its arguments may be forms of its own */
-        return missing_row(b, s);
+    /* its arguments may be forms of its own */
+    if ((f->flags & KQL_F_NOT_BUILT) != 0 && !bind_not_built(b, s, f->name, "()"))
+        return bind_unknown(b, s);
     a = bind_arguments_of(b, s);
     if (!bind_arguments_order(b, f, s, &a))
         return bind_unknown(b, s);

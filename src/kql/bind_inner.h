@@ -60,8 +60,8 @@ struct bind {
     /* While the body of a function of the query is bound: the row of its caller, which the
      * expressions of its scalar parameters are over; NULL: none. Set by bind.c alone. */
     const struct kql_op *caller_row;
-    const struct bind_symbol
-        *scope_end; /* of the statements now: a name is declared once up to it */
+    /* of the statements now: a name is declared once up to it */
+    const struct bind_symbol *scope_end;
     uint32_t calls; /* of the query's functions so far: limited */
     struct bind_tuple *tuples;
     uint32_t nest; /* of bind_expr: limited */
@@ -87,6 +87,16 @@ struct bind_scan {
     uint32_t step_count;
     const struct kql_schema *row; /* input's columns, then declared ones */
 };
+
+/* Complains of a function that is not built: an error, or a warning where the environment says so.
+ * False: binding cannot go on. */
+static inline bool
+bind_not_built(struct bind *b, const struct kql_syntax *at, const char *name, const char *behind)
+{
+    kql_complain(b->d, b->environment->defers_not_built ? KQL_W_NOT_BUILT : KQL_E_NOT_BUILT, at->at,
+                 at->size, "%s%s is not built here", name, behind);
+    return b->environment->defers_not_built;
+}
 
 /* ---- bind_expr.c ---- */
 

@@ -10,23 +10,25 @@ enum {
 static const struct {
     const char *name, *title;
 } codes[KQL_CODE_COUNT] = {
-    [KQL_E_SYNTAX] = {"KQL001", "something else was expected here"                             },
-    [KQL_E_TEXT] = {"KQL002", "not a character, literal or name of the language"             },
-    [KQL_E_LIMIT] = {"KQL003", "too long, too deep or too much"                               },
-    [KQL_E_NOT_BUILT] = {"KQL004", "known to the language, but not built here"                    },
-    [KQL_E_TABLE] = {"KQL101", "no such table"                                                },
-    [KQL_E_COLUMN] = {"KQL102", "no such column, variable or parameter"                        },
-    [KQL_E_FUNCTION] = {"KQL103", "no such function"                                             },
-    [KQL_E_ARGUMENTS] = {"KQL104", "wrong number of arguments"                                    },
-    [KQL_E_TYPE] = {"KQL105", "wrong type"                                                   },
-    [KQL_E_NAME] = {"KQL106", "declared twice, ambiguous, or not usable as a name"           },
-    [KQL_E_CONSTANT] = {"KQL107", "must be a constant"                                           },
-    [KQL_E_PLACE] = {"KQL108", "not allowed in this place"                                    },
-    [KQL_E_OPTION] = {"KQL109", "unknown parameter of an operator, or a value it does not have"},
-    [KQL_E_VALUE] = {"KQL110", "a constant with a wrong value"                                },
-    [KQL_E_SERIALIZED] = {"KQL111", "needs a serialized row set"                                   },
-    [KQL_E_STREAM] = {"KQL201", "cannot be done row by row in a transformation"                },
-    [KQL_W_STREAM] = {"KQL202", "Azure Monitor would refuse it in a transformation"            },
+    [KQL_E_SYNTAX] = {"KQL001", "something else was expected here"                                           },
+    [KQL_E_TEXT] = {"KQL002", "not a character, literal or name of the language"                           },
+    [KQL_E_LIMIT] = {"KQL003", "too long, too deep or too much"                                             },
+    [KQL_E_NOT_BUILT] = {"KQL004", "known to the language, but not built here"                                  },
+    [KQL_W_NOT_BUILT] =
+        {"KQL005", "known to the language, not built here: a row that gets there ends the query"},
+    [KQL_E_TABLE] = {"KQL101", "no such table"                                                              },
+    [KQL_E_COLUMN] = {"KQL102", "no such column, variable or parameter"                                      },
+    [KQL_E_FUNCTION] = {"KQL103", "no such function"                                                           },
+    [KQL_E_ARGUMENTS] = {"KQL104", "wrong number of arguments"                                                  },
+    [KQL_E_TYPE] = {"KQL105", "wrong type"                                                                 },
+    [KQL_E_NAME] = {"KQL106", "declared twice, ambiguous, or not usable as a name"                         },
+    [KQL_E_CONSTANT] = {"KQL107", "must be a constant"                                                         },
+    [KQL_E_PLACE] = {"KQL108", "not allowed in this place"                                                  },
+    [KQL_E_OPTION] = {"KQL109", "unknown parameter of an operator, or a value it does not have"              },
+    [KQL_E_VALUE] = {"KQL110", "a constant with a wrong value"                                              },
+    [KQL_E_SERIALIZED] = {"KQL111", "needs a serialized row set"                                                 },
+    [KQL_E_STREAM] = {"KQL201", "cannot be done row by row in a transformation"                              },
+    [KQL_W_STREAM] = {"KQL202", "Azure Monitor would refuse it in a transformation"                          },
 };
 
 const char *
@@ -85,7 +87,7 @@ kql_complain(struct kql_diagnostics *d, enum kql_code code, uint32_t at, uint32_
              const char *format, ...)
 {
     struct kql_diagnostic *item;
-    bool is_warning = code == KQL_W_STREAM;
+    bool is_warning = code == KQL_W_STREAM || code == KQL_W_NOT_BUILT;
     va_list args;
     char *text;
     int length;

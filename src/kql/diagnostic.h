@@ -11,6 +11,7 @@ enum kql_code {
     KQL_E_TEXT,       /* KQL002 not a character, literal or name of the language */
     KQL_E_LIMIT,      /* KQL003 too long, too deep, too much */
     KQL_E_NOT_BUILT,  /* KQL004 known to the language, not built here */
+    KQL_W_NOT_BUILT,  /* KQL005 warning: the same, found when a row gets there */
     KQL_E_TABLE,      /* KQL101 no such table */
     KQL_E_COLUMN,     /* KQL102 no such column, variable or parameter */
     KQL_E_FUNCTION,   /* KQL103 no such function */

@@ -317,6 +317,13 @@ eval_coalesce(struct kql_run *run, const struct eval_node *n, struct kql_value *
 /* ---- what others know ---- */
 
 void
+eval_not_built(struct kql_run *run, const struct eval_node *n, struct kql_value *out)
+{
+    *out = kql_null(n->type);
+    pool_abandon(run->pool, "%s() is known to the language, but not built here", n->function->name);
+}
+
+void
 eval_to_scalar(struct kql_run *run, const struct eval_node *n, struct kql_value *out)
 {
     const struct kql_value *v = run->scalar == NULL ? NULL : run->scalar(run->context, n->table);

@@ -594,6 +594,25 @@ call_likely(const struct kql_function *f)
 }
 
 static struct eval_node *
+other(struct compile *c, const struct kql_expr *e, eval_run *run)
+{
+    struct eval_node n = {.eval = run,
+                          .compute = run,
+                          .test = eval_test_value,
+                          .compute_test = eval_test_value,
+                          .type = e->type,
+                          .table = e->table,
+                          .column = e->column,
+                          .step = e->step,
+                          .function = e->function,
+                          .is_volatile = e->kind == KQL_EXPR_CALL,
+                          .cost = 5,
+                          .likely = 0.5f};
+
+    return finish(c, &n);
+}
+
+static struct eval_node *
 call(struct compile *c, const struct kql_expr *e)
 {
     const struct kql_function *f = e->function;
@@ -614,7 +633,7 @@ call(struct compile *c, const struct kql_expr *e)
     if (f->flags & KQL_F_LAZY)
         return lazy(c, e);
     if (f->call == NULL || (f->flags & KQL_F_NOT_BUILT))
-        return fail(c, "%s is not built", f->name);
+        return other(c, e, eval_not_built);
     n.children = compile_all(c, e->arguments, e->count);
     if (n.children == NULL)
         return NULL;
@@ -673,23 +692,6 @@ convert(struct compile *c, const struct kql_expr *e)
         eval_convert(&run, &n, &v);
         return constant(c, e->type, v);
     }
-    return finish(c, &n);
-}
-
-static struct eval_node *
-other(struct compile *c, const struct kql_expr *e, eval_run *run)
-{
-    struct eval_node n = {.eval = run,
-                          .compute = run,
-                          .test = eval_test_value,
-                          .compute_test = eval_test_value,
-                          .type = e->type,
-                          .table = e->table,
-                          .column = e->column,
-                          .step = e->step,
-                          .cost = 5,
-                          .likely = 0.5f};
-
     return finish(c, &n);
 }
 

@@ -104,6 +104,8 @@ void eval_convert(struct kql_run *run, const struct eval_node *n, struct kql_val
 void eval_iff(struct kql_run *run, const struct eval_node *n, struct kql_value *out);
 void eval_case(struct kql_run *run, const struct eval_node *n, struct kql_value *out);
 void eval_coalesce(struct kql_run *run, const struct eval_node *n, struct kql_value *out);
+/* A function that the binder let pass, though it is not built: leaves by the pool's escape. */
+void eval_not_built(struct kql_run *run, const struct eval_node *n, struct kql_value *out);
 void eval_to_scalar(struct kql_run *run, const struct eval_node *n, struct kql_value *out);
 void eval_in_table(struct kql_run *run, const struct eval_node *n, struct kql_value *out);
 void eval_step_cell(struct kql_run *run, const struct eval_node *n, struct kql_value *out);

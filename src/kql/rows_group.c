@@ -78,6 +78,24 @@ rows_groups_add(struct rows_groups *g, const struct kql_value *keys, bool is_las
 
 /* ---- aggregates ---- */
 
+/* An aggregate that the binder let pass, though it is not built. */
+static void
+not_built_add(struct kql_call *call, void *state, const struct kql_value *args)
+{
+    (void)state, (void)args;
+    pool_abandon(call->pool, "%s() is known to the language, but not built here",
+                 (const char *)call->prepared);
+}
+
+static void
+not_built_finish(struct kql_call *call, void *state, struct kql_value *result)
+{
+    *result = kql_null(call->result_type);
+    not_built_add(call, state, NULL);
+}
+
+static const struct kql_aggregate not_built = {0, NULL, not_built_add, not_built_finish};
+
 /* What the call is told of its arguments: their types as written, and those that are constant. */
 static void
 prepare_call(struct rows_aggregate *a, struct rows_run *run, const struct kql_expr *e)
@@ -125,6 +143,10 @@ rows_aggregates_init(struct rows_aggregates *a, struct rows_run *run, const void
 
         prepare_call(item, run, exprs[i]);
         item->code = exprs[i]->function->aggregate;
+        if (item->code == NULL) {
+            item->code = &not_built;
+            item->call.prepared = (void *)(uintptr_t)exprs[i]->function->name;
+        }
         item->state_at = a->state_size;
         a->state_size += (item->code->state_size + 15) & ~(size_t)15;
         item->first_argument = argument_count;

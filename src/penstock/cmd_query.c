@@ -262,6 +262,7 @@ session_begin(struct session *s)
         .now = clock_ticks(),
         .parameters = s->o->parameters,
         .parameter_count = s->o->parameter_count,
+        .defers_not_built = true,
     };
     s->limits = s->o->limits;
     if (s->o->time_ms > 0)
