@@ -353,7 +353,7 @@ autocorrelation(struct pool *p, const double *y, size_t count)
     double *re = doubles(p, size), *im = doubles(p, size), mean = 0, whole;
 
     for (size_t i = 0; i < count; i++)
-        there += isfinite(y[i]);
+        there += isfinite(y[i]) ? 1 : 0;
     for (size_t i = 0; i < count; i++)
         mean += isfinite(y[i]) ? y[i] / (double)there : 0;
     for (size_t i = 0; i < count; i++)
