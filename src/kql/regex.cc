@@ -14,15 +14,21 @@
  *
  * A pattern that holds a class of Unicode is compiled twice: texts that are ASCII are matched with
  * ASCII's part of those classes. That is the same on them, and its program is so small that RE2
- * finds groups several times faster. */
+ * finds groups several times faster.
+ *
+ * Most rows do not match. What RE2 finds out for sets of expressions (its prefilter: literals one of
+ * which every match holds) is asked here of one: an ASCII text without any of them is passed over
+ * by the search of text.h, at many times the speed of RE2's automaton. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpedantic" /* C's compound literals in base.h */
 #include "kql/regex.h"
+#include "kql/text_filter.h"
 #pragma GCC diagnostic pop
 #include <algorithm>
 #include <cstring>
 #include <memory>
 #include <new>
+#include <re2/filtered_re2.h>
 #include <re2/re2.h>
 #include <string>
 #include <utf8proc.h>
@@ -747,15 +753,55 @@ is_ascii_text(struct span text)
     return (high & UINT64_C(0x8080808080808080)) == 0;
 }
 
+/* The literals one of which is in every ASCII text that matches; NULL: there are none such. */
+struct text_filter *
+filter_of(const std::string &text)
+{
+    constexpr size_t FILTERED_TEXT_MAX = 2000, LITERALS_MAX = 64;
+    constexpr int LITERAL_SIZE_MIN = 3;
+    re2::FilteredRE2 filtered(LITERAL_SIZE_MIN);
+    RE2::Options options;
+    std::vector<std::string> literals;
+    std::vector<int> potentials;
+    std::vector<span> spans;
+    int id;
+
+    options.set_log_errors(false);
+    options.set_max_mem(KQL_REGEX_MEMORY_MAX);
+    if (text.size() > FILTERED_TEXT_MAX || filtered.Add(text, options, &id) != RE2::NoError)
+        return nullptr;
+    filtered.Compile(&literals);
+    if (literals.empty() || literals.size() > LITERALS_MAX)
+        return nullptr;
+    filtered.AllPotentials({}, &potentials);
+    if (!potentials.empty()) /* it may match without any of them */
+        return nullptr;
+    for (const std::string &literal : literals) {
+        if (!is_ascii_text(span{literal.data(), literal.size()}))
+            return nullptr;
+        spans.push_back(span{literal.data(), literal.size()});
+    }
+    return text_filter_new(spans.data(), (uint32_t)spans.size());
+}
+
 } // namespace
 
 struct kql_regex {
     std::unique_ptr<RE2> ascii;   /* for all texts, if 'unicode' is not there */
     std::unique_ptr<RE2> unicode; /* for texts that are not ASCII */
+    struct text_filter *filter = nullptr;
 
-    const RE2 &fit(struct span text) const
+    ~kql_regex()
     {
-        return unicode != nullptr && !is_ascii_text(text) ? *unicode : *ascii;
+        text_filter_free(filter);
+    }
+    /* NULL: no match is possible. */
+    const RE2 *fit(struct span text, bool is_first) const
+    {
+        if ((unicode == nullptr && filter == nullptr) || !is_ascii_text(text))
+            return unicode != nullptr ? unicode.get() : ascii.get();
+        return filter != nullptr && is_first && !text_filter_passes(filter, text) ? nullptr
+                                                                                  : ascii.get();
     }
 };
 
@@ -783,6 +829,7 @@ kql_regex_new(struct span pattern, struct span flags, struct err *err)
             regex->unicode = compile(prefix + full.run());
         }
         regex->ascii = compile(text);
+        regex->filter = filter_of(text);
         return regex.release();
     } catch (const refused &r) {
         int size = pattern.n > 100 ? 100 : (int)pattern.n;
@@ -827,9 +874,10 @@ kql_regex_match(const struct kql_regex *regex, struct span text, size_t from, st
     try {
         piece found[KQL_REGEX_GROUPS_MAX + 1];
         uint32_t asked = std::min(count, (uint32_t)(KQL_REGEX_GROUPS_MAX + 1));
+        const RE2 *fit = regex->fit(text, from == 0);
 
-        if (!regex->fit(text).Match(piece(text.p, text.n), from, text.n, RE2::UNANCHORED, found,
-                                    (int)asked))
+        if (fit == nullptr ||
+            !fit->Match(piece(text.p, text.n), from, text.n, RE2::UNANCHORED, found, (int)asked))
             return false;
         for (uint32_t i = 0; i < count; i++)
             groups[i] = i < asked && found[i].data() != nullptr
@@ -846,6 +894,17 @@ bool
 kql_regex_test(const struct kql_regex *regex, struct span text)
 {
     return kql_regex_match(regex, text, 0, nullptr, 0);
+}
+
+bool
+kql_regex_test_plain(const struct kql_regex *regex, struct span text)
+{
+    try {
+        return regex->fit(text, false)
+            ->Match(piece(text.p, text.n), 0, text.n, RE2::UNANCHORED, nullptr, 0);
+    } catch (...) {
+        return false;
+    }
 }
 
 const struct kql_regex *

@@ -29,6 +29,8 @@ int kql_regex_group(const struct kql_regex *regex, struct span name);
 bool kql_regex_match(const struct kql_regex *regex, struct span text, size_t from,
                      struct span *groups, uint32_t count);
 bool kql_regex_test(const struct kql_regex *regex, struct span text);
+/* The same by RE2 alone, without the literals that are looked for first; for tests. */
+bool kql_regex_test_plain(const struct kql_regex *regex, struct span text);
 /* A small per-thread cache for patterns known only per row; NULL: it does not compile. Lends until
  * the thread's next 16 different patterns. */
 const struct kql_regex *kql_regex_cached(struct span pattern);

@@ -29,6 +29,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort();
     } else if (kql_regex_test(regex, text))
         abort();
+    if (kql_regex_test(regex, text) != kql_regex_test_plain(regex, text))
+        abort();
     kql_regex_free(regex);
     return 0;
 }

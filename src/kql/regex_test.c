@@ -149,6 +149,41 @@ test_groups(void)
     kql_regex_free(r);
 }
 
+/* What is passed over for want of a literal does not match. */
+static void
+test_filter(void)
+{
+    static const char *const patterns[] = {
+        "(?i)abc",         "abc|bcd",         "(abc)?d",      "ab+c{2}",
+        "(?i:ABC)d*",      "a.c.*bcd",        "[ab]cd[abc]a", "abca|",
+        "(?:aaa|bbb)+cc",  "\\bcab\\b",       "^abc",         "cab$",
+        "(?s)abc.cab",     "(a|b)(b|c)(c|d)", "abc\\w",       "[aA][bB][cC]",
+        "ab(?:cd|dc)(ab)", "(abcd){2,3}",
+    };
+    uint64_t seed = 7;
+    int bad = 0, found = 0;
+
+    for (size_t i = 0; i < COUNT_OF(patterns); i++) {
+        struct err err;
+        struct kql_regex *r = kql_regex_new(span_of(patterns[i]), SPAN_LITERAL(""), &err);
+
+        for (int round = 0; round < 20000; round++) {
+            char text[64];
+            size_t n = 0;
+
+            for (; n < 4 + (size_t)(round % 50); n++) {
+                seed = seed * 6364136223846793005u + 1442695040888963407u;
+                text[n] = "abcdABC\n"[seed >> 61];
+            }
+            found += kql_regex_test(r, (struct span){text, n});
+            bad += kql_regex_test(r, (struct span){text, n}) !=
+                   kql_regex_test_plain(r, (struct span){text, n});
+        }
+        kql_regex_free(r);
+    }
+    CHECK(bad == 0 && found > 1000, "%d of the filter's answers are wrong; %d found", bad, found);
+}
+
 static void
 test_limits(void)
 {
@@ -208,6 +243,7 @@ main(void)
         kql_regex_free(r);
     }
     test_groups();
+    test_filter();
     test_limits();
     test_cache();
     return test_end();
