@@ -326,6 +326,50 @@ rows_copy(struct pool *to, const struct kql_value *cells, uint32_t count, bool i
     return copy;
 }
 
+void
+rows_picks_init(struct rows_picks *p, struct rows_run *run, const struct kql_schema *schema,
+                const uint8_t *wanted)
+{
+    *p = (struct rows_picks){NULL, schema->count, NULL};
+    if (wanted == NULL)
+        return;
+    p->count = 0;
+    p->columns = pool_take(run->keep, (schema->count + 1) * sizeof *p->columns);
+    p->blank = rows_cells_new(run->keep, schema->count);
+    for (uint32_t i = 0; i < schema->count; i++) {
+        p->blank[i] = kql_null(schema->columns[i].type);
+        if (wanted[i])
+            p->columns[p->count++] = i;
+    }
+}
+
+struct kql_value *
+rows_picks_copy(const struct rows_picks *p, struct pool *to, const struct kql_value *row,
+                bool is_lasting)
+{
+    struct kql_value *copy;
+
+    if (p->columns == NULL)
+        return rows_copy(to, row, p->count, is_lasting);
+    copy = pool_take(to, p->count * sizeof *copy);
+    for (uint32_t i = 0; i < p->count; i++)
+        copy[i] = is_lasting ? row[p->columns[i]] : kql_value_copy(to, &row[p->columns[i]]);
+    return copy;
+}
+
+void
+rows_picks_spread(const struct rows_picks *p, const struct kql_value *kept, uint32_t width,
+                  struct kql_value *row)
+{
+    if (p->columns == NULL) {
+        memcpy(row, kept, width * sizeof *row);
+        return;
+    }
+    memcpy(row, p->blank, width * sizeof *row);
+    for (uint32_t i = 0; i < p->count; i++)
+        row[p->columns[i]] = kept[i];
+}
+
 bool
 rows_next(struct rows_cursor *c, struct kql_value *row)
 {

@@ -108,6 +108,18 @@ struct rows_list *rows_collect(struct pool *keep, struct rows_cursor *c);
 void rows_list_add(struct pool *p, struct rows_list *list, const struct kql_value *row);
 struct kql_value *rows_copy(struct pool *to, const struct kql_value *cells, uint32_t count,
                             bool is_lasting);
+/* Which columns of a row are kept: only those that are wanted. */
+struct rows_picks {
+    uint32_t *columns, count; /* columns NULL: all of them */
+    struct kql_value *blank;  /* a row of nulls */
+};
+void rows_picks_init(struct rows_picks *p, struct rows_run *run, const struct kql_schema *schema,
+                     const uint8_t *wanted);
+struct kql_value *rows_picks_copy(const struct rows_picks *p, struct pool *to,
+                                  const struct kql_value *row, bool is_lasting);
+/* A whole row again. */
+void rows_picks_spread(const struct rows_picks *p, const struct kql_value *kept, uint32_t width,
+                       struct kql_value *row);
 /* A cursor over rows that are there. */
 struct rows_cursor *rows_open_list(struct rows_run *run, const struct kql_op *op,
                                    const struct rows_list *list, bool is_lasting);

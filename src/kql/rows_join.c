@@ -16,11 +16,13 @@ struct join_cursor {
     struct rows_cursor c;
     struct rows_cursor *left, *right;
     struct rows_eval left_keys, right_keys;
+    struct rows_picks picks;         /* of the right side's columns */
     struct rows_groups groups, seen; /* seen: keys of the left side, for innerunique */
-    struct kql_value *left_row, *key;
-    struct right_row *match; /* the next one to give with the left row that is held */
-    struct pool_mark mark;   /* of the left side's scratch, before the row that is held */
-    size_t group;            /* behind the left side: where in the right one */
+    struct kql_value *left_row, *right_row, *key, *blank;
+    uint32_t *outputs, output_count; /* result columns that are wanted */
+    struct right_row *match;         /* the next one to give with the left row that is held */
+    struct pool_mark mark;           /* of the left side's scratch, before the row that is held */
+    size_t group;                    /* behind the left side: where in the right one */
     struct right_row *rest;
     bool is_ready, holds, left_is_done;
 };
@@ -51,7 +53,7 @@ read_right(struct join_cursor *j)
         key = group->state;
         kept = pool_take(keep, sizeof *kept);
         *kept = (struct right_row){
-            NULL, rows_copy(keep, row, j->right->width, j->right->is_lasting), false};
+            NULL, rows_picks_copy(&j->picks, keep, row, j->right->is_lasting), false};
         if (key->first == NULL)
             key->first = kept;
         else
@@ -68,11 +70,17 @@ give(struct join_cursor *j, const struct kql_value *left, const struct kql_value
 {
     const struct kql_op *op = j->c.op;
 
-    for (uint32_t i = 0; i < j->c.width; i++) {
-        const struct kql_value *side = op->u.join.output[i].side == 0 ? left : right;
+    if (right != NULL) {
+        rows_picks_spread(&j->picks, right, j->right->width, j->right_row);
+        right = j->right_row;
+    }
+    memcpy(row, j->blank, j->c.width * sizeof *row);
+    for (uint32_t i = 0; i < j->output_count; i++) {
+        const struct kql_join_column *from = &op->u.join.output[j->outputs[i]];
+        const struct kql_value *side = from->side == 0 ? left : right;
 
-        row[i] =
-            side == NULL ? kql_null(op->schema.columns[i].type) : side[op->u.join.output[i].column];
+        if (side != NULL)
+            row[j->outputs[i]] = side[from->column];
     }
     return true;
 }
@@ -193,17 +201,26 @@ rows_open_join(struct rows_run *run, const struct kql_op *op, const uint8_t *wan
     uint8_t *left_wanted = rows_wanted_new(run, &op->input->schema),
             *right_wanted = rows_wanted_new(run, &op->u.join.right->schema);
 
+    j->blank = rows_cells_new(run->keep, op->schema.count);
+    j->outputs = pool_take(run->keep, (op->schema.count + 1) * sizeof *j->outputs);
+    for (uint32_t i = 0; i < op->schema.count; i++) {
+        j->blank[i] = kql_null(op->schema.columns[i].type);
+        if (wanted == NULL || wanted[i])
+            j->outputs[j->output_count++] = i;
+    }
     for (uint32_t i = 0; i < op->schema.count; i++)
         if (wanted == NULL || wanted[i])
             (op->u.join.output[i].side == 0 ? left_wanted
                                             : right_wanted)[op->u.join.output[i].column] = 1;
     rows_eval_init(&j->left_keys, left, op, 0, op->u.join.left_keys, op->u.join.key_count);
     rows_eval_init(&j->right_keys, run, op, 1, op->u.join.right_keys, op->u.join.key_count);
+    rows_picks_init(&j->picks, run, &op->u.join.right->schema, right_wanted);
     rows_want_eval(left_wanted, &j->left_keys);
     rows_want_eval(right_wanted, &j->right_keys);
     j->left = rows_open(left, op->input, left_wanted);
     j->right = rows_open(run, op->u.join.right, right_wanted);
     j->left_row = rows_cells_new(run->keep, j->left->width);
+    j->right_row = rows_cells_new(run->keep, j->right->width);
     j->key = rows_cells_new(run->keep, op->u.join.key_count);
     rows_groups_init(&j->groups, run->keep, op->u.join.key_count);
     rows_groups_init(&j->seen, run->keep, op->u.join.key_count);

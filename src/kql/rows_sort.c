@@ -57,6 +57,7 @@ compare_rows_total(const void *context, const void *a, const void *b)
 struct sort_cursor {
     struct rows_cursor c;
     struct rows_cursor *input;
+    struct rows_picks picks;
     struct rows_eval keys;
     struct kql_value *in;
     struct keyed_row **rows; /* NULL: not yet sorted */
@@ -81,15 +82,16 @@ key_exprs(struct rows_run *run, const struct kql_op *op)
 
 static struct keyed_row *
 keep_row(struct sort_cursor *s, struct pool *p, const struct kql_value *cells,
-         const struct kql_value *keys, uint64_t index)
+         const struct kql_value *keys, uint64_t index, bool is_picked)
 {
     struct keyed_row *kept = pool_take(p, sizeof *kept);
 
-    kept->cells = rows_copy(p, cells, s->c.width, s->input->is_lasting);
+    kept->cells = is_picked ? rows_copy(p, cells, s->picks.count, false)
+                            : rows_picks_copy(&s->picks, p, cells, s->input->is_lasting);
     kept->keys = rows_copy(p, keys, s->c.op->u.sort.key_count, false);
     kept->index = index;
     s->used += sizeof *kept;
-    for (uint32_t i = 0; i < s->c.width && p == s->live; i++)
+    for (uint32_t i = 0; i < s->picks.count && p == s->live; i++)
         s->used += sizeof *cells + kql_value_size(&kept->cells[i]);
     return kept;
 }
@@ -116,7 +118,7 @@ sort_all(struct sort_cursor *s)
             break;
         eval_keys(s, keys);
         s->rows = pool_grow(run->keep, s->rows, &s->room, s->count + 1, sizeof *s->rows);
-        s->rows[s->count] = keep_row(s, run->keep, s->in, keys, s->count);
+        s->rows[s->count] = keep_row(s, run->keep, s->in, keys, s->count, false);
         s->count++;
         pool_return(run->scratch, mark);
     }
@@ -169,7 +171,8 @@ move_live(struct sort_cursor *s)
     s->live = s->spare;
     s->used = 0;
     for (size_t i = 0; i < s->count; i++)
-        s->rows[i] = keep_row(s, s->live, s->rows[i]->cells, s->rows[i]->keys, s->rows[i]->index);
+        s->rows[i] =
+            keep_row(s, s->live, s->rows[i]->cells, s->rows[i]->keys, s->rows[i]->index, true);
     pool_reset(p);
     s->spare = p;
     s->moved_size = s->used;
@@ -193,11 +196,11 @@ top_some(struct sort_cursor *s)
         eval_keys(s, keys);
         if (s->count < s->limit) {
             s->rows = pool_grow(run->keep, s->rows, &s->room, s->count + 1, sizeof *s->rows);
-            s->rows[s->count] = keep_row(s, s->live, s->in, keys, index);
+            s->rows[s->count] = keep_row(s, s->live, s->in, keys, index, false);
             sift_up(s, s->count++);
             s->moved_size = s->used;
         } else if (compare_keys(op, keys, s->rows[0]->keys) < 0) {
-            s->rows[0] = keep_row(s, s->live, s->in, keys, index);
+            s->rows[0] = keep_row(s, s->live, s->in, keys, index, false);
             sift_down(s, 0);
             if (s->used > 2 * s->moved_size + (1 << 18))
                 move_live(s);
@@ -225,7 +228,7 @@ sort_next(struct rows_cursor *c, struct kql_value *row)
     }
     if (s->at == s->count)
         return false;
-    memcpy(row, s->rows[s->at++]->cells, c->width * sizeof *row);
+    rows_picks_spread(&s->picks, s->rows[s->at++]->cells, c->width, row);
     return true;
 }
 
@@ -249,6 +252,7 @@ rows_open_sort(struct rows_run *run, const struct kql_op *op, const uint8_t *wan
             rows_windows(run, op, 2, rows_open(run, op->input, NULL), &exprs, op->u.sort.key_count);
         rows_eval_init(&s->keys, run, op, 0, exprs, op->u.sort.key_count);
     }
+    rows_picks_init(&s->picks, run, &op->schema, wanted);
     s->in = rows_cells_new(run->keep, s->input->width);
     s->c.is_lasting = true;
     return &s->c;
