@@ -255,6 +255,27 @@ exit_code_of(unsigned http_status)
     return http_status == 429 || http_status >= 500 ? CLIENT_UNREACHABLE : CLIENT_REFUSED;
 }
 
+/* What an error is made of, a line each: the places of a query that are wrong. */
+static void
+print_details(const json_t *details)
+{
+    for (size_t i = 0; i < json_array_size(details); i++) {
+        const json_t *one = json_array_get(details, i);
+        const char *message = json_string_value(json_object_get(one, "message"));
+        const char *target = json_string_value(json_object_get(one, "target"));
+
+        if (message == NULL)
+            continue;
+        fputs("  ", stderr);
+        if (target != NULL)
+            print_safely(target, strlen(target));
+        fprintf(stderr, ":%lld:%lld: ", (long long)json_integer_value(json_object_get(one, "line")),
+                (long long)json_integer_value(json_object_get(one, "column")));
+        print_safely(message, strlen(message));
+        fputc('\n', stderr);
+    }
+}
+
 int
 client_complain(const struct client *c, const char *what, const struct http_exchange *x)
 {
@@ -271,6 +292,7 @@ client_complain(const struct client *c, const char *what, const struct http_exch
             print_safely(x->response.p, x->response.n < 500 ? x->response.n : 500);
     }
     fputc('\n', stderr);
+    print_details(json_object_get(json_object_get(tree, "error"), "details"));
     if (x->status == 401 || x->status == 403)
         fprintf(stderr,
                 "%s: %s; give one by --token-file or PENSTOCK_TOKEN, or run as who may read "

@@ -146,6 +146,42 @@ run_show(struct call *c)
     return code;
 }
 
+static void
+print_columns(const json_t *table)
+{
+    const json_t *columns = json_object_get(table, "columns");
+    const json_t *warnings = json_object_get(table, "warnings");
+
+    printf("%s\n", json_string_value(json_object_get(table, "table")));
+    for (size_t i = 0; i < json_array_size(columns); i++) {
+        const json_t *column = json_array_get(columns, i);
+
+        printf("  %-40s %s\n", json_string_value(json_object_get(column, "name")),
+               json_string_value(json_object_get(column, "type")));
+    }
+    for (size_t i = 0; i < json_array_size(warnings); i++)
+        printf("  warning: %s\n",
+               json_string_value(json_object_get(json_array_get(warnings, i), "message")));
+}
+
+static int
+run_schema(struct call *c)
+{
+    char path[sizeof c->base + 16];
+    json_t *answer = NULL;
+    int code;
+
+    snprintf(path, sizeof path, "%s/schema", c->base);
+    code = client_call(&c->client, "GET", path, NULL, &answer);
+    if (code == CLIENT_DONE && c->client.json)
+        client_print_json(answer);
+    else if (code == CLIENT_DONE)
+        for (size_t i = 0; i < json_array_size(json_object_get(answer, "value")); i++)
+            print_columns(json_array_get(json_object_get(answer, "value"), i));
+    json_decref(answer);
+    return code;
+}
+
 static enum status
 read_setting(const char *path, struct yaml_tree *tree, struct err *err)
 {
@@ -347,6 +383,7 @@ run_parked_drop(struct call *c)
 static const struct verb verbs[] = {
     {"list",    NULL,     "",                           "all settings",                                0, 0, run_list         },
     {"show",    NULL,     "ID",                         "one setting, as JSON that 'set' takes",       1, 1, run_show         },
+    {"schema",  NULL,     "ID",                         "the columns that its transformKql leaves",    1, 1, run_schema       },
     {"set",     NULL,     "ID FILE|-",                  "make or replace a setting from JSON or YAML", 2, 2, run_set          },
     {"enable",  NULL,     "ID",                         "let it export (again), from where it stood",  1, 1, run_enable       },
     {"disable", NULL,     "ID",                         "stop it; its place in the journal is kept",   1, 1, run_disable      },

@@ -135,6 +135,13 @@ def refused(daemon):
     shown = answer.json()["value"][0]
     check("the columns that leave are shown", shown["columns"] == [{"name": "Timestamp", "type": "datetime"}, {"name": "n", "type": "long"}]
           and shown["table"] == "DeviceEvents", shown)
+    code, out, errors = daemon.run("export", "schema", "e")
+    check("on the command line too", code == 0 and [line.split() for line in out.splitlines()[:3]]
+          == [["DeviceEvents"], ["Timestamp", "datetime"], ["n", "long"]] and "in~" in out, out, errors)
+    body["penstock"]["transformKql"] = "source | where Nme == 1 | project Neither"
+    (daemon.folder / "wrong.json").write_text(json.dumps(body))
+    code, out, errors = daemon.run("export", "set", "e", str(daemon.folder / "wrong.json"))
+    check("where every place is told as well", code == 1 and "DeviceEvents:1:16:" in errors and "Neither" in errors, code, errors)
     check("and what Azure Monitor would refuse", "in~" in json.dumps(shown["warnings"]), shown)
 
 
