@@ -140,20 +140,6 @@ bind_mv_expand(struct bind *b, const struct kql_syntax *s, const struct kql_op *
     return op;
 }
 
-/* The sub-query's result with its columns in the given order: what else it has is dropped. */
-static const struct kql_op *
-reordered(struct bind *b, const struct kql_syntax *s, const struct kql_op *sub,
-          const struct bind_list *wanted)
-{
-    struct kql_op *op =
-        bind_op_make(b, KQL_OP_PROJECT, s, sub, bind_list_schema(wanted, sub->schema.is_open));
-
-    op->is_serialized = sub->is_serialized;
-    op->u.project.form = KQL_FORM_REORDER;
-    op->u.project.exprs = wanted->exprs;
-    return op;
-}
-
 /* The result: the input's columns in their places, but those expanded in place; then the columns
  * that the sub-query adds. A column that the sub-query gives too (it passes them all, or makes it
  * anew) is the sub-query's. */
@@ -161,7 +147,7 @@ const struct kql_op *
 bind_mv_apply(struct bind *b, const struct kql_syntax *s, const struct kql_op *input)
 {
     const struct kql_syntax *items = bind_op_child(s, 0), *query = bind_op_child(s, 2);
-    struct bind_list l = {.pool = b->pool}, of_sub = {.pool = b->pool};
+    struct bind_list l = {.pool = b->pool};
     const struct kql_op *sub;
     struct bind_names given;
     struct expansion x;
@@ -187,8 +173,6 @@ bind_mv_apply(struct bind *b, const struct kql_syntax *s, const struct kql_op *i
         }
         c = &sub->schema.columns[item->value];
         bind_list_add(&l, c->name, c->type, NULL, BIND_NO_COLUMN);
-        bind_list_add(&of_sub, c->name, c->type, bind_column(b, &sub->schema, item->value, s),
-                      item->value);
         item->suffix = 1; /* has its place */
     }
     for (uint32_t i = 0; i < sub->schema.count; i++) {
@@ -197,13 +181,12 @@ bind_mv_apply(struct bind *b, const struct kql_syntax *s, const struct kql_op *i
         if (bind_names_find(&given, c->name)->suffix != 0)
             continue;
         bind_list_add(&l, c->name, c->type, NULL, BIND_NO_COLUMN);
-        bind_list_add(&of_sub, c->name, c->type, bind_column(b, &sub->schema, i, s), i);
     }
     op = bind_op_make(b, KQL_OP_MV_APPLY, s, input,
                       bind_list_schema(&l, input->schema.is_open || sub->schema.is_open));
     op->u.expand.map = l.map;
-    op->u.expand.sub = reordered(b, query, sub, &of_sub);
-    bind_op_weigh(b, op, s, op->u.expand.sub);
+    op->u.expand.sub = sub;
+    bind_op_weigh(b, op, s, sub);
     fill(b, op, s, &x, bind_op_child(s, 1));
     op->u.expand.expanded = bind_list_schema(&x.list, input->schema.is_open);
     return op;

@@ -46,7 +46,6 @@ bind_summarize(struct bind *b, const struct kql_syntax *s, const struct kql_op *
         aggregates.keys = c.exprs;
     }
     op = bind_op_make(b, KQL_OP_SUMMARIZE, s, input, bind_columns_schema(&c));
-    op->schema.is_open = false;
     op->u.summarize.keys = c.exprs;
     op->u.summarize.key_count = key_count;
     op->u.summarize.aggregates = aggregates.items;
@@ -82,7 +81,6 @@ bind_distinct(struct bind *b, const struct kql_syntax *s, const struct kql_op *i
         }
     }
     op = bind_op_make(b, KQL_OP_SUMMARIZE, s, input, bind_columns_schema(&c));
-    op->schema.is_open = false;
     op->u.summarize.keys = c.exprs;
     op->u.summarize.key_count = op->schema.count;
     return op;
@@ -217,7 +215,6 @@ bind_make_series(struct bind *b, const struct kql_syntax *s, const struct kql_op
         bind_columns_add(&c, axis, dynamic);
     }
     op = bind_op_make(b, KQL_OP_SERIES, s, input, bind_columns_schema(&c));
-    op->schema.is_open = false;
     op->u.series.aggregates = aggregates.items;
     op->u.series.aggregate_count = (uint32_t)aggregates.count;
     op->u.series.values = values;

@@ -324,6 +324,7 @@ static const struct {
 
 /* ---- plans ---- */
 
+/* clang-format off */
 static const struct {
     const char *query, *plan;
 } plans[] = {
@@ -335,8 +336,75 @@ static const struct {
      "    s = sum(a) / count()\n"
      "    a = arg_max(a)\n"
      "| take 3\n"
-     "    -> (c: string, s: long, a: long)\n"},
+     "    -> (c: string, s: long, a: long)\n"               },
+    {"Tb | where a > 1 and c has 'x' | join kind=leftouter (Uc | extend a = tolong(i)) on a | top "
+     "2 by a1",
+     "table Tb\n"
+     "| where (a > 1) and (c has \"x\")\n"
+     "    -> (a: long, c: string)\n"
+     "| join kind=leftouter with #1 on a == a\n"
+     "| top 2 by a1 desc nulls last\n"
+     "    -> (a: long, c: string, a1: long, i: int)\n"
+     "#1:\n"
+     "  table Uc\n"
+     "  | extend\n"
+     "      a = tolong(i)\n"
+     "      -> (a: long, i: int)\n"},
+    {"Ta | project a, b, d | mv-apply x = d to typeof(long) on (summarize s = sum(x)) | parse b "
+     "with 'x' y:long *",
+     "table Ta\n"
+     "    -> (a: long, b: string, t: datetime, d: dynamic, r: real)\n"
+     "| project\n"
+     "    -> (a: long, b: string, d: dynamic)\n"
+     "| mv-apply d with #1\n"
+     "    -> (a: long, b: string, d: dynamic, s: long)\n"
+     "| parse kind=simple b with \"x\" y *\n"
+     "    -> (a: long, b: string, d: dynamic, s: long, y: long)\n"
+     "#1:\n"
+     "  rows given\n"
+     "      -> (a: long, b: string, d: dynamic, x: long)\n"
+     "  | summarize\n"
+     "      s = sum(x)\n"
+     "      -> (s: long)\n"},
+    {"Ta | make-series n = sum(a) / count() default = 0 on t from datetime(2020-01-01) to "
+     "datetime(2020-01-02) step 1h by b",                                                                  "table Ta\n"
+     "    -> (a: long, b: string, t: datetime, d: dynamic, r: real)\n"
+     "| make-series\n"
+     "    sum(a) / count()\n"
+     "    on t from datetime(2020-01-01T00:00:00.0000000Z) to "
+     "datetime(2020-01-02T00:00:00.0000000Z) step timespan(01:00:00) by b\n"
+     "    -> (b: string, n: dynamic, t: dynamic)\n"                              },
+    {"Tb | search 'x' or a == 5 | union withsource = s Tb",
+     "union of #1, #2\n"
+     "    -> (s: string, $table: string, a: long, c: string)\n"
+     "#1:\n"
+     "  union of #3\n"
+     "  | where ((tostring(a) has \"x\") or (c has \"x\")) or (a == 5)\n"
+     "      -> ($table: string, a: long, c: string)\n"
+     "#2:\n"
+     "  table Tb\n"
+     "      -> (a: long, c: string)\n"
+     "#3:\n"
+     "  table Tb\n"
+     "      -> (a: long, c: string)\n"},
+    {"let M = materialize(Tb | take 1); M | lookup M on a | sort by a asc nulls last | serialize n "
+     "= row_number()",                                                                  "table Tb\n"
+     "| take 1\n"
+     "| materialize\n"
+     "    -> (a: long, c: string)\n"
+     "| join kind=leftouter with #1 on a == a\n"
+     "| sort by a asc nulls last\n"
+     "    -> (a: long, c: string, c1: string)\n"
+     "| serialize\n"
+     "    n = row_number()\n"
+     "    -> (a: long, c: string, c1: string, n: long)\n"
+     "#1:\n"
+     "  table Tb\n"
+     "  | take 1\n"
+     "  | materialize\n"
+     "      -> (a: long, c: string)\n"                                                              },
 };
+/* clang-format on */
 
 static void
 check_plans(struct pool *p)
