@@ -32,6 +32,14 @@ doubles(struct pool *p, size_t count)
     return pool_zeroed(p, count + 1, sizeof(double));
 }
 
+static long double *
+long_doubles(struct pool *p, size_t count)
+{
+    char *at = pool_zeroed(p, count + 1, sizeof(long double)); /* on 8 bytes; these want 16 */
+
+    return (long double *)(void *)(at + ((0 - (uintptr_t)at) & (sizeof(long double) - 1)));
+}
+
 /* ---- Fourier ---- */
 
 static void
@@ -181,9 +189,9 @@ static void
 fit_orthogonal(struct pool *p, struct orthogonal *o, const double *y, uint32_t degree,
                long double *powers, double *fitted)
 {
-    long double *now = pool_zeroed(p, degree + 2, sizeof *now);
-    long double *before = pool_zeroed(p, degree + 2, sizeof *before);
-    long double *next = pool_zeroed(p, degree + 2, sizeof *next), *spare;
+    long double *now = long_doubles(p, degree + 2);
+    long double *before = long_doubles(p, degree + 2);
+    long double *next = long_doubles(p, degree + 2), *spare;
     double *left = doubles(p, o->count), norm_before = 1;
 
     memcpy(left, y, o->count * sizeof *left);
@@ -263,7 +271,7 @@ series_fit_polynomial(struct pool *p, const double *x, const double *y, size_t c
 {
     double *there_x = doubles(p, count), *there_y = doubles(p, count), *t = doubles(p, count);
     double *values = doubles(p, count), low = INFINITY, high = -INFINITY, center, half;
-    long double *powers = pool_zeroed(p, degree + 1, sizeof *powers);
+    long double *powers = long_doubles(p, degree + 1);
     struct orthogonal o = {0, t, doubles(p, count), doubles(p, count)};
     size_t k = 0;
 
