@@ -619,6 +619,7 @@ call_function(struct bind *b, const struct bind_symbol *f, const struct kql_synt
     b->context = NULL;
     b->symbols = f->scope;
     b->scope_end = f->scope;
+    b->unnamed = 0;
     b->depth++;
     for (uint32_t i = 0; i < count; i++) {
         const struct kql_syntax *parameter = parameters->children[i];

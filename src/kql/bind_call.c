@@ -45,7 +45,7 @@ count_fits(const struct kql_signature *s, uint32_t count)
 
 /* Functions of texts that take any value as its text; the others insist on a text. */
 static bool
-takes_as_text(const struct kql_function *f)
+takes_as_text(const struct kql_function *f, uint32_t index)
 {
     static const char *const names[] = {"array_strcat",
                                         "indexof",
@@ -67,17 +67,31 @@ takes_as_text(const struct kql_function *f)
                                         "toupper",
                                         "unicode_codepoints_from_string"};
 
+    /* the text itself, but not how it is taken apart: split(5, 5) */
+    static const char *const first_only[] = {"split", "parse_command_line"};
+
     if (f->kind != KQL_SCALAR)
         return false;
+    for (size_t i = 0; i < COUNT_OF(first_only); i++)
+        if (index > 0 && strcmp(f->name, first_only[i]) == 0)
+            return false;
     for (size_t i = 0; i < COUNT_OF(names); i++)
         if (strcmp(f->name, names[i]) == 0)
             return true;
     return false;
 }
 
+/* sqrt() and its kin take decimals, questions of reals and conversions of units do not. */
 static bool
-type_fits(const struct kql_function *f, enum kql_type wanted, const struct kql_expr *e,
-          enum level level)
+takes_decimals(const struct kql_function *f)
+{
+    return strncmp(f->name, "is", 2) != 0 && strncmp(f->name, "convert_", 8) != 0 &&
+           strncmp(f->name, "series_", 7) != 0;
+}
+
+static bool
+type_fits(const struct kql_function *f, uint32_t index, enum kql_type wanted,
+          const struct kql_expr *e, enum level level)
 {
     enum kql_type given = e->type;
 
@@ -93,8 +107,8 @@ type_fits(const struct kql_function *f, enum kql_type wanted, const struct kql_e
             return true;
     }
     if (level >= LEVEL_AS_TEXT && f->kind == KQL_SCALAR)
-        return (wanted == KQL_STRING && takes_as_text(f)) ||
-               (wanted == KQL_REAL && given == KQL_DECIMAL);
+        return (wanted == KQL_STRING && takes_as_text(f, index)) ||
+               (wanted == KQL_REAL && given == KQL_DECIMAL && takes_decimals(f));
     return false;
 }
 
@@ -121,8 +135,8 @@ unify(enum kql_type *t, const struct kql_expr *e, enum level level)
 }
 
 static bool
-argument_fits(const struct kql_function *f, const struct kql_parameter *p, const struct kql_expr *e,
-              struct match *m)
+argument_fits(const struct kql_function *f, uint32_t index, const struct kql_parameter *p,
+              const struct kql_expr *e, struct match *m)
 {
     enum kql_type type = e->type;
 
@@ -134,7 +148,7 @@ argument_fits(const struct kql_function *f, const struct kql_parameter *p, const
     case KQL_P_INTEGER:
         return type == KQL_INT || type == KQL_LONG;
     case KQL_P_SUMMABLE:
-        return kql_type_is_number(type) || type == KQL_TIMESPAN;
+        return kql_type_is_number(type) || type == KQL_TIMESPAN || type == KQL_DATETIME;
     case KQL_P_ORDERED:
         return type != KQL_DYNAMIC && (type != KQL_GUID || f->kind != KQL_AGGREGATE);
     case KQL_P_T:
@@ -147,7 +161,7 @@ argument_fits(const struct kql_function *f, const struct kql_parameter *p, const
     case KQL_P_BAG:
         return type == KQL_DYNAMIC;
     default:
-        return type_fits(f, p->type, e, m->level);
+        return type_fits(f, index, p->type, e, m->level);
     }
 }
 
@@ -159,7 +173,7 @@ fits(const struct kql_function *f, const struct kql_expr *const *arguments, uint
         return false;
     m->t = m->u = KQL_UNKNOWN;
     for (uint32_t i = 0; i < count; i++) {
-        if (!argument_fits(f, parameter_at(&m->signature, i), arguments[i], m)) {
+        if (!argument_fits(f, i, parameter_at(&m->signature, i), arguments[i], m)) {
             *wrong = i;
             return false;
         }

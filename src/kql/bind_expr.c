@@ -353,6 +353,8 @@ static const struct rule {
     {KQL_OP_PLUS,     KQL_OP_MINUS,         OPERAND_DATETIME | OPERAND_TIMESPAN, OPERAND_DYNAMIC                    },
     {KQL_OP_MULTIPLY, KQL_OP_MULTIPLY,      OPERAND_NUMBER,                      OPERAND_TIMESPAN                   },
     {KQL_OP_MULTIPLY, KQL_OP_MODULO,        OPERAND_TIMESPAN,                    OPERAND_NUMBER                     },
+    {KQL_OP_MULTIPLY, KQL_OP_MULTIPLY,      OPERAND_NUMBER,                      OPERAND_DATETIME                   },
+    {KQL_OP_MULTIPLY, KQL_OP_DIVIDE,        OPERAND_DATETIME,                    OPERAND_NUMBER                     },
     {KQL_OP_DIVIDE,   KQL_OP_MODULO,        OPERAND_DATETIME,                    OPERAND_DATETIME | OPERAND_TIMESPAN},
     {KQL_OP_EQUAL_CI, KQL_OP_MATCHES_REGEX, OPERAND_STRING | OPERAND_DYNAMIC,
      OPERAND_STRING | OPERAND_DYNAMIC                                                                               },

@@ -6,8 +6,8 @@
 #include "kql/eval.h"
 
 enum {
-    BIND_NEST_MAX = 1000,   /* of expressions: a.b.c.d ..., f(g(h(...))), 1 + 2 + 3 ... */
-    BIND_DEPTH_MAX = 32,    /* of calls of the query's functions and of sub-queries */
+    BIND_NEST_MAX = 1000, /* of expressions: a.b.c.d ..., f(g(h(...))), 1 + 2 + 3 ... */
+    BIND_DEPTH_MAX = 32,  /* of calls of the query's functions and of sub-queries */
     /* of one expression, what is used twice counted twice: f(f(f(x))) with f(x) = x + x */
     BIND_WEIGHT_MAX = 1000000,
     BIND_CALLS_MAX = 10000, /* of the query's functions, all together: each is bound anew */
@@ -64,7 +64,8 @@ struct bind {
     const struct bind_symbol *scope_end;
     uint32_t calls; /* of the query's functions so far: limited */
     struct bind_tuple *tuples;
-    uint32_t nest; /* of bind_expr: limited */
+    uint32_t nest;    /* of bind_expr: limited */
+    uint32_t unnamed; /* ColumnN given out so far */
 };
 
 struct bind_aggregates {
@@ -202,8 +203,7 @@ struct bind_columns {
     struct kql_column *columns;
     const struct kql_expr **exprs;
     size_t count, room, expr_room;
-    uint32_t unnamed; /* ColumnN given out so far */
-    bool is_open;     /* more columns may be meant than are known */
+    bool is_open; /* more columns may be meant than are known */
     /* Private: the names, open addressing by hash (index + 1), and per column whether its name was
      * written and the last number given to it. */
     uint32_t *slots, slot_count;

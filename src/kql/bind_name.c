@@ -159,13 +159,13 @@ bind_columns_schema(const struct bind_columns *c)
         .columns = c->columns, .count = (uint32_t)c->count, .is_open = c->is_open};
 }
 
-/* Column1, Column2 ...: one that names nothing yet. (Beside a Column1 of the same project it is
- * then numbered as others are: Column11.) */
+/* Column1, Column2 ...: counted through the whole query. Under extend one that names nothing yet;
+ * elsewhere one that is taken is numbered as other names are: Column11. */
 static struct span
 column_number(struct bind_columns *c)
 {
     for (;;) {
-        struct span name = pool_printf(c->b->pool, "Column%u", (unsigned)++c->unnamed);
+        struct span name = pool_printf(c->b->pool, "Column%u", (unsigned)++c->b->unnamed);
 
         if (bind_find_symbol(c->b, name) == NULL &&
             (c->naming != NAMING_EXTEND || c->b->input == NULL ||

@@ -6,27 +6,19 @@ struct expansion {
     struct bind_list list;
     struct kql_expand *columns;
     size_t count, room;
-    uint32_t index_column, unnamed;
+    uint32_t index_column;
     uint8_t *expanded; /* a byte per input column: replaced */
 };
 
 static struct span
-expansion_name(struct bind *b, struct expansion *x, const struct kql_syntax *s,
-               const struct kql_expr *e)
+expansion_name(struct bind *b, const struct kql_syntax *s, const struct kql_expr *e)
 {
     struct span name;
 
     if (s->kind == SYN_NAMED)
         return s->name;
     name = bind_name_of(b, s, e);
-    while (name.n == 0) {
-        struct kql_schema so_far = bind_list_schema(&x->list, false);
-
-        name = pool_printf(b->pool, "Column%u", (unsigned)++x->unnamed);
-        if (bind_find_column(&so_far, name) != BIND_NO_COLUMN)
-            name.n = 0;
-    }
-    return name;
+    return name.n > 0 ? name : pool_printf(b->pool, "Column%u", (unsigned)++b->unnamed);
 }
 
 static void
@@ -48,7 +40,7 @@ expand_one(struct bind *b, struct expansion *x, const struct kql_syntax *s, stru
     if (bind_op_is_good(e) && e->type != KQL_DYNAMIC)
         kql_complain(b->d, KQL_E_TYPE, value->at, value->size,
                      "only a dynamic can be expanded, this is a %s", kql_type_name(e->type));
-    name = expansion_name(b, x, item, e);
+    name = expansion_name(b, item, e);
     if (!bind_names_add(seen, name, 0)) {
         kql_complain(b->d, KQL_E_NAME, item->at, item->size, "column '%.*s' is expanded twice",
                      (int)name.n, name.p);

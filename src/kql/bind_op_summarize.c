@@ -170,7 +170,7 @@ bind_make_series(struct bind *b, const struct kql_syntax *s, const struct kql_op
     size_t room = 0;
 
     bind_columns_init(&c, b, NAMING_SUMMARIZE);
-    bind_keys(b, bind_op_child(s, 5), &c, false);
+    bind_keys(b, bind_op_child(s, 5), &c, true); /* as the service's binder, unlike summarize */
     key_count = (uint32_t)c.count;
     values = NULL;
     for (uint32_t i = 0; list != NULL && i < list->child_count; i++) {
@@ -277,7 +277,6 @@ bind_level(struct bind *b, const struct kql_syntax *s, struct bind_list *l,
         (struct kql_level){.is_ascending = ordered != NULL && (ordered->op & KQL_ORDER_ASC) != 0};
     level->count = count == NULL ? NULL : bind_op_count(b, count, "the first of top-nested");
     level->expr = bind_expr(b, bind_op_value(of));
-    bind_op_not_dynamic(b, bind_op_value(of), level->expr, "what top-nested groups by");
     level->others = nested_others(b, bind_op_child(s, 2), level->expr->type);
     of_name = of != NULL && of->kind == SYN_NAMED ? of->name
                                                   : bind_name_of(b, bind_op_value(of), level->expr);

@@ -161,7 +161,7 @@ static const struct {
     {"Ta | top-nested 2 of b with others = 'z' by x = sum(a), top-nested of a by count() asc",
      "b:string, x:long, a:long, aggregated_a:long"                                                                                                           },
     {"Ta | top-nested 2 of b by a",                                                            "KQL108 26"                                                   },
-    {"Ta | top-nested 2 of d by count()",                                                      "KQL105 21"                                                   },
+    {"Ta | top-nested 2 of d by count()",                                                      "d:dynamic, aggregated_d:long"                                },
     {"Ta | top-hitters 2 of b",                                                                "b:string, approximate_count_b:long serialized"               },
     {"Ta | top-hitters 2 of b by a",                                                           "b:string, approximate_sum_a:long serialized"                 },
     {"Ta | top-hitters 2 of b by b",                                                           "KQL105 27"                                                   },

@@ -11,7 +11,7 @@
  * last group) repeats zero or more times after its first. const: must be constant at bind time.
  * Types: KQL's own, or one of
  *     any        every scalar type            number     int long real decimal
- *     integer    int long                     summable   number, timespan
+ *     integer    int long                     summable   number, timespan, datetime
  *     ordered    all but dynamic, string incl. T, U    a type variable: the common type of all so named
  *     column     must be a plain column       array, bag   dynamic (at run time null unless it is one)
  * Result: a type; T; "= 1" (type of argument 1, counted from 1); or NULL signature result hook
