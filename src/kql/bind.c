@@ -160,13 +160,14 @@ is_tabular_at(struct bind *b, const struct kql_syntax *s, uint32_t depth)
     case SYN_MATERIALIZE:
     case SYN_TO_TABLE:
     case SYN_CONTEXT:
+    case SYN_MACRO_EXPAND:
         return true;
     case SYN_LIST:
         return s->child_count == 1 && is_tabular_at(b, s->children[0], depth);
     case SYN_PATH:
         while (s->kind == SYN_PATH)
             s = s->children[0];
-        return s->kind == SYN_CALL && (span_is(s->name, "database") || span_is(s->name, "cluster"));
+        return s->kind == SYN_CALL && bind_is_elsewhere(s->name);
     case SYN_NAME:
         if (b->input != NULL && bind_find_column(&b->input->schema, s->name) != UINT32_MAX)
             return false;
@@ -223,7 +224,9 @@ complain_of_table(struct bind *b, const struct kql_syntax *s, struct span name)
             kql_nearest_offer(&nearest, symbol->name);
     if (env->source != NULL)
         kql_nearest_offer(&nearest, SPAN_LITERAL("source"));
-    if (nearest.best.p != NULL)
+    if (bind_is_foreign(name))
+        bind_foreign(b, s, name);
+    else if (nearest.best.p != NULL)
         kql_complain(b->d, KQL_E_TABLE, s->at, s->size, "no table '%.*s'; did you mean '%.*s'?",
                      (int)name.n, name.p, (int)nearest.best.n, nearest.best.p);
     else
@@ -348,6 +351,10 @@ bind_source_of(struct bind *b, const struct kql_syntax *s)
     case SYN_FIND:
     case SYN_EVALUATE:
         return bind_source(b, s);
+    case SYN_MACRO_EXPAND:
+        kql_complain(b->d, KQL_E_NOT_BUILT, s->at, s->size,
+                     "macro-expand is part of the language, but not built");
+        return table_unknown(b, s);
     default:
         break;
     }
@@ -817,7 +824,7 @@ kql_bind(struct pool *p, struct span text, const struct kql_environment *environ
         if (query->children[i] != NULL)
             bind_statement(&b, query->children[i], &answers, out);
     if (answers.count == 0 && d->error_count == 0)
-        kql_complain(d, KQL_E_SYNTAX, (uint32_t)text.n, 0,
+        kql_complain(d, KQL_E_TABLE, (uint32_t)text.n, 0,
                      "the query ends without a table to answer with");
     if (d->error_count > 0)
         return false;

@@ -57,12 +57,14 @@ MUST_CHECK bool kql_bind(struct pool *p, struct span text,
 
 /* An environment's table() and table_at() over the catalog: hunting shapes, or workspace shapes.
  * Context: struct kql_catalog_tables. */
+struct kql_table_columns;
 struct kql_catalog_tables {
     const struct catalog *catalog;
     bool is_workspace;
+    bool has_both;     /* the workspace's columns, and behind them those that only hunting has */
     struct pool *pool; /* schemas are made here at first use; what is made goes when it is reset */
     /* Private, NULL at first: the columns made so far, by the table's place in the catalog. */
-    const struct kql_column **made;
+    const struct kql_table_columns **made;
 };
 bool kql_catalog_table(void *context, struct span name, struct kql_table *out);
 bool kql_catalog_table_at(void *context, size_t index, struct kql_table *out);

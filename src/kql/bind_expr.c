@@ -509,15 +509,15 @@ is_search_term(const struct bind *b, const struct kql_syntax *s)
 /* search "text": a text by itself is looked for in every column; a* and *a are prefix and suffix
  * of a term. */
 static const struct kql_expr *
-bind_searched_text(struct bind *b, const struct kql_syntax *s)
+bind_searched_text(struct bind *b, const struct kql_value *value, const struct kql_syntax *s)
 {
-    struct kql_value term = kql_to_text(b->pool, s->value.type, &s->value);
+    struct kql_value term = kql_to_text(b->pool, value->type, value);
     struct span text = kql_text(&term);
     bool is_prefix = text.n > 1 && text.p[text.n - 1] == '*';
     bool is_suffix = text.n > 1 && text.p[0] == '*';
     enum kql_operator op = KQL_OP_HAS;
 
-    if (s->value.type == KQL_REAL || s->value.type == KQL_DECIMAL)
+    if (value->type == KQL_REAL || value->type == KQL_DECIMAL)
         return bind_searched_fraction(b, bind_const(b, KQL_STRING, term, s), s);
     if (text.n == 1 && text.p[0] == '*')
         return bind_const(b, KQL_BOOL, kql_bool(true), s);
@@ -546,7 +546,7 @@ static const struct kql_expr *
 bind_operand(struct bind *b, const struct kql_syntax *s)
 {
     if (is_search_term(b, s))
-        return bind_searched_text(b, s);
+        return bind_searched_text(b, &s->value, s);
     return bind_expr(b, s);
 }
 
@@ -1048,7 +1048,7 @@ bind_expr(struct bind *b, const struct kql_syntax *s)
         return bind_unknown(b, s);
     }
     if (is_search_term(b, s))
-        return bind_searched_text(b, s);
+        return bind_searched_text(b, &s->value, s);
     /* only what 'and', 'or' and not() join is searched for: between (1 .. 2) has numbers */
     b->is_search =
         was_search && (s->kind == SYN_BINARY || s->kind == SYN_CALL || s->kind == SYN_LIST);
@@ -1056,6 +1056,9 @@ bind_expr(struct bind *b, const struct kql_syntax *s)
     e = bind_node(b, s);
     b->nest--;
     b->is_search = was_search;
+    if (was_search && s->kind == SYN_NAME && e->kind == KQL_EXPR_CONST && e->type == KQL_STRING &&
+        !e->value.is_null)
+        return bind_searched_text(b, &e->value, s); /* let text = "..."; search text */
     return e;
 }
 

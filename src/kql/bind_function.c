@@ -467,6 +467,25 @@ bind_is_foreign(struct span name)
     return false;
 }
 
+void
+bind_foreign(struct bind *b, const struct kql_syntax *s, struct span name)
+{
+    kql_complain(b->d, KQL_E_NOT_BUILT, s->at, s->size,
+                 "%.*s() is a function that Defender or Sentinel stores, over data of its own; "
+                 "stored functions are not built",
+                 (int)name.n, name.p);
+}
+
+/* What other databases, clusters and services are reached by. */
+bool
+bind_is_elsewhere(struct span name)
+{
+    static const char *const names[] = {"database", "cluster", "workspace", "app",
+                                        "adx",      "arg",     "resource",  NULL};
+
+    return bind_is_among(name, names);
+}
+
 static const struct kql_expr *
 bind_by_name(struct bind *b, const struct kql_syntax *s)
 {
@@ -500,8 +519,10 @@ bind_by_name(struct bind *b, const struct kql_syntax *s)
         return bind_unknown(b, s);
     }
     if (bind_is_foreign(s->name))
+        bind_foreign(b, s, s->name);
+    else if (bind_is_elsewhere(s->name))
         kql_complain(b->d, KQL_E_NOT_BUILT, s->at, s->size,
-                     "%.*s() works on data of Defender's or Sentinel's own; it is not built here",
+                     "other databases and clusters cannot be reached from here: %.*s()",
                      (int)s->name.n, s->name.p);
     else
         no_function(b, s);

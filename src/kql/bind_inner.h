@@ -135,6 +135,10 @@ const struct kql_expr *bind_any_column(struct bind *b, enum kql_operator op,
 const struct kql_expr *bind_function_call(struct bind *b, const struct kql_syntax *s);
 /* A function of Defender or Sentinel over data of their own (FileProfile, _GetWatchlist ...). */
 bool bind_is_foreign(struct span name);
+/* Says that it is. */
+void bind_foreign(struct bind *b, const struct kql_syntax *s, struct span name);
+/* database(), cluster(), workspace() and their kin. */
+bool bind_is_elsewhere(struct span name);
 /* The several results of an expression, or NULL if it has one only. */
 const struct bind_tuple *bind_find_tuple(const struct bind *b, const struct kql_expr *e);
 /* Computes what has no columns in it. */

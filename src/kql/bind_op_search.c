@@ -120,6 +120,8 @@ mark_named(const struct find *f, const struct kql_syntax *s, uint8_t *marks, uin
 
         if (item != NULL)
             marks[item->value] = 1;
+        else if (is_term)
+            return true; /* let text = "..."; find in (T) where text */
     }
     is_term = is_term && s->kind == SYN_BINARY && (s->op == KQL_OP_AND || s->op == KQL_OP_OR);
     for (uint32_t i = 0; i < s->child_count; i++)

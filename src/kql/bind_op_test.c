@@ -276,6 +276,16 @@ static const struct {
     {"Tb | assert-schema (a:long, c:long)",                                                    "KQL105 5"                                                    },
     {"let f = (T:(a:long), n:long) { T | take n }; Tb | invoke f(3)",                          "a:long, c:string"                                            },
     {"Tb | invoke nope(3)",                                                                    "KQL103 12"                                                   },
+    {"Tb | distinct n = tolower(c), a",                                                        "n:string, a:long"                                            },
+    {"macro-expand entity_group [cluster('x')] as X (X.T | count)",                            "KQL004 0"                                                    },
+    {"resource('/x').Tb | take 1",                                                             "KQL004 0"                                                    },
+    {"union Tb, workspace('x').Tb, app('y').Tb",                                               "KQL004 10"                                                   },
+    {"imDnsEvents | take 1",                                                                   "KQL004 0"                                                    },
+    {"_Im_Dns(starttime = ago(1d)) | take 1",                                                  "KQL004 0"                                                    },
+    {"image | take 1",                                                                         "KQL101 0"                                                    },
+    {"let x = 5;",                                                                             "KQL101 10"                                                   },
+    {"let u = 'https://x'; externaldata(z:string)[strcat(u, '/y')]",                           "z:string"                                                    },
+    {"externaldata(z:string)[strcat('x', rand())]",                                            "KQL107 23"                                                   },
     {"Tb | make-graph a --> c with Tb on a",                                                   "KQL004 5"                                                    },
 
  /* search, find */
@@ -285,6 +295,9 @@ static const struct {
     {"Tb | search a !between (1 .. 2) and 'x'",                                                "$table:string, a:long, c:string"                             },
     {"Tb | search c:'x*'",                                                                     "$table:string, a:long, c:string"                             },
     {"Tb | search a",                                                                          "KQL105 12"                                                   },
+    {"let w = 'x'; Tb | search w and a > 1 or not(w)",                                         "$table:string, a:long, c:string"                             },
+    {"let w = 5; Tb | search w",                                                               "KQL105 23"                                                   },
+    {"let w = 'x'; find in (Ta, Tb) where w",                                                  "source_:string, a:long, pack_:dynamic"                       },
     {"search in (Tb, Uc) 'x'",                                                                 "$table:string, a_long:long, a_string:string, c:string, i:int"},
     {"search 'x'",                                                                             "$table:string, a_long:long, a_string:string, b:string, t:datetime, d:dynamic, "
                    "r:real, c:string, i:int"                                                                                               },
@@ -482,12 +495,42 @@ check_doubling(struct pool *p)
     }
 }
 
+/* A table in both shapes has the columns of each once, and the workspace's types. */
+static void
+check_both(struct kql_catalog_tables *hunting, struct kql_catalog_tables *workspace,
+           const struct kql_table *both)
+{
+    struct kql_catalog_tables *shapes[] = {workspace, hunting};
+    size_t found = 0;
+
+    for (uint32_t c = 0; c < both->schema.count; c++) {
+        bool is_found = false;
+
+        for (size_t k = 0; k < COUNT_OF(shapes) && !is_found; k++) {
+            struct kql_table own;
+
+            CHECK(kql_catalog_table(shapes[k], both->name, &own), "catalog: in every shape");
+            for (uint32_t i = 0; i < own.schema.count && !is_found; i++) {
+                is_found = span_equal(own.schema.columns[i].name, both->schema.columns[c].name);
+                CHECK(!is_found || own.schema.columns[i].type == both->schema.columns[c].type,
+                      "%.*s: type", (int)both->name.n, both->name.p);
+            }
+        }
+        found += is_found;
+        for (uint32_t i = 0; i < c; i++)
+            CHECK(!span_equal(both->schema.columns[i].name, both->schema.columns[c].name),
+                  "%.*s: a column twice", (int)both->name.n, both->name.p);
+    }
+    CHECK(found == both->schema.count, "%.*s: columns of neither", (int)both->name.n, both->name.p);
+}
+
 static void
 check_catalog(struct pool *p)
 {
     struct kql_catalog_tables hunting = {.catalog = &catalog_builtin, .pool = p};
     struct kql_catalog_tables workspace = {
         .catalog = &catalog_builtin, .is_workspace = true, .pool = p};
+    struct kql_catalog_tables both = {.catalog = &catalog_builtin, .has_both = true, .pool = p};
     struct kql_table out, again;
     size_t count = 0;
 
@@ -503,6 +546,12 @@ check_catalog(struct pool *p)
     CHECK(kql_catalog_table(&workspace, SPAN_LITERAL("DeviceProcessEvents"), &again) &&
               again.schema.columns != out.schema.columns,
           "catalog: workspace shape");
+    CHECK(kql_catalog_table(&both, SPAN_LITERAL("DeviceFileCertificateInfo"), &out) &&
+              kql_catalog_table(&workspace, SPAN_LITERAL("DeviceFileCertificateInfo"), &again) &&
+              out.schema.count >= again.schema.count,
+          "catalog: both shapes");
+    for (size_t i = 0; kql_catalog_table_at(&both, i, &out); i++)
+        check_both(&hunting, &workspace, &out);
     while (kql_catalog_table_at(&hunting, count, &out))
         count++;
     CHECK(count == catalog_builtin.table_count, "catalog: %zu tables", count);

@@ -305,6 +305,20 @@ blank_size(const struct lexer *l)
     return 0;
 }
 
+/* A line that begins with #name (#connect ...) speaks to the editor: it is passed over. */
+static bool
+is_directive(const struct lexer *l)
+{
+    uint32_t at = l->at;
+
+    if (peek(l, 0) != '#' || (peek(l, 1) | 0x20) < 'a' || (peek(l, 1) | 0x20) > 'z')
+        return false;
+    while (at > 0 && (l->text.p[at - 1] == ' ' || l->text.p[at - 1] == '\t'))
+        at--;
+    return at == 0 || l->text.p[at - 1] == '\n' || l->text.p[at - 1] == '\r' ||
+           (at == 3 && memcmp(l->text.p, "\xef\xbb\xbf", 3) == 0);
+}
+
 static void
 skip_blanks(struct lexer *l)
 {
@@ -313,7 +327,7 @@ skip_blanks(struct lexer *l)
 
         if (size > 0)
             l->at += size;
-        else if (peek(l, 0) == '/' && peek(l, 1) == '/')
+        else if ((peek(l, 0) == '/' && peek(l, 1) == '/') || is_directive(l))
             while (l->at < l->text.n && peek(l, 0) != '\n' && peek(l, 0) != '\r')
                 l->at++;
         else

@@ -64,6 +64,8 @@ static const struct {
      "(/)/[/]/{/}/,/;/:/./|/*///%/+/-/</>/=/?/@"                                                                                                                                },
     {"signs of two characters",                   "== != <> <= >= =~ !~ => ..",                                                "==/!=/<>/<=/>=/=~/!~/=>/.."                     },
     {"signs together",                            "a==-1 a=~\"x\" a<=b -->",                                                   "w a/==/-/i 1/w a/=~/s \"x\"/w a/<=/w b/-/-/>"   },
+    {"directives to an editor",                   "#connect cluster('x').database(\"y\n  #crp a=b\r\nT #x",
+     "w T/! #/w x"                                                                                                                                                              },
     {"what is none",                              "# ^ & \\ \x01 \xc3\xa9 \xff",                                               "! #/! ^/! &/! \\/! \x01/! \xc3\xa9/! \xff"      },
 };
 

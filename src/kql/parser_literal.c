@@ -191,11 +191,21 @@ read_decimal(struct parser *p, struct span s, struct kql_value *v)
 }
 
 static bool
+is_year(struct span s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] < '0' || s.p[i] > '9')
+            return false;
+    return s.n == 4;
+}
+
+static bool
 read_datetime(struct parser *p, struct span s, struct kql_value *v)
 {
     int64_t ticks;
 
-    (void)p;
+    if (is_year(s)) /* from its first day */
+        s = pool_printf(p->pool, "%.4s-01-01", s.p);
     if (!kql_read_datetime(s, &ticks))
         return false;
     *v = kql_integer(KQL_DATETIME, ticks);

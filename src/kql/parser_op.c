@@ -311,7 +311,7 @@ distinct(struct parser *p, struct kql_syntax *n)
         if (t->kind == '*' && (t[1].kind == ',' || is_end(t[1].kind)))
             parser_push(p, parser_star(p));
         else
-            parser_push(p, parser_expr(p));
+            parser_push(p, parser_named(p));
     } while (parser_accept(p, ','));
 }
 
@@ -864,8 +864,9 @@ legacy_render_properties(struct parser *p)
                  (parser_at_word(p, "with") && parser_ahead(p, 1)->kind == TOKEN_STRING)) {
             parser_move(p);
             push_option(p, parser_token_text(p, t), t->at, t->size, property_value(p));
-        } else
+        } else {
             return;
+        }
     }
 }
 
@@ -880,11 +881,11 @@ render(struct parser *p, struct kql_syntax *n)
     }
     parser_name_token(p, n, t);
     parser_move(p);
+    legacy_render_properties(p); /* kind=stacked may stand before with (...) */
     if (parser_at_word(p, "with") && parser_ahead(p, 1)->kind == '(') {
         parser_move(p);
         parser_properties(p);
-    } else
-        legacy_render_properties(p);
+    }
 }
 
 static void
@@ -969,7 +970,7 @@ parser_externaldata(struct parser *p)
     parser_push(p, parser_schema(p));
     parser_expect(p, '[', "and the storage's addresses");
     do
-        parser_push(p, parser_string(p));
+        parser_push(p, parser_at(p, TOKEN_WORD) ? parser_expr(p) : parser_string(p));
     while (parser_accept(p, ','));
     parser_expect(p, ']', "behind the addresses");
     if (parser_at_word(p, "with") && parser_ahead(p, 1)->kind == '(') {

@@ -121,6 +121,9 @@ static const struct {
      "(| T (project-reorder a* (by-asc b) (by-desc c) (by-granny-asc d) "
      "(by-granny-desc e)))"                                                                                                                                                },
     {"T | project-by-names a, dynamic([\"x\"])",                                                "(| T (project-by-names a dynamic([\"x\"])))"                              },
+    {"T | distinct a, year = b.y",                                                              "(| T (distinct a (= year (. b y))))"                                      },
+    {"print datetime(2020), datetime('2021')",
+     "(print datetime(2020-01-01T00:00:00.0000000Z) datetime(2021-01-01T00:00:00.0000000Z))"                                                                               },
     {"T | distinct * | distinct a, tostring(b)",
      "(| (| T (distinct *)) (distinct a (tostring() b)))"                                                                                                                  },
     {"T | sort by a | order by a asc, b desc nulls first, c nulls last",
@@ -213,6 +216,8 @@ static const struct {
      "ycolumns=b, c, series=d, ['e f'], kind=stacked, ymin=-1, legend=hidden)",            "(| (| T (render:timechart)) (render:3Dchart {title=\"x\" xcolumn=a "
      "ycolumns=(list b c) series=(list d ['e f']) kind=stacked ymin=-1 "
      "legend=hidden}))"                                                                },
+    {"T | render columnchart kind=unstacked with (xcolumn=a, legend=hidden)",
+     "(| T (render:columnchart {kind=unstacked xcolumn=a legend=hidden}))"                                                                                                 },
     {"T | render barchart kind=stacked title=\"x\"",
      "(| T (render:barchart {kind=stacked title=\"x\"}))"                                                                                                                  },
     {"T | as x | as hint.materialized=true y | consume | consume "
@@ -250,6 +255,8 @@ static const struct {
     {"externaldata(a:string, b:long)[\"https://x\" h@\"?sig\", \"y\"] with "
      "(format=\"csv\", ignoreFirstRow=true)",                                              "(externaldata {format=\"csv\" ignoreFirstRow=true} (schema a:string b:long) "
      "h\"****\" \"y\")"                                                                                                  },
+    {"externaldata(a:string)[strcat(base, 'x'), \"y\"]",
+     "(externaldata (schema a:string) (strcat() base \"x\") \"y\")"                                                                                                        },
     {"external_data (a:string)[\"x\"]",                                                         "(externaldata (schema a:string) \"x\")"                                   },
     {"cluster(\"c\").database(\"d\").['T t'] | union cluster('c').database('d').U",
      "(| (. (. (cluster() \"c\") (database() \"d\")) ['T t']) (union (. (. (cluster() "

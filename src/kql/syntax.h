@@ -59,7 +59,7 @@ enum kql_syntax_kind {
 
     /* ---- tabular sources; they are expressions too, and stand as the first child of a SYN_PIPE */
     SYN_DATATABLE,     /* SYN_SCHEMA, then SYN_LITERAL (or expression)* */
-    SYN_EXTERNALDATA,  /* SYN_SCHEMA, connection strings* */
+    SYN_EXTERNALDATA,  /* SYN_SCHEMA, addresses: constant expressions* */
     SYN_PRINT,         /* expr or SYN_NAMED* */
     SYN_RANGE,         /* name; from, to, step */
     SYN_UNION_SOURCE,  /* union as a source: as SYN_UNION */
@@ -79,7 +79,7 @@ enum kql_syntax_kind {
     SYN_PROJECT_RENAME,   /* SYN_NAMED* (new = old) */
     SYN_PROJECT_REORDER,  /* (SYN_NAME | SYN_ORDERED with op bits ORDER_ASC/DESC/GRANNY)* */
     SYN_PROJECT_BY_NAMES, /* expr* (project-by-names) */
-    SYN_DISTINCT,         /* SYN_STAR or expr* */
+    SYN_DISTINCT,         /* (SYN_STAR | expr | SYN_NAMED)* */
     SYN_SORT,             /* SYN_ORDERED* (sort, order) */
     SYN_TOP,              /* count expr, SYN_ORDERED* */
     SYN_TAKE,             /* count expr (take, limit) */

@@ -323,6 +323,53 @@ run_query(struct session *s, struct span text)
     return end_output();
 }
 
+enum shape { SHAPE_HUNTING, SHAPE_WORKSPACE, SHAPE_BOTH, SHAPE_COUNT };
+
+static bool
+bind_with(struct session *s, enum shape shape, struct span text, struct kql_diagnostics *d,
+          struct kql_bound *bound)
+{
+    session_begin(s);
+    s->tables.catalog.is_workspace = shape == SHAPE_WORKSPACE;
+    s->tables.catalog.has_both = shape == SHAPE_BOTH;
+    kql_diagnostics_init(d, &s->pool, text);
+    return kql_bind(&s->pool, text, &s->environment, d, bound) && bound->plan != NULL;
+}
+
+static bool
+has_wrong_column(const struct kql_diagnostics *d)
+{
+    for (uint32_t i = 0; i < d->count; i++)
+        if (!d->items[i].is_warning &&
+            (d->items[i].code == KQL_E_COLUMN || d->items[i].code == KQL_E_TYPE))
+            return true;
+    return false;
+}
+
+/* A query says nowhere whether it is meant for hunting (Timestamp) or for a workspace
+ * (TimeGenerated), and some are for a portal that has both. If the shape that was asked for lacks a
+ * column, or has it with another type, the others are tried; when all fail, the complaints are those
+ * of the first. */
+static bool
+bind_in_some_shape(struct session *s, struct span text, struct kql_diagnostics *d,
+                   struct kql_bound *bound)
+{
+    static const char *const shape_names[] = {"hunting", "a workspace", "hunting and a workspace"};
+    enum shape asked = s->o->is_workspace ? SHAPE_WORKSPACE : SHAPE_HUNTING;
+
+    if (bind_with(s, asked, text, d, bound))
+        return true;
+    if (!has_wrong_column(d))
+        return false;
+    for (enum shape other = SHAPE_HUNTING; other < SHAPE_COUNT; other++)
+        if (other != asked && bind_with(s, other, text, d, bound)) {
+            fprintf(stderr, "penstock query: the tables have the shape of %s here\n",
+                    shape_names[other]);
+            return true;
+        }
+    return bind_with(s, asked, text, d, bound);
+}
+
 /* --check and --explain: nothing is run. */
 static int
 show_plan(struct session *s, struct span text)
@@ -333,7 +380,6 @@ show_plan(struct session *s, struct span text)
     struct err err = {""};
     struct span printed;
 
-    session_begin(s);
     s->pool.escape = &here;
     d.count = 0;
     bound.plan = NULL;
@@ -341,8 +387,7 @@ show_plan(struct session *s, struct span text)
         fprintf(stderr, "penstock query: %s\n", s->pool.reason.text);
         return EXIT_REFUSED;
     }
-    kql_diagnostics_init(&d, &s->pool, text);
-    if (!kql_bind(&s->pool, text, &s->environment, &d, &bound) || bound.plan == NULL) {
+    if (!bind_in_some_shape(s, text, &d, &bound)) {
         print_diagnostics(s, &d);
         return EXIT_REFUSED;
     }
