@@ -1104,7 +1104,9 @@ export_start(const struct export_context *context, struct plan *plan,
     e->progress_ms = clock_monotonic_ms();
     floor_take(e);
     pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, 512 << 10);
+    /* An expression may be nested deep, and is walked by recursion; what is not used takes no
+     * memory. */
+    pthread_attr_setstacksize(&attributes, route->transform != NULL ? 8 << 20 : 512 << 10);
     int failed = pthread_create(&e->thread, &attributes, export_run, e);
 
     pthread_attr_destroy(&attributes);

@@ -772,7 +772,7 @@ kql_stream_run_new(const struct kql_stream_set *set, size_t memory_max, struct e
     }
     r->out_room = OUT_FIRST;
     r->set = set;
-    pool_init(&r->keep, SIZE_MAX);
+    pool_init(&r->keep, SIZE_MAX / 2);
     pool_init(&r->scratch, memory_max != 0 ? memory_max : MEMORY_DEFAULT);
     if (r->scratch.limit < MEMORY_MIN)
         r->scratch.limit = MEMORY_MIN;

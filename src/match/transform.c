@@ -301,7 +301,7 @@ transform_run_make(const struct transform *const *transforms, size_t count,
 
     if (r == NULL)
         return err_set(err, ST_FULL, "no memory for a transformation");
-    pool_init(&r->pool, SIZE_MAX); /* bounded by what the transforms were compiled in */
+    pool_init(&r->pool, SIZE_MAX / 2); /* bounded by what the transforms were compiled in */
     r->count = count;
     r->transforms = calloc(count + 1, sizeof *r->transforms);
     r->memory = aligned_alloc(64, SCANNER_MEMORY);
