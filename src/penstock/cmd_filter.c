@@ -66,6 +66,10 @@ struct filter {
     struct lane lanes[TABLES_MAX];
     size_t lane_count;
     bool is_known, has_envelopes; /* the form */
+    /* bare rows inside {"records":[...]}: a scan for envelopes reads that, and reports members of
+     * members too, which are left out here */
+    bool has_wrapping;
+    struct scan_value values[SCAN_VALUES_MAX];
     int64_t now;
     uint64_t read, left, bad, other;
     char *out;
@@ -325,6 +329,17 @@ put_result(struct filter *f, enum kql_stream_result result, const char *record, 
            put(f, "\n", 1);
 }
 
+static uint32_t
+own_values(struct filter *f, const struct scan_record *record)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < record->value_count; i++)
+        if (record->values[i].depth == 1)
+            f->values[count++] = record->values[i];
+    return count;
+}
+
 static bool
 take_record(struct filter *f, const char *text, const struct scan_record *record)
 {
@@ -335,9 +350,11 @@ take_record(struct filter *f, const char *text, const struct scan_record *record
 
     f->read++;
     if (!f->has_envelopes) {
+        uint32_t count = f->has_wrapping ? own_values(f, record) : record->value_count;
+
         lane = &f->lanes[0];
-        kql_stream_record(lane->run, at, 0, record->size, record->values, record->value_count, 1,
-                          f->now);
+        kql_stream_record(lane->run, at, 0, record->size,
+                          f->has_wrapping ? f->values : record->values, count, 1, f->now);
         return put_result(f, kql_stream_ask(lane->run, 0, &changed), at, record->size, 0,
                           record->size, changed);
     }
@@ -364,6 +381,12 @@ take_record(struct filter *f, const char *text, const struct scan_record *record
 
 static const struct scan_limits limits = {RECORD_MAX, 512, SCAN_VALUES_MAX};
 
+static enum scan_shape
+shape_of(const struct filter *f)
+{
+    return f->has_envelopes || f->has_wrapping ? SCAN_ENVELOPES : SCAN_ROWS;
+}
+
 /* The form, and the columns of bare rows, by the first records. */
 static bool
 look(struct filter *f, const char *text, size_t size, bool is_last)
@@ -377,10 +400,11 @@ look(struct filter *f, const char *text, size_t size, bool is_last)
     struct envelope e;
 
     scanner_reset(&f->scanner, SCAN_ENVELOPES, &limits);
-    f->has_envelopes = f->o.form == FORM_ENVELOPES || (f->o.form == FORM_GUESS &&
-                                                       scan_next(&f->scanner, text, size, is_last,
-                                                                 &record, &fault) == SCAN_RECORD &&
-                                                       envelope_read(text, &record, &e));
+    f->has_envelopes = f->o.form == FORM_ENVELOPES;
+    if (scan_next(&f->scanner, text, size, is_last, &record, &fault) == SCAN_RECORD &&
+        f->o.form == FORM_GUESS)
+        f->has_envelopes = envelope_read(text, &record, &e);
+    f->has_wrapping = !f->has_envelopes && f->scanner.form == FORM_RECORDS;
     f->is_known = true;
     if (f->has_envelopes)
         return true;
@@ -391,7 +415,7 @@ look(struct filter *f, const char *text, size_t size, bool is_last)
         f->code = EXIT_REFUSED;
         return false;
     }
-    scanner_reset(&f->scanner, SCAN_ROWS, &limits);
+    scanner_reset(&f->scanner, shape_of(f), &limits);
     for (int i = 0; i < SAMPLE_RECORDS &&
                     scan_next(&f->scanner, text, size, is_last, &record, &fault) == SCAN_RECORD;
          i++)
@@ -560,7 +584,7 @@ input_look(struct filter *f, struct input *in)
         struct scan_fault fault;
 
         memset(in->buffer + in->size, 0, SCAN_PADDING);
-        scanner_reset(&f->scanner, SCAN_ROWS, &limits);
+        scanner_reset(&f->scanner, SCAN_ENVELOPES, &limits);
         if (in->is_over ||
             scan_next(&f->scanner, in->buffer, in->size, in->is_over, &record, &fault) != SCAN_MORE)
             break;
@@ -586,7 +610,7 @@ run_file(struct filter *f, const char *name)
     }
     if (goes_on) {
         memset(in.buffer + in.size, 0, SCAN_PADDING);
-        scanner_reset(&f->scanner, f->has_envelopes ? SCAN_ENVELOPES : SCAN_ROWS, &limits);
+        scanner_reset(&f->scanner, shape_of(f), &limits);
         goes_on = scan_all(f, &in);
     }
     free(in.buffer);

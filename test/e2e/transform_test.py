@@ -182,6 +182,11 @@ def command(daemon):
           == [["x", "long"], ["Timestamp", "datetime"]], out, errors)
     code, out, errors = daemon.run("filter", "where DeviceName in~ ('HOST')", "--table", "DeviceEvents", "--strict", str(plain))
     check("filter --strict", code == 1 and "in~" in errors, errors)
+    wrapped = b'{"records":[\n{"a":1,"b":{"a":5}},\n{"a":2,"b":{"a":1}}]}'
+    code, out, errors = daemon.run("filter", "where a > 1 | extend c = b.a", input=wrapped)
+    check("filter: a message of records", code == 0 and out == '{"a":2,"b":{"a":1},"c":1}\n', out, errors)
+    code, out, errors = daemon.run("filter", "where a > 1", input=b' [{"a":1}, {"a":2.5}]\n')
+    check("filter: an array", code == 0 and out == '{"a":2.5}\n', out, errors)
     broken = folder / "broken.json"
     broken.write_bytes(rows(0, 2) + b"{not json}\n" + rows(2, 2))
     code, out, errors = daemon.run("filter", "where true", str(broken))
