@@ -8,6 +8,68 @@
 
 /* ---- building ---- */
 
+struct extent {
+    uint64_t parts;
+    uint32_t levels;
+};
+
+static void
+extend_by(struct extent *e, const struct kql_value *v)
+{
+    struct extent inner = {0, 0};
+
+    e->parts++;
+    if (v->is_null)
+        return;
+    if (v->type == KQL_ARRAY)
+        inner = (struct extent){v->array->parts > 0 ? v->array->parts : v->array->count,
+                                v->array->levels};
+    else if (v->type == KQL_BAG)
+        inner = (struct extent){v->bag->parts > 0 ? v->bag->parts : v->bag->count, v->bag->levels};
+    else
+        return;
+    e->parts += inner.parts;
+    if (inner.levels + 1 > e->levels)
+        e->levels = inner.levels + 1;
+}
+
+static void
+check_extent(struct pool *p, const struct extent *e)
+{
+    if (e->parts > KQL_PARTS_MAX)
+        pool_abandon(p, "a dynamic value has more than %d parts", KQL_PARTS_MAX);
+    if (e->levels > KQL_LEVELS_MAX)
+        pool_abandon(p, "a dynamic value nests more than %d levels deep", KQL_LEVELS_MAX);
+}
+
+struct kql_value
+kql_array_of(struct pool *p, const struct kql_value *items, size_t count)
+{
+    static const struct kql_value nothing = {0}; /* items are somewhere even when there are none */
+    struct kql_array *array = pool_take(p, sizeof *array);
+    struct extent e = {0, 0};
+
+    for (size_t i = 0; i < count; i++)
+        extend_by(&e, &items[i]);
+    check_extent(p, &e);
+    *array = (struct kql_array){(uint32_t)count, count == 0 ? &nothing : items, (uint32_t)e.parts,
+                                e.levels};
+    return (struct kql_value){.type = KQL_ARRAY, .array = array};
+}
+
+struct kql_value
+kql_bag_of(struct pool *p, const struct kql_bag_entry *entries, size_t count)
+{
+    struct kql_bag *bag = pool_take(p, sizeof *bag);
+    struct extent e = {0, 0};
+
+    for (size_t i = 0; i < count; i++)
+        extend_by(&e, &entries[i].value);
+    check_extent(p, &e);
+    *bag = (struct kql_bag){(uint32_t)count, entries, (uint32_t)e.parts, e.levels};
+    return (struct kql_value){.type = KQL_BAG, .bag = bag};
+}
+
 void
 kql_array_add(struct kql_array_builder *b, struct kql_value v)
 {
@@ -20,11 +82,7 @@ kql_array_add(struct kql_array_builder *b, struct kql_value v)
 struct kql_value
 kql_array_finish(struct kql_array_builder *b)
 {
-    static const struct kql_value nothing = {0}; /* items are somewhere even when there are none */
-    struct kql_array *array = pool_take(b->pool, sizeof *array);
-
-    *array = (struct kql_array){(uint32_t)b->count, b->count == 0 ? &nothing : b->items};
-    return (struct kql_value){.type = KQL_ARRAY, .array = array};
+    return kql_array_of(b->pool, b->items, b->count);
 }
 
 enum { INDEX_FROM = 16 /* keys */ };
@@ -97,10 +155,7 @@ kql_bag_add(struct kql_bag_builder *b, struct span key, struct kql_value v, bool
 struct kql_value
 kql_bag_finish(struct kql_bag_builder *b)
 {
-    struct kql_bag *bag = pool_take(b->pool, sizeof *bag);
-
-    *bag = (struct kql_bag){(uint32_t)b->count, b->entries};
-    return (struct kql_value){.type = KQL_BAG, .bag = bag};
+    return kql_bag_of(b->pool, b->entries, b->count);
 }
 
 /* ---- reading ---- */
@@ -538,8 +593,7 @@ put_bag(struct printer *w, const struct kql_bag *b)
     put(w, "}", 1);
 }
 
-/* Depth is bounded: trees come from kql_json_read or from functions, which nest at most
- * KQL_DEPTH_MAX more. */
+/* Recursion is bounded by KQL_LEVELS_MAX. */
 static void
 put_value(struct printer *w, const struct kql_value *v)
 {

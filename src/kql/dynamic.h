@@ -29,8 +29,12 @@ struct kql_array_builder {
     struct kql_value *items;
     size_t count, room;
 };
+/* At most KQL_ARRAY_MAX; beyond KQL_PARTS_MAX and KQL_LEVELS_MAX the pool is abandoned. */
 void kql_array_add(struct kql_array_builder *b, struct kql_value v);
 struct kql_value kql_array_finish(struct kql_array_builder *b);
+/* Arrays and bags of what is there: items and entries are borrowed, as long as the value lives. */
+struct kql_value kql_array_of(struct pool *p, const struct kql_value *items, size_t count);
+struct kql_value kql_bag_of(struct pool *p, const struct kql_bag_entry *entries, size_t count);
 struct kql_bag_builder {
     struct pool *pool;
     struct kql_bag_entry *entries;

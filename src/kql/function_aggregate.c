@@ -463,10 +463,8 @@ static void
 set_finish(struct kql_call *call, void *state, struct kql_value *result)
 {
     const struct distinct *d = state;
-    struct kql_array *array = pool_take(call->pool, sizeof *array);
 
-    *array = (struct kql_array){(uint32_t)d->count, d->values};
-    *result = (struct kql_value){.type = KQL_ARRAY, .array = array};
+    *result = kql_array_of(call->pool, d->values, d->count);
 }
 
 static void

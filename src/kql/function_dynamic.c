@@ -17,15 +17,6 @@ bag_of(const struct kql_value *v)
     return !v->is_null && v->type == KQL_BAG ? v->bag : NULL;
 }
 
-static struct kql_value
-array_from(struct pool *p, const struct kql_value *items, size_t count)
-{
-    struct kql_array *array = pool_take(p, sizeof *array);
-
-    *array = (struct kql_array){(uint32_t)count, items};
-    return (struct kql_value){.type = KQL_ARRAY, .array = array};
-}
-
 /* ---- JSON ---- */
 
 static void
@@ -91,7 +82,7 @@ call_array_slice(struct kql_call *call, const struct kql_value *args, struct kql
     to = args[2].i < -(int64_t)a->count ? -1 : args[2].i < 0 ? args[2].i + a->count : args[2].i;
     if (to >= a->count)
         to = (int64_t)a->count - 1;
-    *result = array_from(call->pool, a->items + from, from > to ? 0 : (size_t)(to - from + 1));
+    *result = kql_array_of(call->pool, a->items + from, from > to ? 0 : (size_t)(to - from + 1));
 }
 
 static void
@@ -113,10 +104,10 @@ call_array_split(struct kql_call *call, const struct kql_value *args, struct kql
         to = (uint32_t)place_in(cut->i, a->count);
         if (to < from)
             to = from;
-        kql_array_add(&b, array_from(call->pool, a->items + from, to - from));
+        kql_array_add(&b, kql_array_of(call->pool, a->items + from, to - from));
         from = to;
     }
-    kql_array_add(&b, array_from(call->pool, a->items + from, a->count - from));
+    kql_array_add(&b, kql_array_of(call->pool, a->items + from, a->count - from));
     *result = kql_array_finish(&b);
 }
 
@@ -211,11 +202,11 @@ call_array_index_of(struct kql_call *call, const struct kql_value *args, struct 
     int64_t from, length, occurrence, to;
 
     *result = kql_null(KQL_LONG);
-    if (a == NULL)
-        return;
     from = call->count > 2 && !args[2].is_null ? args[2].i : 0;
     length = call->count > 3 && !args[3].is_null ? args[3].i : -1;
     occurrence = call->count > 4 && !args[4].is_null ? args[4].i : 1;
+    if (a == NULL || length < -1 || occurrence < 0)
+        return;
     if (from < 0)
         from = place_in(from, a->count);
     *result = kql_integer(KQL_LONG, -1);
@@ -335,7 +326,7 @@ sort_arrays(struct kql_call *call, const struct kql_value *args, bool is_descend
             kql_array_add(&b, a->items[order[i].from]);
         columns[c] = kql_array_finish(&b);
     }
-    *result = count == 1 ? columns[0] : array_from(call->pool, columns, count);
+    *result = count == 1 ? columns[0] : kql_array_of(call->pool, columns, count);
 }
 
 static void
@@ -420,7 +411,7 @@ call_zip(struct kql_call *call, const struct kql_value *args, struct kql_value *
 
         for (uint32_t i = 0; i < call->count; i++)
             row[i] = k < args[i].array->count ? args[i].array->items[k] : kql_null(KQL_DYNAMIC);
-        kql_array_add(&b, array_from(call->pool, row, call->count));
+        kql_array_add(&b, kql_array_of(call->pool, row, call->count));
     }
     *result = kql_array_finish(&b);
 }
@@ -431,7 +422,7 @@ call_pack_array(struct kql_call *call, const struct kql_value *args, struct kql_
     struct kql_value *items = pool_take(call->pool, (call->count + 1) * sizeof *items);
 
     memcpy(items, args, call->count * sizeof *items);
-    *result = array_from(call->pool, items, call->count);
+    *result = kql_array_of(call->pool, items, call->count);
 }
 
 static void
@@ -447,7 +438,8 @@ call_repeat(struct kql_call *call, const struct kql_value *args, struct kql_valu
     *result = kql_array_finish(&b);
 }
 
-/* Items of whole steps; a real step multiplies, so that errors do not add up. */
+/* Items of whole steps, as many as an array has at most; a real step multiplies, so that errors do
+ * not add up. */
 static void
 call_range(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
@@ -468,14 +460,14 @@ call_range(struct kql_call *call, const struct kql_value *args, struct kql_value
 
         if (!(by != 0) || !(count - count == 0))
             return;
-        for (double i = 0; i <= count + 1e-12; i++)
+        for (double i = 0; i <= count + 1e-12 && b.count < KQL_ARRAY_MAX; i++)
             kql_array_add(&b, kql_real(a + i * by));
     } else {
         int64_t at = from->i;
 
         if (step.i == 0)
             return;
-        while (step.i > 0 ? at <= to->i : at >= to->i) {
+        while (b.count < KQL_ARRAY_MAX && (step.i > 0 ? at <= to->i : at >= to->i)) {
             kql_array_add(&b, kql_integer(from->type == KQL_INT ? KQL_LONG : from->type, at));
             if (__builtin_add_overflow(at, step.i, &at))
                 break;
@@ -674,19 +666,39 @@ call_bag_keys(struct kql_call *call, const struct kql_value *args, struct kql_va
     *result = kql_array_finish(&b);
 }
 
+static const struct kql_value *
+entry_of(const struct kql_value *v, struct span key)
+{
+    const struct kql_bag *bag = v == NULL ? NULL : bag_of(v);
+
+    for (uint32_t i = 0; bag != NULL && i < bag->count; i++)
+        if (span_equal(bag->entries[i].key, key))
+            return &bag->entries[i].value;
+    return NULL;
+}
+
+/* "$.a.b": whether the bag that a is has b. */
 static void
 call_bag_has_key(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
-    const struct kql_value *at = &args[0];
     struct span path = kql_text(&args[1]);
-    const struct kql_bag *bag = bag_of(at);
-    bool has = false;
+    const struct kql_value *at = &args[0];
 
     (void)call;
-    *result = kql_bool(false);
-    for (uint32_t i = 0; bag != NULL && i < bag->count && !has; i++)
-        has = span_equal(bag->entries[i].key, path);
-    *result = kql_bool(has);
+    *result = bag_of(at) == NULL ? kql_null(KQL_BOOL) : kql_bool(entry_of(at, path) != NULL);
+    if (result->is_null || result->i != 0 || path.n <= 2 || memcmp(path.p, "$.", 2) != 0)
+        return;
+    path = (struct span){path.p + 2, path.n - 2};
+    while (at != NULL) {
+        const char *dot = memchr(path.p, '.', path.n);
+        struct span key = {path.p, dot != NULL ? (size_t)(dot - path.p) : path.n};
+
+        at = entry_of(at, key);
+        if (dot == NULL)
+            break;
+        path = (struct span){dot + 1, path.n - key.n - 1};
+    }
+    *result = kql_bool(at != NULL);
 }
 
 static void
@@ -841,23 +853,26 @@ call_bag_pack_filled(struct kql_call *call, const struct kql_value *args, struct
     *result = kql_bag_finish(&b);
 }
 
+/* All elements of an array stand at [0]. The bag holds each path once. */
 static void
-add_paths(struct kql_array_builder *b, struct span prefix, const struct kql_value *v)
+add_paths(struct kql_bag_builder *b, struct span prefix, const struct kql_value *v)
 {
     const struct kql_bag *bag = bag_of(v);
     const struct kql_array *array = array_of(v);
 
     for (uint32_t i = 0; bag != NULL && i < bag->count; i++) {
-        struct span path = pool_printf(b->pool, "%.*s%s['%.*s']", (int)prefix.n, prefix.p, "",
-                                       (int)bag->entries[i].key.n, bag->entries[i].key.p);
+        struct span key = bag->entries[i].key, path;
 
-        kql_array_add(b, kql_string(path));
+        if (prefix.n + key.n > KQL_STRING_MAX)
+            pool_abandon(b->pool, "treepath(): a path is longer than %d bytes", KQL_STRING_MAX);
+        path = pool_printf(b->pool, "%.*s['%.*s']", (int)prefix.n, prefix.p, (int)key.n, key.p);
+        kql_bag_add(b, path, kql_null(KQL_DYNAMIC), false);
         add_paths(b, path, &bag->entries[i].value);
     }
-    for (uint32_t i = 0; array != NULL && i < array->count && i < 1; i++) {
+    for (uint32_t i = 0; array != NULL && i < array->count; i++) {
         struct span path = pool_printf(b->pool, "%.*s[0]", (int)prefix.n, prefix.p);
 
-        kql_array_add(b, kql_string(path));
+        kql_bag_add(b, path, kql_null(KQL_DYNAMIC), false);
         add_paths(b, path, &array->items[i]);
     }
 }
@@ -865,12 +880,15 @@ add_paths(struct kql_array_builder *b, struct span prefix, const struct kql_valu
 static void
 call_treepath(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
+    struct kql_bag_builder paths = {.pool = call->pool};
     struct kql_array_builder b = {.pool = call->pool};
 
     *result = kql_null(KQL_DYNAMIC);
     if (bag_of(&args[0]) == NULL && array_of(&args[0]) == NULL)
         return;
-    add_paths(&b, (struct span){"", 0}, &args[0]);
+    add_paths(&paths, (struct span){"", 0}, &args[0]);
+    for (size_t i = 0; i < paths.count; i++)
+        kql_array_add(&b, kql_string(paths.entries[i].key));
     *result = kql_array_finish(&b);
 }
 
@@ -891,22 +909,20 @@ with_sorted_keys(struct pool *p, const struct kql_value *v)
     const struct kql_array *array = array_of(v);
 
     if (bag != NULL) {
-        struct kql_bag *sorted = pool_take(p, sizeof *sorted);
         struct kql_bag_entry *entries = pool_take(p, (bag->count + 1) * sizeof *entries);
 
         for (uint32_t i = 0; i < bag->count; i++)
             entries[i] = (struct kql_bag_entry){bag->entries[i].key,
                                                 with_sorted_keys(p, &bag->entries[i].value)};
         qsort(entries, bag->count, sizeof *entries, compare_entries);
-        *sorted = (struct kql_bag){bag->count, entries};
-        return (struct kql_value){.type = KQL_BAG, .bag = sorted};
+        return kql_bag_of(p, entries, bag->count);
     }
     if (array != NULL) {
         struct kql_value *items = pool_take(p, (array->count + 1) * sizeof *items);
 
         for (uint32_t i = 0; i < array->count; i++)
             items[i] = with_sorted_keys(p, &array->items[i]);
-        return array_from(p, items, array->count);
+        return kql_array_of(p, items, array->count);
     }
     return *v;
 }
@@ -914,8 +930,13 @@ with_sorted_keys(struct pool *p, const struct kql_value *v)
 static void
 call_dynamic_to_json(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
-    struct kql_value sorted = with_sorted_keys(call->pool, &args[0]);
+    struct kql_value sorted;
 
+    if (call->types[0] != KQL_DYNAMIC) {
+        *result = kql_to_text(call->pool, (enum kql_type)call->types[0], &args[0]);
+        return;
+    }
+    sorted = with_sorted_keys(call->pool, &args[0]);
     *result = kql_string(kql_json_print(call->pool, &sorted));
 }
 

@@ -516,7 +516,6 @@ static struct kql_value
 xml_bag(struct pool *p, struct xml_child *children, size_t count)
 {
     struct kql_bag_entry *entries = pool_zeroed(p, count, sizeof *entries);
-    struct kql_bag *bag = pool_zeroed(p, 1, sizeof *bag);
     size_t kept = 0;
 
     qsort(children, count, sizeof *children, compare_names);
@@ -533,8 +532,7 @@ xml_bag(struct pool *p, struct xml_child *children, size_t count)
     qsort(children, kept, sizeof *children, compare_orders);
     for (size_t i = 0; i < kept; i++)
         entries[i] = (struct kql_bag_entry){children[i].name, children[i].value};
-    *bag = (struct kql_bag){.count = (uint32_t)kept, .entries = entries};
-    return (struct kql_value){.type = KQL_BAG, .bag = bag};
+    return kql_bag_of(p, entries, kept);
 }
 
 /* The element whose start was read, to its end. Recursion is bounded by xml_start. */

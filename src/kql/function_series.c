@@ -316,7 +316,6 @@ fill_along(struct kql_call *call, const struct kql_value *args, bool is_backward
     const struct kql_array *a = array_of(&args[0]);
     struct kql_value *items;
     const struct kql_value *last = NULL;
-    struct kql_array *out;
 
     *result = kql_null(KQL_DYNAMIC);
     if (a == NULL)
@@ -331,9 +330,7 @@ fill_along(struct kql_call *call, const struct kql_value *args, bool is_backward
         else if (last != NULL)
             items[at] = *last;
     }
-    out = pool_take(call->pool, sizeof *out);
-    *out = (struct kql_array){a->count, items};
-    *result = (struct kql_value){.type = KQL_ARRAY, .array = out};
+    *result = kql_array_of(call->pool, items, a->count);
 }
 
 static void
@@ -366,21 +363,23 @@ call_series_fill_const(struct kql_call *call, const struct kql_value *args,
     *result = kql_array_finish(&out);
 }
 
+/* Between whole numbers alone the line is cut to whole numbers. */
 static void
 call_series_fill_linear(struct kql_call *call, const struct kql_value *args,
                         struct kql_value *result)
 {
     const struct kql_array *a = array_of(&args[0]);
-    bool fills_edges = call->count <= 2 || kql_is_true(&args[2]);
-    struct kql_value fill = call->count > 3 ? args[3] : kql_integer(KQL_LONG, 0);
+    bool fills_edges = call->count <= 2 || kql_is_true(&args[2]), is_cut = true;
+    struct kql_value fill = call->count > 3 ? args[3] : kql_real(0);
     struct kql_array_builder out = {.pool = call->pool};
-    int64_t before = -1;
+    int64_t before = -1, after = -1;
 
     *result = kql_null(KQL_DYNAMIC);
     if (a == NULL)
         return;
-    for (uint32_t i = 0; i < a->count; i++) {
-        uint32_t after = i;
+    for (uint32_t i = 0; i < a->count && is_cut; i++)
+        is_cut = is_whole(&a->items[i]) || is_missing(call, args, 1, &a->items[i]);
+    for (int64_t i = 0; i < a->count; i++) {
         double x, y;
 
         if (!is_missing(call, args, 1, &a->items[i])) {
@@ -388,18 +387,20 @@ call_series_fill_linear(struct kql_call *call, const struct kql_value *args,
             before = i;
             continue;
         }
-        while (after < a->count && is_missing(call, args, 1, &a->items[after]))
-            after++;
+        if (after < i)
+            for (after = i; after < a->count && is_missing(call, args, 1, &a->items[after]);)
+                after++;
         if (before >= 0 && after < a->count && number_of(&a->items[before], &x) &&
-            number_of(&a->items[after], &y))
-            kql_array_add(&out,
-                          kql_real(x + (y - x) * (double)(i - before) / (double)(after - before)));
-        else if (before < 0 && after == a->count)
+            number_of(&a->items[after], &y)) {
+            x += (y - x) * (double)(i - before) / (double)(after - before);
+            kql_array_add(&out, is_cut ? kql_integer(KQL_LONG, (int64_t)x) : kql_real(x));
+        } else if (before < 0 && after == a->count) {
             kql_array_add(&out, fill);
-        else if (fills_edges)
+        } else if (fills_edges) {
             kql_array_add(&out, a->items[before < 0 ? after : before]);
-        else
+        } else {
             kql_array_add(&out, a->items[i]);
+        }
     }
     *result = kql_array_finish(&out);
 }
@@ -578,7 +579,7 @@ call_series_fir(struct kql_call *call, const struct kql_value *args, struct kql_
     struct kql_array_builder out = {.pool = call->pool};
     double *x, *f, sum = 0;
     uint32_t x_count, f_count, shift;
-    bool normalizes, centers;
+    bool normalizes, centers, has_negative = false;
 
     *result = kql_null(KQL_DYNAMIC);
     if (!reals_of(call->pool, &args[0], &x, &x_count) ||
@@ -586,9 +587,13 @@ call_series_fir(struct kql_call *call, const struct kql_value *args, struct kql_
         return;
     if ((uint64_t)x_count * f_count > FILTER_WORK_MAX)
         pool_abandon(call->pool, "series_fir: %u times %u elements are too many", x_count, f_count);
-    for (uint32_t i = 0; i < f_count; i++)
+    for (uint32_t i = 0; i < f_count; i++) {
         sum += f[i];
-    normalizes = call->count > 2 ? kql_is_true(&args[2]) : sum != 0;
+        has_negative |= f[i] < 0;
+    }
+    normalizes = call->count > 2 ? kql_is_true(&args[2]) : !has_negative;
+    if (normalizes && has_negative)
+        return;
     centers = call->count > 3 && kql_is_true(&args[3]);
     shift = centers ? f_count / 2 : 0;
     for (uint32_t i = 0; i < x_count; i++) {

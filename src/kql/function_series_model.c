@@ -41,12 +41,10 @@ static struct kql_value
 array_from(struct pool *p, const double *values, size_t count)
 {
     struct kql_value *items = pool_take(p, (count + 1) * sizeof *items);
-    struct kql_array *array = pool_take(p, sizeof *array);
 
     for (size_t i = 0; i < count; i++)
         items[i] = isnan(values[i]) ? kql_null(KQL_DYNAMIC) : kql_real(values[i]);
-    *array = (struct kql_array){(uint32_t)count, items};
-    return (struct kql_value){.type = KQL_ARRAY, .array = array};
+    return kql_array_of(p, items, count);
 }
 
 static struct kql_value

@@ -189,7 +189,7 @@ set_of(void *context, const struct kql_op *table)
         pool_return(run->scratch, mark);
     }
     result = pool_take(e->pool, sizeof *result);
-    *result = (struct kql_array){(uint32_t)count, items};
+    *result = (struct kql_array){.count = (uint32_t)count, .items = items};
     rows_run_restart(run, NULL);
     rows_memo_put(e, table, SLOT_SET, result);
     return result;

@@ -3,6 +3,7 @@
  * Several columns go side by side to the longest; the shorter ones are null. An empty array gives no
  * row, a null one row with a null, any other value one row with itself; a bag gives a bag of each
  * property (mv-expand page; design, section 6). */
+#include "kql/dynamic.h"
 #include "kql/rows_inner.h"
 
 struct expander {
@@ -52,20 +53,13 @@ static struct kql_value
 property(struct pool *p, const struct kql_bag_entry *entry, bool as_array)
 {
     struct kql_value *items;
-    struct kql_array *array;
-    struct kql_bag *bag;
 
-    if (as_array) {
-        items = pool_take(p, 2 * sizeof *items);
-        items[0] = kql_string(entry->key);
-        items[1] = entry->value;
-        array = pool_take(p, sizeof *array);
-        *array = (struct kql_array){2, items};
-        return (struct kql_value){.type = KQL_ARRAY, .array = array};
-    }
-    bag = pool_take(p, sizeof *bag);
-    *bag = (struct kql_bag){1, entry};
-    return (struct kql_value){.type = KQL_BAG, .bag = bag};
+    if (!as_array)
+        return kql_bag_of(p, entry, 1);
+    items = pool_take(p, 2 * sizeof *items);
+    items[0] = kql_string(entry->key);
+    items[1] = entry->value;
+    return kql_array_of(p, items, 2);
 }
 
 static struct kql_value

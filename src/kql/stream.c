@@ -185,7 +185,7 @@ call_match(struct kql_call *call, const struct kql_value *args, struct kql_value
     struct kql_array *array = pool_take(call->pool, sizeof *array);
 
     items[count] = kql_bool(kql_matcher_match(m, call->pool, kql_text(&args[0]), items));
-    *array = (struct kql_array){count + 1, items};
+    *array = (struct kql_array){.count = count + 1, .items = items};
     *result = (struct kql_value){.type = KQL_ARRAY, .array = array};
 }
 

@@ -397,7 +397,7 @@ copy_array(struct pool *to, const struct kql_array *from, int depth)
 
     for (uint32_t i = 0; i < from->count; i++)
         items[i] = copy_at(to, &from->items[i], depth + 1);
-    *array = (struct kql_array){from->count, items};
+    *array = (struct kql_array){from->count, items, from->parts, from->levels};
     return array;
 }
 
@@ -411,7 +411,7 @@ copy_bag(struct pool *to, const struct kql_bag *from, int depth)
         entries[i].key = pool_text(to, from->entries[i].key);
         entries[i].value = copy_at(to, &from->entries[i].value, depth + 1);
     }
-    *bag = (struct kql_bag){from->count, entries};
+    *bag = (struct kql_bag){from->count, entries, from->parts, from->levels};
     return bag;
 }
 

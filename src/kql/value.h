@@ -56,10 +56,13 @@ struct kql_value {
     };
 };
 
-/* Immutable once made; live in a pool. */
+/* Immutable once made; live in a pool. Queries can put a value into itself many times over: hence
+ * how many values lie in it at every depth (parts; 0: as many as items or entries), and how many
+ * levels, are kept with it and limited where it is made (kql_array_of, kql_bag_of). */
 struct kql_array {
     uint32_t count;
     const struct kql_value *items; /* JSON null: is_null with type KQL_DYNAMIC */
+    uint32_t parts, levels;
 };
 struct kql_bag_entry {
     struct span key;
@@ -68,6 +71,7 @@ struct kql_bag_entry {
 struct kql_bag {
     uint32_t count;
     const struct kql_bag_entry *entries; /* in the order of the text; keys differ */
+    uint32_t parts, levels;
 };
 
 #define KQL_DATETIME_MAX INT64_C(3155378975999999999) /* 9999-12-31 23:59:59.9999999 */
@@ -75,6 +79,8 @@ enum {
     KQL_STRING_MAX = 16 * 1024 * 1024, /* bytes of one string value that a function may make */
     KQL_ARRAY_MAX = 1048576,           /* items, the documented size of make_list */
     KQL_DEPTH_MAX = 64,                /* nesting of dynamic values; deeper JSON is a string */
+    KQL_PARTS_MAX = 1 << 26,           /* values in an array or bag, at every depth */
+    KQL_LEVELS_MAX = 512,              /* nesting of values that functions make */
 };
 static const int64_t kql_ticks_per_s = 10000000, kql_ticks_per_day = INT64_C(864000000000);
 
