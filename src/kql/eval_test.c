@@ -382,7 +382,7 @@ static void
 lists(void)
 {
     struct kql_value items[2] = {kql_string(span_of("a")), kql_string(span_of("b"))};
-    struct kql_array array = {2, items};
+    struct kql_array array = {.count = 2, .items = items};
     struct kql_value list = {.type = KQL_ARRAY, .array = &array};
     const struct kql_expr *constant[] = {column(KQL_STRING, 0), value(KQL_DYNAMIC, list)};
     const struct kql_expr *varies[] = {column(KQL_STRING, 0), column(KQL_DYNAMIC, 1)};

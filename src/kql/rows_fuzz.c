@@ -55,12 +55,12 @@ source_next(void *reader, struct pool *pool, struct kql_value *cells, struct err
         {.type = KQL_LONG, .i = 7     },
         { .type = KQL_STRING,       .size = 1, .text = "x"}
     };
-    static const struct kql_array array = {2, items};
+    static const struct kql_array array = {.count = 2, .items = items};
     static const struct kql_bag_entry entries[] = {
         {{"k", 1},    {.type = KQL_ARRAY, .array = &array}},
         {{"Name", 4}, {.type = KQL_BOOL, .i = 1}          },
     };
-    static const struct kql_bag bag = {2, entries};
+    static const struct kql_bag bag = {.count = 2, .entries = entries};
     int i = ++*(int *)reader;
 
     (void)err;

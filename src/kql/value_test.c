@@ -164,7 +164,7 @@ check_depth(void)
         struct kql_array *array = pool_take(&pool, sizeof *array);
 
         *item = deep;
-        *array = (struct kql_array){1, item};
+        *array = (struct kql_array){.count = 1, .items = item};
         deep = (struct kql_value){.type = KQL_ARRAY, .array = array};
     }
     copy = kql_value_copy(&pool, &deep);
