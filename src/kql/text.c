@@ -191,8 +191,9 @@ text_plain_pair(const struct kql_search *s, struct span text, size_t from)
     return text.n;
 }
 
+/* The vectorised way. */
 static ptrdiff_t
-find(const struct kql_search *s, struct span text, size_t from)
+find_short(const struct kql_search *s, struct span text, size_t from)
 {
 #if defined(__x86_64__)
     if (scan_simd_used() != SCAN_PLAIN)
@@ -252,15 +253,116 @@ unicode_ends_with(struct span needle, struct span text)
     return i == 0;
 }
 
+/* ---- Long needles ----
+ *
+ * Places where much of a long needle stands, but not all, could be so many that the time grows as
+ * the sizes' product. So it is counted what comparing costs; when that is some times the text, a
+ * rolling hash (Rabin and Karp, modulo 2^61 - 1) goes on, whose time is that of the text. */
+
+enum { LONG_NEEDLE = 64, LONG_TEXT = 2048, PREFIX_SIZE = 32, COST_FACTOR = 16 };
+
+__extension__ typedef unsigned __int128 uint128;
+
+static const uint64_t hash_modulus = (UINT64_C(1) << 61) - 1,
+                      hash_base = UINT64_C(0x15f4ad1c9e37b795);
+
+static uint64_t
+hash_times(uint64_t a, uint64_t b)
+{
+    uint128 product = (uint128)a * b;
+    uint64_t sum = (uint64_t)(product & hash_modulus) + (uint64_t)(product >> 61);
+
+    return sum >= hash_modulus ? sum - hash_modulus : sum;
+}
+
+/* What is compared next: a byte, or a code point, folded. */
+static uint64_t
+next_unit(const struct kql_search *s, struct span text, size_t *at)
+{
+    if (s->path == TEXT_UNICODE)
+        return (uint64_t)(fold_next(text, at) + 2);
+    return s->path == TEXT_FOLDED ? text_lower_byte((uint8_t)text.p[(*at)++]) + 1u
+                                  : (uint8_t)text.p[(*at)++] + 1u;
+}
+
+static bool
+stands_at(const struct kql_search *s, struct span text, size_t at)
+{
+    size_t end = at + s->needle.n;
+
+    if (s->path == TEXT_UNICODE)
+        return text_folds_alike(s->needle, text, at, &end) && text_ends_hold(s, text, at, end);
+    return text_ends_hold(s, text, at, end) && text_accepts(s, text, at);
+}
+
+static ptrdiff_t
+find_rolling(const struct kql_search *s, struct span text, size_t from)
+{
+    uint64_t wanted = 0, hash = 0, weight = 1; /* base to the needle's units */
+    size_t head = from, tail = from, at = 0;
+
+    while (at < s->needle.n) {
+        if (tail >= text.n)
+            return -1;
+        wanted = (hash_times(wanted, hash_base) + next_unit(s, s->needle, &at)) % hash_modulus;
+        hash = (hash_times(hash, hash_base) + next_unit(s, text, &tail)) % hash_modulus;
+        weight = hash_times(weight, hash_base);
+    }
+    for (;;) {
+        uint64_t gone;
+
+        if (hash == wanted && text_ends_hold(s, text, head, tail) && stands_at(s, text, head))
+            return (ptrdiff_t)head;
+        if (tail >= text.n)
+            return -1;
+        gone = hash_times(weight, next_unit(s, text, &head));
+        hash = (hash_times(hash, hash_base) + next_unit(s, text, &tail)) % hash_modulus;
+        hash = hash >= gone ? hash - gone : hash + hash_modulus - gone;
+    }
+}
+
+static ptrdiff_t
+find(const struct kql_search *s, struct span text, size_t from)
+{
+    struct kql_search prefix = *s;
+    struct span places = text;
+    size_t cost = 0;
+    ptrdiff_t at;
+
+    if (s->needle.n <= LONG_NEEDLE || text.n <= LONG_TEXT)
+        return find_short(s, text, from);
+    if (text.n < s->needle.n)
+        return -1;
+    prefix.needle.n = PREFIX_SIZE;
+    prefix.starts_term = prefix.ends_term = false;
+    set_bytes(&prefix, 0, PREFIX_SIZE - 1);
+    places.n = text.n - s->needle.n + PREFIX_SIZE;
+    for (; (at = find_short(&prefix, places, from)) >= 0; from = (size_t)at + 1) {
+        if (cost > COST_FACTOR * text.n)
+            return find_rolling(s, text, (size_t)at);
+        if (!text_ends_hold(s, text, (size_t)at, (size_t)at + s->needle.n))
+            continue;
+        if (text_accepts(s, text, (size_t)at))
+            return at;
+        cost += s->needle.n;
+    }
+    return -1;
+}
+
 static bool
 unicode_find(const struct kql_search *s, struct span text)
 {
+    size_t cost = 0;
+
     for (size_t at = find_pair(s, text, 0); at < text.n; at = find_pair(s, text, at + 1)) {
         size_t begin = at, end;
         uint32_t left = s->anchor;
 
+        if (cost > COST_FACTOR * text.n + LONG_TEXT)
+            return find_rolling(s, text, 0) >= 0;
         for (; left > 0 && begin > 0; left--)
             begin = text_step_back(text, begin);
+        cost += s->anchor + s->needle.n;
         if (left == 0 && text_folds_alike(s->needle, text, begin, &end) &&
             text_ends_hold(s, text, begin, end))
             return true;

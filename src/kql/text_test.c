@@ -290,6 +290,75 @@ test_find(void)
     CHECK(kql_find(text, SPAN_LITERAL(""), 61) == 61, "nothing is at the end, too");
 }
 
+/* Long needles in texts that are alike everywhere: found as memmem finds them, and soon. */
+static void
+test_long_needles(enum scan_simd simd)
+{
+    enum { SIZE = 20000, LONG = 300 };
+    static char text[SIZE * 2], small[SIZE], needle[LONG * 2], wanted[LONG];
+    struct kql_search s;
+    int bad = 0, found = 0;
+
+    for (int round = 0; round < 400; round++) {
+        bool is_wide = round % 4 == 3; /* two bytes a letter */
+        size_t size = 65 + draw(LONG - 65), at = draw((uint32_t)(SIZE - size)), n = 0, m = 0;
+        bool is_there;
+
+        for (size_t i = 0; i < SIZE; i++)
+            small[i] = draw(200) == 0 ? 'b' : 'a';
+        memcpy(wanted, small + at, size);
+        if (round % 2 == 0)
+            wanted[draw((uint32_t)size)] ^= 'a' ^ 'b';
+        is_there = memmem(small, SIZE, wanted, size) != NULL;
+        for (size_t i = 0; i < SIZE; i++) {
+            if (is_wide)
+                text[n++] = '\xd0';
+            text[n++] = (char)(is_wide ? (draw(2) ? 0x90 : 0xb0) + (small[i] - 'a')
+                                       : small[i] ^ (draw(2) ? 0x20 : 0));
+        }
+        for (size_t i = 0; i < size; i++) {
+            if (is_wide)
+                needle[m++] = '\xd0';
+            needle[m++] = (char)(is_wide ? 0xb0 + (wanted[i] - 'a') : wanted[i]);
+        }
+        found += is_there;
+        bad += kql_search_once(KQL_SEARCH_CONTAINS, true, (struct span){needle, m},
+                               (struct span){text, n}) != is_there;
+        if (!is_wide)
+            bad += (kql_find((struct span){small, SIZE}, (struct span){needle, m}, 0) >= 0) !=
+                   is_there;
+    }
+    CHECK(bad == 0 && found > 100, "%s: %d of the long needles differ, %d found",
+          scan_simd_name(simd), bad, found);
+    { /* would take minutes if all were compared */
+        size_t size = 4 << 20, half = 300000;
+        char *same = malloc(size), *odd = malloc(half * 2 + 1);
+
+        memset(same, 'a', size);
+        memset(odd, 'A', half * 2 + 1);
+        odd[half] = 'b';
+        CHECK(!kql_search_once(KQL_SEARCH_CONTAINS, true, (struct span){odd, half * 2 + 1},
+                               (struct span){same, size}),
+              "not there");
+        CHECK(!kql_search_once(KQL_SEARCH_HAS, false, (struct span){same, size / 2},
+                               (struct span){same, size}),
+              "no term of that size");
+        odd[half] = 'A';
+        CHECK(kql_search_once(KQL_SEARCH_CONTAINS, true, (struct span){odd, half * 2 + 1},
+                              (struct span){same, size}),
+              "there");
+        for (size_t i = 0; i + 1 < size; i += 2)
+            memcpy(same + i, "\xd0\x90", 2);
+        for (size_t i = 0; i + 1 < half * 2; i += 2)
+            memcpy(odd + i, "\xd0\xb0", 2);
+        odd[half + 1 - half % 2] = '\xb1';
+        text_search_init(&s, KQL_SEARCH_CONTAINS, true, (struct span){odd, half * 2});
+        CHECK(!kql_search_in(&s, (struct span){same, size}), "not there, not ASCII");
+        free(same);
+        free(odd);
+    }
+}
+
 /* ---- Code points ---- */
 
 static void
@@ -378,6 +447,7 @@ main(void)
         test_sets();
         test_one_needle(simd);
         test_many_needles(simd);
+        test_long_needles(simd);
     }
     pool_free(&pool);
     return test_end();
