@@ -608,10 +608,33 @@ has_any_of(struct kql_call *call, const struct kql_value *args,
     *result = kql_bool(found);
 }
 
+/* Constant addresses are one set of terms. */
+static void *
+prepare_addresses(struct pool *pool, const struct kql_value *const *constants, uint32_t count,
+                  struct err *err)
+{
+    uint32_t text_count, kept = 0;
+    struct span *texts = collect_texts(pool, constants, count, &text_count);
+
+    (void)err;
+    if (texts == NULL)
+        return NULL;
+    for (uint32_t i = 0; i < text_count; i++) {
+        struct ipv4 ip;
+
+        if (memchr(texts[i].p, '/', texts[i].n) == NULL && read_ipv4(texts[i], &ip))
+            texts[kept++] = texts[i];
+    }
+    return (void *)kql_search_set_new(pool, KQL_SEARCH_HAS, false, texts, kept);
+}
+
 static void
 has_ipv4(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
-    has_any_of(call, args, has_address, result);
+    if (call->prepared != NULL)
+        *result = kql_bool(kql_search_any(call->prepared, arg_text(call, args, 0)));
+    else
+        has_any_of(call, args, has_address, result);
 }
 
 static void
@@ -670,11 +693,11 @@ const struct kql_function kql_functions_network[] = {
         prepare_ranges6, "Whether the address is in one of the networks."),
     ROW("has_ipv4", KQL_F_TAKES_NULLS,
         "(source: string, ip: string) -> bool\n(source: dynamic, ip: string) -> bool", has_ipv4,
-        NULL, "Whether the text has the address, set apart."),
+        prepare_addresses, "Whether the text has the address, set apart."),
     ROW("has_ipv4_prefix", KQL_F_TAKES_NULLS,
         "(source: string, ip_prefix: string) -> bool\n(source: dynamic, ip_prefix: string) -> bool",
         has_ipv4_prefix, NULL, "Whether the text has an address that begins so (\"10.1.\")."),
-    ROW("has_any_ipv4", KQL_F_TAKES_NULLS, LIST("source", "ips"), has_ipv4, NULL,
+    ROW("has_any_ipv4", KQL_F_TAKES_NULLS, LIST("source", "ips"), has_ipv4, prepare_addresses,
         "Whether the text has one of the addresses, set apart."),
     ROW("has_any_ipv4_prefix", KQL_F_TAKES_NULLS, LIST("source", "ip_prefixes"), has_ipv4_prefix,
         NULL, "Whether the text has an address that begins as one of these."),

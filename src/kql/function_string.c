@@ -454,12 +454,24 @@ quote_regex(struct kql_call *call, const struct kql_value *args, struct kql_valu
     give_text(result, (struct span){out, n});
 }
 
+/* In loops whose time is not that of what they give: looks at the deadline now and then. 'work' is
+ * counted in bytes, roughly. */
+static void
+check_time(struct kql_call *call, size_t *work)
+{
+    if (*work < 1u << 20)
+        return;
+    *work = 0;
+    pool_check(call->pool);
+}
+
 /* ---- Finding places ---- */
 
-struct range { /* where a search goes */
-    struct span text;
+struct range {        /* where a search goes */
+    struct span text; /* up to its end */
+    struct span whole;
     size_t from;
-    int64_t size;       /* code points that are looked at from there on; -1: all */
+    bool is_bounded;    /* by a length */
     int64_t occurrence; /* from 1 */
 };
 
@@ -468,29 +480,30 @@ static bool
 read_range(struct kql_call *call, const struct kql_value *args, bool allows_negative,
            struct range *r)
 {
-    int64_t start = call->count > 2 ? args[2].i : 0;
+    int64_t start = call->count > 2 ? args[2].i : 0, size = call->count > 3 ? args[3].i : -1;
 
-    r->text = arg_text(call, args, 0);
-    r->size = call->count > 3 ? args[3].i : -1;
+    r->whole = r->text = arg_text(call, args, 0);
     r->occurrence = call->count > 4 ? args[4].i : 1;
-    if ((start < 0 && !allows_negative) || r->size < -1 || r->occurrence < 0)
+    r->is_bounded = size >= 0;
+    if ((start < 0 && !allows_negative) || size < -1 || r->occurrence < 0)
         return false;
     r->from = kql_text_offset(r->text, place_from(r->text, start));
+    if (r->is_bounded)
+        r->text.n = r->from + kql_text_offset(behind(r->text, r->from), (size_t)size);
     return true;
 }
 
-/* The text up to where the search ends. Each occurrence is looked for in so many code points from
- * where its search begins: so it is documented (indexof, example 8). */
-static struct span
-in_range(const struct range *r)
+/* The search for the next occurrence begins here, and looks at as many code points from there on:
+ * so it is documented (indexof, example 8). */
+static void
+move_range(struct range *r, size_t from)
 {
-    size_t end = r->text.n;
+    size_t passed = from > r->whole.n ? r->whole.n - r->from : from - r->from;
 
-    if (r->from > end)
-        return r->text;
-    if (r->size >= 0)
-        end = r->from + kql_text_offset(behind(r->text, r->from), (size_t)r->size);
-    return (struct span){r->text.p, end};
+    if (r->is_bounded)
+        r->text.n += kql_text_offset(behind(r->whole, r->text.n),
+                                     kql_text_length((struct span){r->whole.p + r->from, passed}));
+    r->from = from;
 }
 
 static void
@@ -507,16 +520,19 @@ index_of(struct kql_call *call, const struct kql_value *args, struct kql_value *
     struct span needle = arg_text(call, args, 1);
     struct range r;
     ptrdiff_t found = -1;
+    size_t work = 0;
 
     if (!read_range(call, args, true, &r) || needle.n == 0) {
         *result = kql_null(KQL_LONG);
         return;
     }
     for (int64_t i = 0; i < r.occurrence; i++) {
-        found = kql_find(in_range(&r), needle, r.from);
+        found = kql_find(r.text, needle, r.from);
         if (found < 0)
             break;
-        r.from = (size_t)found + 1; /* occurrences may overlap */
+        move_range(&r, (size_t)found + 1); /* occurrences may overlap */
+        work += needle.n;
+        check_time(call, &work);
     }
     give_place(result, r.text, found);
 }
@@ -539,18 +555,21 @@ index_of_regex(struct kql_call *call, const struct kql_value *args, struct kql_v
     ptrdiff_t found = -1;
     struct span match;
     struct range r;
+    size_t work = 0;
 
     if (regex == NULL || !read_range(call, args, false, &r)) {
         *result = kql_null(KQL_LONG);
         return;
     }
     for (int64_t i = 0; i < r.occurrence; i++) {
-        if (!kql_regex_match(regex, in_range(&r), r.from, &match, 1)) {
+        if (!kql_regex_match(regex, r.text, r.from, &match, 1)) {
             found = -1;
             break;
         }
         found = match.p - r.text.p;
-        r.from = next_search(r.text, match);
+        move_range(&r, next_search(r.whole, match));
+        work += 1000;
+        check_time(call, &work);
     }
     give_place(result, r.text, found);
 }
@@ -580,6 +599,7 @@ count_of(struct kql_call *call, const struct kql_value *args, struct kql_value *
     struct span text = arg_text(call, args, 0), needle = arg_text(call, args, 1), match;
     bool is_regex = call->count > 2 && span_is(arg_text(call, args, 2), "regex");
     int64_t count = 0;
+    size_t work = 0;
 
     if (is_regex) { /* these do not overlap */
         const struct kql_regex *regex = regex_of(call, args, 1);
@@ -588,11 +608,17 @@ count_of(struct kql_call *call, const struct kql_value *args, struct kql_value *
             *result = kql_null(KQL_LONG);
             return;
         }
-        for (size_t at = 0; kql_regex_match(regex, text, at, &match, 1); count++)
+        for (size_t at = 0; kql_regex_match(regex, text, at, &match, 1); count++) {
             at = next_search(text, match);
+            work += 1000;
+            check_time(call, &work);
+        }
     } else if (needle.n > 0) /* these may */
-        for (ptrdiff_t at = 0; (at = kql_find(text, needle, (size_t)at)) >= 0; at++)
+        for (ptrdiff_t at = 0; (at = kql_find(text, needle, (size_t)at)) >= 0; at++) {
             count++;
+            work += needle.n + 32;
+            check_time(call, &work);
+        }
     *result = kql_integer(KQL_LONG, count);
 }
 
@@ -1037,33 +1063,47 @@ trim(struct kql_call *call, const struct kql_value *args, struct kql_value *resu
 
 /* ---- Code points ---- */
 
+enum { TRANSLATE_HEADS = 1024 };
+
 static void
 translate(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
     struct span from = arg_text(call, args, 0), to = arg_text(call, args, 1);
     struct span text = arg_text(call, args, 2);
     struct text_builder b = builder(call);
-    size_t from_count = 0, to_count = 0, i;
     int32_t *search = pool_take(call->pool, (from.n + to.n) * sizeof *search);
     int32_t *replacements = search + from.n;
+    /* By code point: 1 + the index of the first that falls here, then its next. */
+    uint32_t *heads = pool_zeroed(call->pool, TRANSLATE_HEADS, sizeof *heads);
+    uint32_t *next = pool_zeroed(call->pool, from.n + 1, sizeof *next);
+    uint32_t from_count = 0, to_count = 0, i;
     char bytes[4];
 
-    for (size_t at = 0; at < from.n;)
-        search[from_count++] = kql_code_point(from, &at);
+    for (size_t at = 0; at < from.n;) {
+        int32_t c = kql_code_point(from, &at);
+        uint32_t *link = &heads[c % TRANSLATE_HEADS];
+
+        while (*link != 0 && search[*link - 1] != c)
+            link = &next[*link - 1];
+        search[from_count++] = c;
+        if (*link == 0) /* of several the first counts */
+            *link = from_count;
+    }
     for (size_t at = 0; at < to.n;)
         replacements[to_count++] = kql_code_point(to, &at);
     for (size_t at = 0; at < text.n;) {
         size_t begin = at;
         int32_t c = kql_code_point(text, &at);
 
-        for (i = 0; i < from_count && search[i] != c; i++)
+        for (i = heads[c % TRANSLATE_HEADS]; i != 0 && search[i - 1] != c; i = next[i - 1])
             ;
-        if (i == from_count)
+        if (i == 0)
             text_add(&b, (struct span){text.p + begin, at - begin});
-        else if (to_count > 0) /* the last one stands for all that have none */
-            text_add(&b, (struct span){bytes,
-                                       kql_code_point_print(
-                                           replacements[i < to_count ? i : to_count - 1], bytes)});
+        else if (to_count > 0) { /* the last one stands for all that have none */
+            int32_t other = replacements[i <= to_count ? i - 1 : to_count - 1];
+
+            text_add(&b, (struct span){bytes, kql_code_point_print(other, bytes)});
+        }
     }
     give_built(result, &b);
 }
