@@ -210,8 +210,7 @@ top_some(struct sort_cursor *s)
     rows_sort(run->keep, (void **)s->rows, s->count, compare_rows_total, op);
     /* The pools of the heap end with the run; what is left may be the answer, which stays. */
     for (size_t i = 0; i < s->count; i++)
-        s->rows[i]->cells =
-            rows_copy(run->keep, s->rows[i]->cells, s->c.width, s->input->is_lasting);
+        s->rows[i]->cells = rows_copy(run->keep, s->rows[i]->cells, s->picks.count, false);
 }
 
 static bool

@@ -570,6 +570,12 @@ test_sub_queries(void)
     CHECK(run("range i from 1 to 300000 step 1 | top 5 by i | summarize sum(i)", &limits) &&
               strcmp(text, "sum_i:long [1499990]") == 0,
           "top keeps only its rows: %s", text);
+    CHECK(
+        run("range i from 1 to 100000 step 1 | extend s = strcat('text ', i), t = 1 | top 2 by i | "
+            "project s",
+            &limits) &&
+            strcmp(text, "s:string [\"text 100000\"],[\"text 99999\"]") == 0,
+        "what top keeps outlives its pools: %s", text);
     CHECK(run("range i from 1 to 200000 step 1 | scan declare (s: long = 0) with (step a: true => "
               "s = a.s + i;) | summarize max(s)",
               &limits) &&
