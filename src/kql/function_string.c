@@ -210,6 +210,7 @@ prepare_regex_at(const struct kql_value *const *constants, uint32_t i, const cha
                  const char *behind, struct err *err)
 {
     char room[KQL_REGEX_TEXT_MAX + 64];
+    struct kql_regex *regex;
     struct span pattern;
     int size;
 
@@ -222,6 +223,10 @@ prepare_regex_at(const struct kql_value *const *constants, uint32_t i, const cha
                           KQL_REGEX_TEXT_MAX - 16);
             return NULL;
         }
+        regex = kql_regex_new(pattern, SPAN_LITERAL(""), err); /* "a)|(b" is none by itself */
+        if (regex == NULL)
+            return NULL;
+        kql_regex_free(regex);
         size = snprintf(room, sizeof room, "%s%.*s%s", before, (int)pattern.n, pattern.p, behind);
         pattern = (struct span){room, (size_t)size};
     }

@@ -195,6 +195,8 @@ static const struct play_case refusals[] = {
     {"extract_all", {"sa", "sa"}, "extract_all: the regular expression needs a group: (...)"},
     {"extract_json", {"sa", "sa"}, "extract_json: 'a' is no path of the form $.name['name'][0]"},
     {"extract_json", {"s$.a[", "sa"}, "extract_json: '$.a[' is no path of the form $.name['name'][0]"},
+    {"trim", {"s[", "sa"}, "the regular expression '[' is refused: missing ]"},
+    {"trim", {"sa)|(b", "sa"}, "the regular expression 'a)|(b' is refused: unexpected ): a)|(b"},
     {"countof", {"sa", "sa", "sodd"}, "countof: kind is \"normal\" or \"regex\""},
 };
 /* clang-format on */
