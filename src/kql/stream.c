@@ -516,11 +516,24 @@ is_utf8(struct span text, struct kql_diagnostics *d)
     return true;
 }
 
+/* The table's own name stands for the record as well, so that a hunting query needs no change. */
+static bool
+table_by_name(void *context, struct span name, struct kql_table *out)
+{
+    const struct kql_table *source = context;
+
+    if (!span_equal(name, source->name))
+        return false;
+    *out = *source;
+    return true;
+}
+
 static struct kql_stream *
 make(struct pool *pool, struct span text, const struct kql_table *source,
      enum kql_stream_strictness strictness, struct kql_diagnostics *d)
 {
-    struct kql_environment environment = {.source = source};
+    struct kql_environment environment = {
+        .source = source, .table = table_by_name, .context = (void *)(uintptr_t)source};
     struct kql_bound bound;
     struct kql_stream *s;
     const struct kql_op *leaf;

@@ -29,7 +29,7 @@ enum kql_stream_strictness {
 };
 struct kql_stream; /* immutable; counted by its owner */
 
-/* Parses, binds and compiles 'text' over the table ('source'). NULL: 'd' says why. 'pool' must
+/* Parses, binds and compiles 'text' over the table ('source', or its own name). NULL: 'd' says why. 'pool' must
  * outlive it (kql_stream_free releases regexes), and so must the source's schema; 'text' is copied.
  * When the pool is spent that is an error in 'd', too: the escape is set here. */
 struct kql_stream *kql_stream_new(struct pool *pool, struct span text,

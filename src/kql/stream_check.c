@@ -234,8 +234,19 @@ check_scalar(struct check *c, const struct kql_syntax *s)
 }
 
 static void
+check_source(struct check *c, const struct kql_syntax *s)
+{
+    if (s != NULL && s->kind == SYN_NAME && !span_is(s->name, "source") && !is_let(c, s->name))
+        kql_complain(c->d, c->code, s->at, s->size,
+                     "Azure Monitor's transformations call the record 'source', not '%.*s'",
+                     (int)s->name.n, s->name.p);
+}
+
+static void
 check_node(struct check *c, const struct kql_syntax *s)
 {
+    if (s->kind == SYN_PIPE && s->child_count > 0)
+        check_source(c, s->children[0]);
     if (is_operator_node(s->kind))
         check_operator(c, s);
     else if (s->kind == SYN_CALL)

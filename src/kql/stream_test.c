@@ -258,6 +258,8 @@ static const struct {
     {"source | extend x = dynamic([1])",                                                       KQL_STREAM_STRICT, KQL_E_STREAM,   "parse_json"  },
     {"source | parse Name with a '1' b '2' c '3' d '4' e '5' f '6' g '7' h '8' i '9' j '0' k",
      KQL_STREAM_STRICT,                                                                                           KQL_E_STREAM,   "10 columns"  },
+    {"Things | where Count > 5",                                                               KQL_STREAM_WIDE,   KQL_CODE_COUNT, ""            },
+    {"Things | where Count > 5",                                                               KQL_STREAM_STRICT, KQL_E_STREAM,   "'source'"    },
     {"source | where Name has 'a' and Count > 5 | extend x = iif(IsOn, strcat(Name, 'b'), "
      "tolower(Name)) "
      "| project-away Count | project-rename y = x",                                       KQL_STREAM_STRICT, KQL_CODE_COUNT, ""            },

@@ -247,10 +247,7 @@ table_of(struct filter *f, struct span name, struct kql_table *table)
 {
     struct kql_catalog_tables tables = {.catalog = &catalog_builtin, .pool = &f->pool};
 
-    if (!kql_catalog_table(&tables, name, table))
-        return false;
-    table->name = SPAN_LITERAL("source");
-    return true;
+    return kql_catalog_table(&tables, name, table);
 }
 
 static struct lane *
