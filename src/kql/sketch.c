@@ -263,7 +263,7 @@ hll_merge(struct pool *p, struct hll *h, const struct kql_value *v)
 
 /* ---- a distribution ---- */
 
-enum { DIGEST_STEPS = 2000 }; /* of the whole scale: at most that many pairs stay when merged */
+enum { DIGEST_STEPS = 2000 }; /* of the whole scale: two neighbours span more than one step */
 
 static bool
 is_real(const struct digest *d)
