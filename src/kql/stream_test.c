@@ -21,7 +21,7 @@ static const struct kql_column columns[] = {
     {{"Price", 5},        KQL_DECIMAL },
 };
 static const struct kql_table source = {
-    .name = {"source",           6    },
+    .name = {"Things",           6    },
     .schema = { columns, COUNT_OF(columns), false},
     .handle = columns,
 };
