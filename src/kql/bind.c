@@ -286,6 +286,11 @@ bind_table_call(struct bind *b, const struct kql_syntax *s)
             return table_unknown(b, s);
         return bind_named_table(b, s, kql_text(&name));
     }
+    if (bind_is_foreign(s->name)) {
+        const struct kql_op *foreign = bind_foreign_table(b, s, NULL);
+
+        return foreign != NULL ? foreign : table_unknown(b, s);
+    }
     if (kql_function_find(s->name, KQL_SCALAR) != NULL)
         kql_complain(b->d, KQL_E_TYPE, s->at, s->size, "%.*s() gives a value; a table is expected",
                      (int)s->name.n, s->name.p);

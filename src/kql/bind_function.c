@@ -447,35 +447,6 @@ static const struct {
     {"entity_group",        bind_not_here        },
 };
 
-/* Functions of Defender and Sentinel over data that is theirs. */
-bool
-bind_is_foreign(struct span name)
-{
-    static const char *const names[] = {"FileProfile",         "DeviceFromIP",  "SeenBy",
-                                        "AssignedIPAddresses", "_GetWatchlist", NULL};
-    static const char *const prefixes[] = {"_GetWatchlist", "_Im_", "_ASim_", "ASIM", "im"};
-
-    if (bind_is_among(name, names))
-        return true;
-    for (size_t i = 0; i < COUNT_OF(prefixes); i++) {
-        size_t n = strlen(prefixes[i]);
-
-        if (name.n > n && memcmp(name.p, prefixes[i], n) == 0 && /* imDns, not image */
-            (prefixes[i][n - 1] != 'm' || (name.p[n] >= 'A' && name.p[n] <= 'Z')))
-            return true;
-    }
-    return false;
-}
-
-void
-bind_foreign(struct bind *b, const struct kql_syntax *s, struct span name)
-{
-    kql_complain(b->d, KQL_E_NOT_BUILT, s->at, s->size,
-                 "%.*s() is a function that Defender or Sentinel stores, over data of its own; "
-                 "stored functions are not built",
-                 (int)name.n, name.p);
-}
-
 /* What other databases, clusters and services are reached by. */
 bool
 bind_is_elsewhere(struct span name)

@@ -135,8 +135,12 @@ const struct kql_expr *bind_any_column(struct bind *b, enum kql_operator op,
 const struct kql_expr *bind_function_call(struct bind *b, const struct kql_syntax *s);
 /* A function of Defender or Sentinel over data of their own (FileProfile, _GetWatchlist ...). */
 bool bind_is_foreign(struct span name);
-/* Says that it is. */
+/* Says that it is: an error, or a warning where the environment says so. */
 void bind_foreign(struct bind *b, const struct kql_syntax *s, struct span name);
+/* Says so too; where that is a warning, rows of the columns that are known. NULL: refused.
+ * 'input': of invoke; NULL: none. */
+const struct kql_op *bind_foreign_table(struct bind *b, const struct kql_syntax *s,
+                                        const struct kql_op *input);
 /* database(), cluster(), workspace() and their kin. */
 bool bind_is_elsewhere(struct span name);
 /* The several results of an expression, or NULL if it has one only. */

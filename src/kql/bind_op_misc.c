@@ -445,8 +445,9 @@ bind_invoke_operator(struct bind *b, const struct kql_syntax *s, const struct kq
         return bind_op_nothing(b, s);
     f = bind_find_symbol(b, call->name);
     if (f == NULL && bind_is_foreign(call->name)) {
-        bind_function_call(b, call); /* says so */
-        return bind_op_nothing(b, s);
+        const struct kql_op *foreign = bind_foreign_table(b, call, input);
+
+        return foreign != NULL ? foreign : bind_op_nothing(b, s);
     }
     if (f == NULL || f->kind != SYMBOL_FUNCTION) {
         kql_complain(b->d, KQL_E_FUNCTION, call->at, call->size,

@@ -138,22 +138,29 @@ test_environment(struct pool *pool)
         .name = {"source",               sizeof "source" - 1},
         .schema = { bed_columns, COUNT_OF(bed_columns),               false}
     };
-    struct kql_environment given = bed_environment, stream = {.table = no_table, .source = &record};
+    struct kql_environment given = bed_environment, stream = {.table = no_table, .source = &record},
+                           later = bed_environment;
     const struct {
         const char *query, *line;
         const struct kql_environment *environment;
     } rows[] = {
         {"declare query_parameters(n: long, s: string = \"d\"); print n, s",
-         "print_0:long print_1:string",                                                               &given },
-        {"declare query_parameters(n: real); print n",                       "print_0:real",          &given },
-        {"declare query_parameters(n: datetime); print n",                   "!KQL105 n: datetime",   &given },
-        {"declare query_parameters(bad: string); print bad",                 "!KQL110 bad: string",   &given },
-        {"declare query_parameters(other: string); print other",             "!KQL110 other: string", &given },
-        {"source | where l > 1 | project s",                                 "s:string",              &stream},
-        {"T | take 1",                                                       "!KQL101 T",             &stream},
-        {"source",                                                           "!KQL101 source",        &given },
+         "print_0:long print_1:string",                                                                                &given },
+        {"declare query_parameters(n: real); print n",                       "print_0:real",                           &given },
+        {"declare query_parameters(n: datetime); print n",                   "!KQL105 n: datetime",                    &given },
+        {"declare query_parameters(bad: string); print bad",                 "!KQL110 bad: string",                    &given },
+        {"declare query_parameters(other: string); print other",             "!KQL110 other: string",                  &given },
+        {"source | where l > 1 | project s",                                 "s:string",                               &stream},
+        {"T | take 1",                                                       "!KQL101 T",                              &stream},
+        {"T | invoke FileProfile(s) | project Signer, GlobalFirstSeen",
+         "Signer:string GlobalFirstSeen:datetime",                                                                     &later },
+        {"T | invoke FileProfile(nope)",                                     "!KQL005 FileProfile(nope) !KQL102 nope", &later },
+        {"_GetWatchlist(\"x\") | project SearchKey",                         "SearchKey:unknown",                      &later },
+        {"T | where s in (_GetWatchlist(\"x\")) | project l",                "l:long",                                 &later },
+        {"source",                                                           "!KQL101 source",                         &given },
     };
 
+    later.defers_not_built = true;
     given.parameters = values;
     given.parameter_count = COUNT_OF(values);
     for (size_t i = 0; i < COUNT_OF(rows); i++) {

@@ -94,6 +94,8 @@ const struct kql_function kql_functions_other[] = {
               "Whether it is a result of hll()."),
     NOT_BUILT("tdigest_isvalid", KQL_SCALAR, "(digest: dynamic) -> bool",
               "Whether it is a result of tdigest()."),
+    NOT_BUILT("FileProfile", KQL_SCALAR, "(x: any, limit?: any) -> dynamic",
+              "What is known of a file all over the world: invoke FileProfile(SHA1)."),
     NOT_BUILT("iscolumnexists", KQL_SCALAR, "(column_name: const string) -> bool",
               "Whether the rows have a column of that name."),
     {.name = "column_names_of", .kind = KQL_SCALAR, .flags = KQL_F_LAZY,

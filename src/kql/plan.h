@@ -60,16 +60,16 @@ enum kql_op_kind {
     KQL_ROWS_RANGE,  /* u.range */
     /* the row set that a sub-query is handed (mv-apply, partition, scan, facet, fork) */
     KQL_ROWS_INPUT,
-    KQL_ROWS_UNION,         /* u.join_union: inputs */
-    KQL_ROWS_EXTERNAL,      /* externaldata: refused by every back end so far; schema is known */
-    KQL_OP_WHERE,           /* u.predicate */
-    KQL_OP_PROJECT,         /* u.project */
-    KQL_OP_SUMMARIZE,       /* u.summarize; distinct is one without aggregates */
-    KQL_OP_SORT,            /* u.sort */
-    KQL_OP_TOP,             /* u.sort with limit */
-    KQL_OP_TAKE,            /* u.limit */
-    KQL_OP_COUNT_ROWS,      /* one row: the count */
-    KQL_OP_SAMPLE,          /* u.limit */
+    KQL_ROWS_UNION,    /* u.join_union: inputs */
+    KQL_ROWS_EXTERNAL, /* externaldata, or (u.table.name) a stored function of the service: refused by every back end so far */
+    KQL_OP_WHERE,      /* u.predicate */
+    KQL_OP_PROJECT,    /* u.project */
+    KQL_OP_SUMMARIZE,  /* u.summarize; distinct is one without aggregates */
+    KQL_OP_SORT,       /* u.sort */
+    KQL_OP_TOP,        /* u.sort with limit */
+    KQL_OP_TAKE,       /* u.limit */
+    KQL_OP_COUNT_ROWS, /* one row: the count */
+    KQL_OP_SAMPLE,     /* u.limit */
     KQL_OP_SAMPLE_DISTINCT, /* u.limit, of u.limit.expr */
     KQL_OP_JOIN,            /* u.join: join and lookup */
     KQL_OP_MV_EXPAND,       /* u.expand */

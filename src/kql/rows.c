@@ -568,7 +568,9 @@ static struct rows_cursor *
 open_external(struct rows_run *run, const struct kql_op *op, const uint8_t *wanted)
 {
     (void)wanted;
-    (void)op;
+    if (op->u.table.name.n > 0) /* a stored function of the service */
+        pool_abandon(run->engine->pool, "%.*s() is over data that is not here: it is not built",
+                     (int)op->u.table.name.n, op->u.table.name.p);
     pool_abandon(run->engine->pool, "externaldata is not read here: give the rows as a table");
 }
 
