@@ -151,11 +151,125 @@ static const struct kql_aggregate sumif = {sizeof(struct sum), NULL, sumif_add, 
 static const struct kql_aggregate avg_all = {sizeof(struct sum), NULL, sum_add, avg_finish};
 static const struct kql_aggregate avgif = {sizeof(struct sum), NULL, sumif_add, avg_finish};
 
-/* ---- min, max: of reals NaN when one is there ---- */
+/* ---- one value that better ones replace: in place, since a table in rising order replaces it at
+ * every row ---- */
 
-struct extreme {
+struct kept {
     struct kql_value value; /* of static storage's zero: type 0, none yet */
+    char *room;             /* of what the value points to */
+    size_t room_size;
 };
+
+static size_t
+aligned(size_t size)
+{
+    return (size + 7) & ~(size_t)7;
+}
+
+static size_t /* bytes of all that the value points to; recursion is bounded by KQL_LEVELS_MAX */
+pointed_size(const struct kql_value *v)
+{
+    size_t size = 0;
+
+    if (v->is_null)
+        return 0;
+    switch (v->type) {
+    case KQL_STRING:
+        return aligned(v->size);
+    case KQL_DECIMAL:
+        return aligned(sizeof *v->decimal);
+    case KQL_GUID:
+        return aligned(sizeof *v->guid);
+    case KQL_ARRAY:
+        size = sizeof *v->array + v->array->count * sizeof *v->array->items;
+        for (uint32_t i = 0; i < v->array->count; i++)
+            size += pointed_size(&v->array->items[i]);
+        return size;
+    case KQL_BAG:
+        size = sizeof *v->bag + v->bag->count * sizeof *v->bag->entries;
+        for (uint32_t i = 0; i < v->bag->count; i++)
+            size += aligned(v->bag->entries[i].key.n) + pointed_size(&v->bag->entries[i].value);
+        return size;
+    default:
+        return 0;
+    }
+}
+
+static void * /* 'size' bytes at *at, which goes on behind them */
+put_bytes(char **at, const void *from, size_t size)
+{
+    char *here = *at;
+
+    if (from != NULL && size > 0)
+        memcpy(here, from, size);
+    *at += aligned(size);
+    return here;
+}
+
+static struct kql_value
+put_value(char **at, const struct kql_value *v)
+{
+    struct kql_value copy = *v;
+
+    if (v->is_null)
+        return copy;
+    switch (v->type) {
+    case KQL_STRING:
+        copy.text = v->size == 0 ? "" : put_bytes(at, v->text, v->size);
+        break;
+    case KQL_DECIMAL:
+        copy.decimal = put_bytes(at, v->decimal, sizeof *v->decimal);
+        break;
+    case KQL_GUID:
+        copy.guid = put_bytes(at, v->guid, sizeof *v->guid);
+        break;
+    case KQL_ARRAY: {
+        struct kql_array *array = put_bytes(at, v->array, sizeof *array);
+        struct kql_value *items = put_bytes(at, NULL, array->count * sizeof *items);
+
+        for (uint32_t i = 0; i < array->count; i++)
+            items[i] = put_value(at, &v->array->items[i]);
+        array->items = items;
+        copy.array = array;
+        break;
+    }
+    case KQL_BAG: {
+        struct kql_bag *bag = put_bytes(at, v->bag, sizeof *bag);
+        struct kql_bag_entry *entries = put_bytes(at, NULL, bag->count * sizeof *entries);
+
+        for (uint32_t i = 0; i < bag->count; i++) {
+            const struct kql_bag_entry *from = &v->bag->entries[i];
+
+            entries[i].key = (struct span){put_bytes(at, from->key.p, from->key.n), from->key.n};
+            entries[i].value = put_value(at, &from->value);
+        }
+        bag->entries = entries;
+        copy.bag = bag;
+        break;
+    }
+    default:
+        break;
+    }
+    return copy;
+}
+
+static void
+keep(struct pool *p, struct kept *k, const struct kql_value *v)
+{
+    size_t size = pointed_size(v);
+    char *at;
+
+    if (size > k->room_size) {
+        size_t room = k->room_size == 0 ? size : 2 * size;
+
+        k->room = pool_take(p, room);
+        k->room_size = room;
+    }
+    at = k->room;
+    k->value = put_value(&at, v);
+}
+
+/* ---- min, max: of reals NaN when one is there ---- */
 
 static bool
 is_nan(const struct kql_value *v)
@@ -164,12 +278,12 @@ is_nan(const struct kql_value *v)
 }
 
 static void
-extreme_add(struct kql_call *call, struct extreme *e, const struct kql_value *v, int sign)
+extreme_add(struct kql_call *call, struct kept *e, const struct kql_value *v, int sign)
 {
     if (v->is_null || (e->value.type != 0 && is_nan(&e->value)))
         return;
     if (e->value.type == 0 || is_nan(v) || kql_value_compare(v, &e->value) * sign > 0)
-        e->value = kql_value_copy(call->pool, v);
+        keep(call->pool, e, v);
 }
 
 static void
@@ -201,29 +315,29 @@ minif_add(struct kql_call *call, void *state, const struct kql_value *args)
 static void
 extreme_finish(struct kql_call *call, void *state, struct kql_value *result)
 {
-    const struct extreme *e = state;
+    const struct kept *e = state;
 
     *result = e->value.type == 0 ? kql_null(call->result_type) : e->value;
 }
 
-static const struct kql_aggregate max_all = {sizeof(struct extreme), NULL, max_add, extreme_finish};
-static const struct kql_aggregate min_all = {sizeof(struct extreme), NULL, min_add, extreme_finish};
-static const struct kql_aggregate maxif = {sizeof(struct extreme), NULL, maxif_add, extreme_finish};
-static const struct kql_aggregate minif = {sizeof(struct extreme), NULL, minif_add, extreme_finish};
+static const struct kql_aggregate max_all = {sizeof(struct kept), NULL, max_add, extreme_finish};
+static const struct kql_aggregate min_all = {sizeof(struct kept), NULL, min_add, extreme_finish};
+static const struct kql_aggregate maxif = {sizeof(struct kept), NULL, maxif_add, extreme_finish};
+static const struct kql_aggregate minif = {sizeof(struct kept), NULL, minif_add, extreme_finish};
 
 /* ---- arg_max, arg_min, take_any: a row's values ---- */
 
 struct chosen {
-    struct kql_value *values; /* NULL: none yet */
+    struct kept *values; /* NULL: none yet */
 };
 
 static void
 choose(struct kql_call *call, struct chosen *c, const struct kql_value *args, uint32_t count)
 {
     if (c->values == NULL)
-        c->values = pool_take(call->pool, count * sizeof *c->values);
+        c->values = pool_zeroed(call->pool, count, sizeof *c->values);
     for (uint32_t i = 0; i < count; i++)
-        c->values[i] = kql_value_copy(call->pool, &args[i]);
+        keep(call->pool, &c->values[i], &args[i]);
 }
 
 /* Of two values that both are there: the first of equal ones stays, NaN wins either way. */
@@ -240,7 +354,8 @@ static void
 arg_add(struct kql_call *call, struct chosen *c, const struct kql_value *args, int sign)
 {
     if (c->values == NULL ||
-        (c->values[0].is_null ? !args[0].is_null : is_better(&args[0], &c->values[0], sign)))
+        (c->values[0].value.is_null ? !args[0].is_null
+                                    : is_better(&args[0], &c->values[0].value, sign)))
         choose(call, c, args, call->count);
 }
 
@@ -262,7 +377,7 @@ chosen_finish(struct kql_call *call, void *state, struct kql_value *result)
     const struct chosen *c = state;
 
     for (uint32_t i = 0; i < call->count; i++)
-        result[i] = c->values == NULL ? kql_null(call->types[i]) : c->values[i];
+        result[i] = c->values == NULL ? kql_null(call->types[i]) : c->values[i].value;
 }
 
 /* One argument: a value that is not null or empty if there is one; several: one row's. */
@@ -271,9 +386,9 @@ take_any_add(struct kql_call *call, void *state, const struct kql_value *args)
 {
     struct chosen *c = state;
 
-    if (c->values == NULL ||
-        (call->count == 1 &&
-         (c->values[0].is_null || (c->values[0].type == KQL_STRING && c->values[0].size == 0))))
+    if (c->values == NULL || (call->count == 1 && (c->values[0].value.is_null ||
+                                                   (c->values[0].value.type == KQL_STRING &&
+                                                    c->values[0].value.size == 0))))
         choose(call, c, args, call->count);
 }
 
@@ -282,7 +397,7 @@ take_anyif_add(struct kql_call *call, void *state, const struct kql_value *args)
 {
     struct chosen *c = state;
 
-    if (kql_is_true(&args[1]) && (c->values == NULL || c->values[0].is_null))
+    if (kql_is_true(&args[1]) && (c->values == NULL || c->values[0].value.is_null))
         choose(call, c, args, 1);
 }
 
@@ -291,7 +406,7 @@ chosen_finish_one(struct kql_call *call, void *state, struct kql_value *result)
 {
     const struct chosen *c = state;
 
-    *result = c->values == NULL ? kql_null(call->result_type) : c->values[0];
+    *result = c->values == NULL ? kql_null(call->result_type) : c->values[0].value;
 }
 
 static const struct kql_aggregate arg_max_all = {sizeof(struct chosen), NULL, arg_max_add,
@@ -976,8 +1091,8 @@ const struct kql_function kql_functions_aggregate[] = {
         "How many different values the rows have for which the predicate is true, exactly."),
     ROW("make_list", "(expr: any, maxSize?: long) -> dynamic", make_list, "list_*",
         "An array of all values that are not null, at most 1,048,576."),
-    ROW("make_list_if", "(expr: any, predicate: bool, maxSize?: long) -> dynamic",
-        make_list_if, "list_*", "An array of the values of the rows where the predicate is true."),
+    ROW("make_list_if", "(expr: any, predicate: bool, maxSize?: long) -> dynamic", make_list_if,
+        "list_*", "An array of the values of the rows where the predicate is true."),
     ROW("make_list_with_nulls", "(expr: any) -> dynamic", make_list_with_nulls, "list_*",
         "An array of all values, nulls too."),
     LEGACY("makelist", "(expr: any, maxSize?: long) -> dynamic", make_list, "list_*",
@@ -986,12 +1101,11 @@ const struct kql_function kql_functions_aggregate[] = {
         "An array of the different values, in the order they came."),
     ROW("make_set_if", "(expr: any, predicate: bool, maxSize?: long) -> dynamic", make_set_if,
         "set_*", "An array of the different values of the rows where the predicate is true."),
-    LEGACY("makeset", "(expr: any, maxSize?: long) -> dynamic", make_set, "set_*",
-           "make_set()."),
+    LEGACY("makeset", "(expr: any, maxSize?: long) -> dynamic", make_set, "set_*", "make_set()."),
     ROW("make_bag", "(expr: dynamic, maxSize?: long) -> dynamic", make_bag, "bag_*",
         "One bag of the members of all bags; the first value of a key stays."),
-    ROW("make_bag_if", "(expr: dynamic, predicate: bool, maxSize?: long) -> dynamic",
-        make_bag_if, "bag_*", "One bag of the bags of the rows where the predicate is true."),
+    ROW("make_bag_if", "(expr: dynamic, predicate: bool, maxSize?: long) -> dynamic", make_bag_if,
+        "bag_*", "One bag of the bags of the rows where the predicate is true."),
     LEGACY("make_dictionary", "(expr: dynamic, maxSize?: long) -> dynamic", make_bag,
            "dictionary_*", "make_bag()."),
     ROW("percentile", "(expr: ordered, percentile: number) -> = 1", percentiles_all, NULL,

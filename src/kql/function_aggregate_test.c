@@ -122,6 +122,14 @@ test_limits(void)
          "h = hll_merge(h) | project array_length(h)",                    "[[3]]"          },
     };
 
+    CHECK(strcmp(play_query("range i from 1 to 1000000 step 1 | extend s = strcat('host-', i + "
+                            "1000000), d = bag_pack('k', i, 'l', pack_array(i, tostring(i))) | "
+                            "summarize arg_max(i, s, d), max(s), take_any(d), arg_min(-i, d)",
+                            &small),
+                 "[[1000000,\"host-2000000\",{\"k\":1000000,\"l\":[1000000,\"1000000\"]},"
+                 "\"host-2000000\",{\"k\":1,\"l\":[1,\"1\"]},-1000000,{\"k\":1000000,\"l\":"
+                 "[1000000,\"1000000\"]}]]") == 0,
+          "rising values replace one another in place: %s", play_query("print 1", &small));
     for (size_t i = 0; i < COUNT_OF(ends); i++) {
         const char *got = play_query(ends[i].query, &small);
 
