@@ -164,11 +164,18 @@ shift_left(struct kql_call *call, const struct kql_value *args, int64_t by,
 {
     const struct kql_array *a = array_of(&args[0]);
     struct kql_array_builder b = {.pool = call->pool};
-    struct kql_value fill = call->count > 2 ? args[2] : kql_null(KQL_DYNAMIC);
+    struct kql_value fill = kql_null(KQL_DYNAMIC);
+    bool are_texts = a != NULL && a->count > 0;
 
     *result = kql_null(KQL_DYNAMIC);
     if (a == NULL)
         return;
+    for (uint32_t i = 0; i < a->count && are_texts; i++)
+        are_texts = !a->items[i].is_null && a->items[i].type == KQL_STRING;
+    if (call->count > 2)
+        fill = args[2];
+    else if (are_texts)
+        fill = kql_null(KQL_STRING);
     for (int64_t i = 0; i < a->count; i++) {
         int64_t from;
         bool is_inside = !__builtin_add_overflow(i, by, &from) && from >= 0 && from < a->count;

@@ -25,6 +25,8 @@ static const struct play_case cases[] = {
      "print d = dynamic([1,2,3]) | project array_shift_left(d, 1), array_shift_right(d, 1, 0), "
      "array_shift_left(d, -1, \"x\"), array_shift_right(d, 99), "
      "array_shift_left(d, 9223372036854775807)",                                                                                                            "[[[2,3,null],[0,1,2],[\"x\",1,2],[null,null,null],[null,null,null]]]"           },
+    {"array_shift: texts give way to empty ones",
+     "print array_shift_left(dynamic([\"a\",\"b\"]), 1), array_shift_left(dynamic([\"a\",1]), 1)",                                                          "[[[\"b\",\"\"],[1,null]]]"                                                      },
     {"array_index_of: from, how far, which",
      "print d = dynamic([5,6,5,6,5]) | project array_index_of(d, 6), array_index_of(d, 5, 1), "
      "array_index_of(d, 6, 0, 1), array_index_of(d, 5, 0, -1, 3), array_index_of(d, 5, -2), "
