@@ -107,31 +107,38 @@ bind_count(struct bind *b, const struct kql_syntax *s, const struct kql_op *inpu
 
 /* ---- partition ---- */
 
-/* In { } the sub-query has a source of its own, and toscalar(key) is the key: that is not built,
- * as ( ) does all of it better. */
-static bool
-names_key(const struct kql_syntax *s, struct span key, uint32_t depth)
-{
-    if (s == NULL || depth > KQL_NEST_MAX)
-        return false;
-    if (s->kind == SYN_TO_SCALAR && s->child_count > 0 && s->children[0] != NULL &&
-        s->children[0]->kind == SYN_NAME && span_equal(s->children[0]->name, key))
-        return true;
-    for (uint32_t i = 0; i < s->child_count; i++)
-        if (names_key(s->children[i], key, depth + 1))
-            return true;
-    return false;
-}
-
+/* In { } the sub-query has a source of its own, and the key's name stands for the key: the first
+ * cell of the rows that it is run for. */
 static const struct kql_op *
-bind_braces(struct bind *b, const struct kql_syntax *s, const struct kql_syntax *by)
+bind_braces(struct bind *b, const struct kql_syntax *s, const struct kql_expr *key,
+            const struct kql_schema *schema)
 {
-    if (by != NULL && by->kind == SYN_NAME && names_key(s, by->name, 0)) {
-        bind_op_not_built(b, s,
-                          "the key inside the { } of partition (with ( ) its rows are there)");
-        return bind_op_nothing(b, s);
-    }
-    return bind_op_table(b, s);
+    struct kql_op *rows = bind_op_make(b, KQL_ROWS_INPUT, s, NULL, *schema), *project;
+    struct bind_symbol *symbol = pool_zeroed(b->pool, 1, sizeof *symbol);
+    struct kql_expr *first = pool_zeroed(b->pool, 1, sizeof *first);
+    const struct kql_expr **exprs = pool_take(b->pool, sizeof *exprs);
+    const struct kql_op *sub;
+
+    if (!bind_op_is_good(key) || key->kind != KQL_EXPR_COLUMN)
+        return bind_op_table(b, s);
+    exprs[0] = key;
+    project = bind_op_make(b, KQL_OP_PROJECT, s, rows,
+                           (struct kql_schema){&schema->columns[key->column], 1, false});
+    project->u.project.exprs = exprs;
+    *first = (struct kql_expr){.kind = KQL_EXPR_TO_SCALAR,
+                               .type = key->type,
+                               .at = key->at,
+                               .size = key->size,
+                               .result_count = 1,
+                               .table = project};
+    *symbol = (struct bind_symbol){.older = b->symbols,
+                                   .name = schema->columns[key->column].name,
+                                   .kind = SYMBOL_SCALAR,
+                                   .expr = first};
+    b->symbols = symbol;
+    sub = bind_op_table(b, s);
+    b->symbols = symbol->older;
+    return sub;
 }
 
 const struct kql_op *
@@ -149,7 +156,7 @@ bind_partition(struct bind *b, const struct kql_syntax *s, const struct kql_op *
     }
     if (query == NULL)
         return bind_op_nothing(b, s);
-    sub = (s->op & 1) != 0 ? bind_braces(b, query, by)
+    sub = (s->op & 1) != 0 ? bind_braces(b, query, key, &input->schema)
                            : bind_op_sub(b, query, input->schema, input->is_serialized);
     op = bind_op_make(b, KQL_OP_PARTITION, s, input, sub->schema);
     op->u.partition.key = key;

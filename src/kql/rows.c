@@ -100,6 +100,7 @@ rows_run_inside(struct rows_run *run)
     inside->life->sibling = run->life->children;
     run->life->children = inside->life;
     inside->input = NULL;
+    inside->scalars = NULL;
     inside->input_is_lasting = true;
     return inside;
 }
@@ -133,66 +134,112 @@ rows_run_restart(struct rows_run *run, const struct rows_list *input)
     pool_reset(run->keep);
     pool_reset(run->scratch);
     run->input = input;
+    run->scalars = NULL;
 }
 
 /* ---- expressions ---- */
 
-enum { SLOT_SCALAR = 1000, SLOT_SET, SLOT_ROWS };
+enum { SLOT_SCALAR = 1000, SLOT_SET, SLOT_ROWS, SLOT_CONTEXT };
 
-static const struct kql_value *
-scalar_of(void *context, const struct kql_op *table)
+/* Whether a sub-query's rows (mv-apply, partition ...) are read: such a thing is not the same
+ * throughout the query. */
+static bool
+needs_context(struct rows_engine *e, const struct kql_op *op)
 {
-    struct rows_engine *e = ((struct rows_eval *)context)->rows->engine;
-    struct kql_value *result = rows_memo_get(e, table, SLOT_SCALAR);
-    struct rows_run *run;
-    struct rows_cursor *c;
-    struct kql_value *row;
+    static const char yes = 1, no = 0;
+    const char *known = rows_memo_get(e, op, SLOT_CONTEXT);
+    bool needs = op->kind == KQL_ROWS_INPUT;
 
-    if (result != NULL)
-        return result;
-    run = rows_run_inside(&e->root);
-    c = rows_open(run, table, NULL);
-    row = rows_cells_new(run->keep, c->width);
-    result = pool_take(e->pool, sizeof *result);
-    if (c->width > 0 && rows_next(c, row))
-        *result = kql_value_copy(e->pool, &row[0]);
-    else
-        *result = kql_null(c->width > 0 ? table->schema.columns[0].type : KQL_DYNAMIC);
-    rows_run_restart(run, NULL);
-    rows_memo_put(e, table, SLOT_SCALAR, result);
-    return result;
+    if (known != NULL)
+        return *known != 0;
+    if (op->input != NULL)
+        needs = needs_context(e, op->input);
+    if (op->kind == KQL_OP_JOIN)
+        needs = needs || needs_context(e, op->u.join.right);
+    if (op->kind == KQL_ROWS_UNION)
+        for (uint32_t i = 0; i < op->u.join_union.count && !needs; i++)
+            needs = needs_context(e, op->u.join_union.inputs[i]);
+    rows_memo_put(e, op, SLOT_CONTEXT, (void *)(uintptr_t)(needs ? &yes : &no));
+    return needs;
 }
 
-static const struct kql_array *
-set_of(void *context, const struct kql_op *table)
+/* The first column of all rows, or of the first. */
+static void
+read_first(struct rows_run *run, const struct kql_op *table, struct pool *keep, bool is_set,
+           struct rows_scalar *out)
 {
-    struct rows_engine *e = ((struct rows_eval *)context)->rows->engine;
-    struct kql_array *result = rows_memo_get(e, table, SLOT_SET);
-    struct kql_value *items = NULL;
+    struct rows_cursor *c = rows_open(run, table, NULL);
+    struct kql_value *row = rows_cells_new(run->keep, c->width), *items = NULL;
     size_t count = 0, room = 0;
-    struct rows_run *run;
-    struct rows_cursor *c;
-    struct kql_value *row;
 
-    if (result != NULL)
-        return result;
-    run = rows_run_inside(&e->root);
-    c = rows_open(run, table, NULL);
-    row = rows_cells_new(run->keep, c->width);
+    out->table = table;
+    out->value = kql_null(c->width > 0 ? table->schema.columns[0].type : KQL_DYNAMIC);
     while (c->width > 0) {
         struct pool_mark mark = pool_mark(run->scratch);
 
         if (!rows_next(c, row))
             break;
-        items = pool_grow(e->pool, items, &room, count + 1, sizeof *items);
-        items[count++] = kql_value_copy(e->pool, &row[0]);
+        items = pool_grow(keep, items, &room, count + 1, sizeof *items);
+        items[count++] = kql_value_copy(keep, &row[0]);
         pool_return(run->scratch, mark);
+        if (!is_set)
+            break;
     }
-    result = pool_take(e->pool, sizeof *result);
-    *result = (struct kql_array){.count = (uint32_t)count, .items = items};
+    if (count > 0)
+        out->value = items[0];
+    out->set = (struct kql_array){.count = (uint32_t)count, .items = items};
+}
+
+/* Of the rows that a sub-query is run for: remembered until the next ones. */
+static const struct rows_scalar *
+first_of_context(struct rows_run *run, const struct kql_op *table, bool is_set)
+{
+    struct rows_scalar *s = run->scalars;
+    struct rows_run *inside;
+
+    while (s != NULL && s->table != table)
+        s = s->older;
+    if (s != NULL)
+        return s;
+    s = pool_take(run->keep, sizeof *s);
+    inside = rows_run_inside(run);
+    inside->input = run->input;
+    read_first(inside, table, run->keep, is_set, s);
+    rows_run_restart(inside, NULL);
+    s->older = run->scalars;
+    run->scalars = s;
+    return s;
+}
+
+static const struct rows_scalar *
+first_of(void *context, const struct kql_op *table, uint32_t slot)
+{
+    struct rows_run *from = ((struct rows_eval *)context)->rows, *run;
+    struct rows_engine *e = from->engine;
+    struct rows_scalar *s = rows_memo_get(e, table, slot);
+
+    if (s != NULL)
+        return s;
+    if (needs_context(e, table))
+        return first_of_context(from, table, slot == SLOT_SET);
+    s = pool_take(e->pool, sizeof *s);
+    run = rows_run_inside(&e->root);
+    read_first(run, table, e->pool, slot == SLOT_SET, s);
     rows_run_restart(run, NULL);
-    rows_memo_put(e, table, SLOT_SET, result);
-    return result;
+    rows_memo_put(e, table, slot, s);
+    return s;
+}
+
+static const struct kql_value *
+scalar_of(void *context, const struct kql_op *table)
+{
+    return &first_of(context, table, SLOT_SCALAR)->value;
+}
+
+static const struct kql_array *
+set_of(void *context, const struct kql_op *table)
+{
+    return &first_of(context, table, SLOT_SET)->set;
 }
 
 struct rows_release *
@@ -597,6 +644,8 @@ open_materialize(struct rows_run *run, const struct kql_op *op, const uint8_t *w
     struct rows_list *list = rows_memo_get(e, op, SLOT_ROWS);
 
     (void)wanted;
+    if (needs_context(e, op->input))
+        return rows_open(run, op->input, wanted);
     if (list == NULL) {
         struct rows_run *inside = rows_run_inside(&e->root);
 
@@ -999,21 +1048,6 @@ outer_function(void *context, struct span name, struct span *text)
     return w->outer->function(w->outer->context, name, text);
 }
 
-/* Whether the rows of a sub-query's context are needed: they are not there while binding. */
-static bool
-needs_context(const struct kql_op *op)
-{
-    for (; op != NULL; op = op->input) {
-        if (op->kind == KQL_ROWS_INPUT)
-            return true;
-        if (op->kind == KQL_ROWS_UNION)
-            for (uint32_t i = 0; i < op->u.join_union.count; i++)
-                if (needs_context(op->u.join_union.inputs[i]))
-                    return true;
-    }
-    return false;
-}
-
 static bool
 discover(void *context, const struct kql_op *plan, struct kql_schema *out)
 {
@@ -1021,7 +1055,7 @@ discover(void *context, const struct kql_op *plan, struct kql_schema *out)
 
     if (plan->kind != KQL_OP_PLUGIN)
         return false;
-    if (needs_context(plan))
+    if (needs_context(w->engine, plan))
         return false;
     *out = rows_plugin_run(&w->engine->root, plan)->schema;
     return true;

@@ -34,6 +34,13 @@ struct rows_life {
     struct rows_life *children, *sibling;
 };
 
+struct rows_scalar {
+    struct rows_scalar *older;
+    const struct kql_op *table;
+    struct kql_value value;
+    struct kql_array set;
+};
+
 /* One going through a plan, or through a sub-query for one of its rows or groups. */
 struct rows_run {
     struct rows_engine *engine;
@@ -41,6 +48,7 @@ struct rows_run {
     struct rows_life *life;
     const struct rows_list *input; /* what KQL_ROWS_INPUT stands for */
     bool input_is_lasting;         /* its cells outlive the run */
+    struct rows_scalar *scalars;   /* toscalar() of the input's rows: once per input */
 };
 
 struct rows_cursor {

@@ -11,7 +11,8 @@ bin_index(const struct kql_value *v, int64_t start, int64_t size, int64_t *index
 {
     int64_t whole, distance;
 
-    if (v->is_null || v->type == KQL_STRING)
+    if (v->is_null || (v->type != KQL_INT && v->type != KQL_LONG && v->type != KQL_REAL &&
+                       v->type != KQL_DATETIME && v->type != KQL_TIMESPAN))
         return false;
     if (v->type == KQL_REAL && !(v->r > -9e18 && v->r < 9e18))
         return false;
@@ -85,7 +86,10 @@ bin_value(enum kql_type type, int64_t start, int64_t size, int64_t bin)
 
     if (__builtin_mul_overflow(bin, size, &at) || __builtin_add_overflow(at, start, &at))
         return kql_null(type);
-    return type == KQL_REAL ? kql_real((double)at) : kql_integer(type, at);
+    if (type == KQL_REAL)
+        return kql_real((double)at);
+    return kql_integer(
+        type == KQL_INT || type == KQL_DATETIME || type == KQL_TIMESPAN ? type : KQL_LONG, at);
 }
 
 static int
@@ -102,11 +106,13 @@ plugin_rolling_percentile(struct plugin_call *c)
     uint32_t value = plugin_column(c, 0), index = plugin_column(c, 2);
     struct kql_value percentile = plugin_constant(c, 1);
     int64_t size = plugin_whole(c, 3, "BinSize"), bins = plugin_whole(c, 4, "BinsPerWindow");
-    double share = percentile.is_null            ? 50
-                   : percentile.type == KQL_REAL ? percentile.r
-                                                 : (double)percentile.i;
+    double share = 50;
     struct rows_groups groups;
 
+    if (!percentile.is_null && percentile.type != KQL_REAL)
+        percentile = kql_convert(c->pool, percentile.type, &percentile, KQL_REAL);
+    if (!percentile.is_null)
+        share = percentile.r;
     plugin_use_schema(c, c->op->u.plugin.count - 5 + 2);
     bin_rows(c, 5, index, 0, size, &groups);
     for (size_t g = 0; g < groups.count; g++) {
