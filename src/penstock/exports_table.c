@@ -12,6 +12,7 @@ static const struct {
     {"LAG",        "progress",  "lagRecords"     },
     {"LAG s",      "progress",  "lagSeconds"     },
     {"EXPORTED",   "progress",  "recordsExported"},
+    {"FILTERED",   "progress",  "recordsFiltered"},
     {"FAILURES",   "progress",  "exportFailures" },
     {"REFUSED",    "progress",  "recordsRefused" },
     {"LOST",       "progress",  "recordsLost"    },

@@ -342,6 +342,7 @@ static enum kql_type
 type_of(const struct reader *r, const struct scan_value *v)
 {
     struct span text = value_of(r, v);
+    int64_t whole;
 
     switch ((enum scan_kind)v->kind) {
     case SCAN_STRING:
@@ -352,7 +353,7 @@ type_of(const struct reader *r, const struct scan_value *v)
         for (size_t i = 0; i < text.n; i++)
             if (text.p[i] == '.' || text.p[i] == 'e' || text.p[i] == 'E')
                 return KQL_REAL;
-        return text.n < 19 ? KQL_LONG : KQL_REAL;
+        return kql_read_long(text, &whole) ? KQL_LONG : KQL_REAL; /* all 64 bits */
     case SCAN_TRUE:
     case SCAN_FALSE:
         return KQL_BOOL;
