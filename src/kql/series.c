@@ -386,8 +386,8 @@ hill_score(const double *r, size_t count, size_t period)
     size_t half = count / 2, to_side = period / 4 > 2 ? period / 4 : 2;
     double score = r[period];
 
-    if (period < PERIOD_MIN || period + 1 > half)
-        return 0;
+    if (period < PERIOD_MIN || period + 1 > half || r[period - 1] > score || r[period + 1] > score)
+        return 0; /* most end here, before the longer look */
     for (size_t k = period - to_side; k <= period + to_side && k <= half; k++)
         if (r[k] > score)
             return 0;
