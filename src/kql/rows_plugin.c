@@ -118,6 +118,10 @@ static const struct {
     {"rolling_percentile",      plugin_rolling_percentile     },
     {"sliding_window_counts",   plugin_sliding_window_counts  },
     {"activity_counts_metrics", plugin_activity_counts_metrics},
+    {"active_users_count",      plugin_active_users_count     },
+    {"activity_metrics",        plugin_activity_metrics       },
+    {"activity_engagement",     plugin_activity_engagement    },
+    {"new_activity_metrics",    plugin_new_activity_metrics   },
     {"rows_near",               plugin_rows_near              },
 };
 

@@ -6,8 +6,8 @@
 /* ---- plugins over a time line ---- */
 
 /* The bin that a value lies in, counted from 'start'. */
-static bool
-bin_index(const struct kql_value *v, int64_t start, int64_t size, int64_t *index)
+bool
+plugin_bin_index(const struct kql_value *v, int64_t start, int64_t size, int64_t *index)
 {
     int64_t whole, distance;
 
@@ -23,14 +23,6 @@ bin_index(const struct kql_value *v, int64_t start, int64_t size, int64_t *index
     return true;
 }
 
-struct binned { /* of a group: a row's bin, in order, and what it holds */
-    struct binned_item {
-        int64_t bin;
-        const struct kql_value *row;
-    } * *items;
-    size_t count, room;
-};
-
 static int
 compare_binned(const void *context, const void *a, const void *b)
 {
@@ -41,9 +33,9 @@ compare_binned(const void *context, const void *a, const void *b)
 }
 
 /* Rows by their dimensions (the arguments from 'first' on), each group's by their bins. */
-static void
-bin_rows(struct plugin_call *c, uint32_t first, uint32_t time, int64_t start, int64_t size,
-         struct rows_groups *groups)
+void
+plugin_bin_rows(struct plugin_call *c, uint32_t first, uint32_t time, int64_t start, int64_t size,
+                struct rows_groups *groups)
 {
     uint32_t key_count = c->op->u.plugin.count > first ? c->op->u.plugin.count - first : 0;
     struct kql_value *keys = rows_cells_new(c->pool, key_count);
@@ -59,7 +51,7 @@ bin_rows(struct plugin_call *c, uint32_t first, uint32_t time, int64_t start, in
         int64_t bin;
         bool is_new;
 
-        if (!bin_index(&row[time], start, size, &bin))
+        if (!plugin_bin_index(&row[time], start, size, &bin))
             continue;
         for (uint32_t k = 0; k < key_count; k++)
             keys[k] = row[plugin_column(c, first + k)];
@@ -79,8 +71,8 @@ bin_rows(struct plugin_call *c, uint32_t first, uint32_t time, int64_t start, in
     }
 }
 
-static struct kql_value
-bin_value(enum kql_type type, int64_t start, int64_t size, int64_t bin)
+struct kql_value
+plugin_bin_value(enum kql_type type, int64_t start, int64_t size, int64_t bin)
 {
     int64_t at;
 
@@ -114,7 +106,7 @@ plugin_rolling_percentile(struct plugin_call *c)
     if (!percentile.is_null)
         share = percentile.r;
     plugin_use_schema(c, c->op->u.plugin.count - 5 + 2);
-    bin_rows(c, 5, index, 0, size, &groups);
+    plugin_bin_rows(c, 5, index, 0, size, &groups);
     for (size_t g = 0; g < groups.count; g++) {
         const struct binned *all = groups.items[g]->state;
         const void **values = pool_take(c->pool, (all->count + 1) * sizeof *values);
@@ -133,7 +125,7 @@ plugin_rolling_percentile(struct plugin_call *c)
                     values[count++] = &all->items[i]->row[value];
             rows_sort(c->pool, (void **)values, count, compare_values, NULL);
             rank = (size_t)ceil(share / 100 * (double)count);
-            row[0] = bin_value(c->out->schema.columns[0].type, 0, size, bin);
+            row[0] = plugin_bin_value(c->out->schema.columns[0].type, 0, size, bin);
             for (uint32_t k = 0; k < groups.key_count; k++)
                 row[1 + k] = groups.items[g]->keys[k];
             row[1 + groups.key_count] =
@@ -146,8 +138,9 @@ plugin_rolling_percentile(struct plugin_call *c)
 }
 
 /* The rows of [low, high) have so many different ids. */
-static int64_t
-distinct_ids(struct plugin_call *c, const struct binned *all, size_t low, size_t high, uint32_t id)
+int64_t
+plugin_distinct(struct plugin_call *c, const struct binned *all, size_t low, size_t high,
+                uint32_t id)
 {
     struct pool_mark mark = pool_mark(c->run->scratch);
     struct rows_groups ids;
@@ -162,8 +155,8 @@ distinct_ids(struct plugin_call *c, const struct binned *all, size_t low, size_t
     return count;
 }
 
-static int64_t
-bin_count(struct plugin_call *c, int64_t start, int64_t end, int64_t size)
+int64_t
+plugin_bin_count(struct plugin_call *c, int64_t start, int64_t end, int64_t size)
 {
     int64_t distance;
 
@@ -182,11 +175,11 @@ plugin_sliding_window_counts(struct plugin_call *c)
 {
     int64_t start = plugin_whole(c, 2, "Start"), end = plugin_whole(c, 3, "End");
     int64_t window = plugin_whole(c, 4, "LookbackWindow"), size = plugin_whole(c, 5, "Bin");
-    int64_t bins = bin_count(c, start, end, size), span;
+    int64_t bins = plugin_bin_count(c, start, end, size), span;
     struct rows_groups groups;
 
     plugin_use_schema(c, c->op->u.plugin.count - 6 + 3);
-    bin_rows(c, 6, plugin_column(c, 1), start, size, &groups);
+    plugin_bin_rows(c, 6, plugin_column(c, 1), start, size, &groups);
     span = window <= size ? 1 : window / size + (window % size != 0);
     for (size_t g = 0; g < groups.count; g++) {
         const struct binned *all = groups.items[g]->state;
@@ -202,12 +195,12 @@ plugin_sliding_window_counts(struct plugin_call *c)
             if (low == high)
                 continue;
             row = plugin_row(c);
-            row[0] = bin_value(c->out->schema.columns[0].type, start, size, bin);
+            row[0] = plugin_bin_value(c->out->schema.columns[0].type, start, size, bin);
             for (uint32_t k = 0; k < groups.key_count; k++)
                 row[1 + k] = groups.items[g]->keys[k];
             row[1 + groups.key_count] = kql_integer(KQL_LONG, (int64_t)(high - low));
             row[2 + groups.key_count] =
-                kql_integer(KQL_LONG, distinct_ids(c, all, low, high, plugin_column(c, 0)));
+                kql_integer(KQL_LONG, plugin_distinct(c, all, low, high, plugin_column(c, 0)));
         }
     }
 }
@@ -218,11 +211,11 @@ void
 plugin_activity_counts_metrics(struct plugin_call *c)
 {
     int64_t start = plugin_whole(c, 2, "Start"), end = plugin_whole(c, 3, "End");
-    int64_t size = plugin_whole(c, 4, "Window"), bins = bin_count(c, start, end, size);
+    int64_t size = plugin_whole(c, 4, "Window"), bins = plugin_bin_count(c, start, end, size);
     struct rows_groups groups;
 
     plugin_use_schema(c, c->op->u.plugin.count - 5 + 5);
-    bin_rows(c, 5, plugin_column(c, 1), start, size, &groups);
+    plugin_bin_rows(c, 5, plugin_column(c, 1), start, size, &groups);
     for (size_t g = 0; g < groups.count; g++) {
         const struct binned *all = groups.items[g]->state;
         struct rows_groups seen;
@@ -239,12 +232,12 @@ plugin_activity_counts_metrics(struct plugin_call *c)
 
             for (; high < all->count && all->items[high]->bin == bin; high++)
                 rows_groups_add(&seen, &all->items[high]->row[plugin_column(c, 0)], true, &is_new);
-            row[0] = bin_value(c->out->schema.columns[0].type, start, size, bin);
+            row[0] = plugin_bin_value(c->out->schema.columns[0].type, start, size, bin);
             for (uint32_t k = 0; k < groups.key_count; k++)
                 row[1 + k] = groups.items[g]->keys[k];
             row += 1 + groups.key_count;
             row[0] = kql_integer(KQL_LONG, (int64_t)(high - low));
-            row[1] = kql_integer(KQL_LONG, distinct_ids(c, all, low, high, plugin_column(c, 0)));
+            row[1] = kql_integer(KQL_LONG, plugin_distinct(c, all, low, high, plugin_column(c, 0)));
             row[2] = kql_integer(KQL_LONG, (int64_t)(seen.count - before));
             row[3] = kql_integer(KQL_LONG, (int64_t)seen.count);
             low = high;
