@@ -145,6 +145,31 @@ def refused(daemon):
     check("and what Azure Monitor would refuse", "in~" in json.dumps(shown["warnings"]), shown)
 
 
+def deep(daemon):
+    """Nested, long and greedy queries are refused or run; the daemon stays up, and no record is lost to them."""
+    begin(daemon, "out")
+    sent = 0
+    for name, query, passes in [
+            ("a nested condition", "source | where " + "not(" * 190 + "ReportId < 0" + ")" * 190, 0),
+            ("a nested call", "source | extend x = " + "strcat(DeviceName, " * 190 + "'a'" + ")" * 190, 10),
+            ("a long sum", "source | extend x = " + " + ".join(["ReportId"] * 490), 10),
+            ("a sum that is too long", "source | extend x = " + " + ".join(["ReportId"] * 5000), None),
+            ("many alternatives", "source | where " + " or ".join(f'DeviceName == "{i}"' for i in range(2500)), 0),
+            ("text that doubles and doubles", "source " + "| extend DeviceName = strcat(DeviceName, DeviceName) " * 100, 10),
+            ("brackets", "source | extend x = " + "[" * 5000, None)]:
+        body = {"logs": [{"category": "AdvancedHunting-DeviceEvents", "enabled": True}],
+                "storageAccountProperties": {"storageAccountResourceId": storage_id("out")}, "penstock": {"transformKql": query, "lingerMs": 1}}
+        answer = daemon.request("PUT", f"/api/dataexportsettings/e?tenantId={TENANT}", json.dumps(body))
+        if passes is None:
+            check(f"{name} is refused", answer.status == 400, answer)
+            continue
+        check(f"{name} is accepted", answer.status in (200, 201), answer)
+        send(daemon, 0, 10)
+        daemon.wait_delivered("e")
+        sent += passes
+        check("and gives its rows", len(lines(daemon, "out")) == sent, len(lines(daemon, "out")), sent)
+
+
 def local_hub(daemon):
     names = hubs_id("local-hubs")
     daemon.write_config(resources=[{"id": names, "kind": "hub"}])
@@ -211,6 +236,7 @@ section("a query that leaves nothing", nothing_left)
 section("kills and replays", killed)
 section("a query that changes", changed)
 section("queries that are wrong", refused)
+section("queries that are deep", deep)
 section("a local hub", local_hub)
 section("penstock filter", command)
 check.end()
