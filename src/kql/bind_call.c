@@ -81,12 +81,12 @@ takes_as_text(const struct kql_function *f, uint32_t index)
     return false;
 }
 
-/* sqrt() and its kin take decimals, questions of reals and conversions of units do not. */
+/* sqrt() and its kin take decimals; questions of reals and conversions of units do not. */
 static bool
 takes_decimals(const struct kql_function *f)
 {
     return strncmp(f->name, "is", 2) != 0 && strncmp(f->name, "convert_", 8) != 0 &&
-           strncmp(f->name, "series_", 7) != 0;
+           strncmp(f->name, "series_cosine", 13) != 0;
 }
 
 static bool

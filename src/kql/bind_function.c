@@ -146,16 +146,27 @@ bind_pack_columns(struct bind *b, const struct kql_function *f, const struct kql
     }
     count = is_all ? b->input->schema.count : s->child_count;
     arguments = pool_take(b->pool, (2 * (size_t)count + 1) * sizeof *arguments);
+    if (is_all && s->child_count > 1) {
+        kql_complain(b->d, KQL_E_ARGUMENTS, s->at, s->size,
+                     "pack_all() takes all columns; one argument says whether empty ones stay out");
+        return bind_unknown(b, s);
+    }
     if (count == 0 && !is_all) {
         kql_complain(b->d, KQL_E_ARGUMENTS, s->at, s->size, "bag_pack_columns() takes columns");
         return bind_unknown(b, s);
     }
     if (is_all && s->child_count == 1) { /* pack_all(true): without nulls and empty texts */
-        struct kql_value leaves_out;
+        const struct kql_expr *told = bind_expr(b, s->children[0]); /* of any type: 1 is true */
 
-        if (!bind_constant(b, s->children[0], KQL_BOOL, "what pack_all() is told", &leaves_out))
+        if (told->type != KQL_UNKNOWN)
+            told = bind_cast(b, told, KQL_BOOL);
+        if (told->kind != KQL_EXPR_CONST || told->type == KQL_UNKNOWN) {
+            if (told->type != KQL_UNKNOWN)
+                kql_complain(b->d, KQL_E_CONSTANT, s->children[0]->at, s->children[0]->size,
+                             "what pack_all() is told must be a constant");
             return bind_unknown(b, s);
-        if (kql_is_true(&leaves_out))
+        }
+        if (kql_is_true(&told->value))
             pack = kql_function_find(SPAN_LITERAL("pack_all(true)"), KQL_SCALAR);
         if (pack == NULL)
             return missing_row(b, s);
