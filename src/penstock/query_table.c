@@ -63,7 +63,7 @@ reader_file(struct reader *r, struct err *err)
     r->start = r->end = 0;
     r->is_last = false;
     r->record_count = 0;
-    scanner_reset(&r->scanner, SCAN_ENVELOPES, &limits);
+    scanner_reset(&r->scanner, f->has_rows ? SCAN_ROWS : SCAN_ENVELOPES, &limits);
     return ST_OK;
 }
 
@@ -387,6 +387,7 @@ sample(struct query_table *t, uint32_t known_count, struct err *err)
     struct query_file *file = &t->files[t->file_count - 1];
     struct reader *r = reader_new(t, err);
     enum status st = ST_OK;
+    bool has_rows = false;
 
     if (r == NULL)
         return ST_FULL;
@@ -399,6 +400,7 @@ sample(struct query_table *t, uint32_t known_count, struct err *err)
             file->has_envelopes = r->has_envelopes =
                 properties != NULL && properties->kind == SCAN_OBJECT &&
                 (find_top(r, "category") != NULL || find_top(r, "time") != NULL);
+            has_rows = !file->has_envelopes && r->scanner.form != FORM_RECORDS;
             if (!find_row(r))
                 continue;
         }
@@ -419,6 +421,7 @@ sample(struct query_table *t, uint32_t known_count, struct err *err)
         if (t->columns[i].type == KQL_UNKNOWN)
             t->columns[i].type = KQL_DYNAMIC;
     reader_close(r);
+    file->has_rows = has_rows;
     return st == ST_END ? ST_OK : st;
 }
 
@@ -517,7 +520,7 @@ query_tables_add(struct query_tables *t, const char *argument, struct err *err)
     if (files == NULL)
         return err_set(err, ST_FULL, "no memory for table %.*s", (int)name.n, name.p);
     table->files = files;
-    files[table->file_count++] = (struct query_file){equals + 1, false};
+    files[table->file_count++] = (struct query_file){.path = equals + 1};
     if (strcmp(equals + 1, "-") == 0)
         st = table == t->tables[t->count - 1]
                  ? spool_input(t, err)

@@ -25,6 +25,7 @@ struct query_tables {
         struct query_file {
             const char *path;
             bool has_envelopes;
+            bool has_rows; /* and nothing around them: only their own members need be told */
         } * files;
         size_t file_count;
         struct kql_column *columns;
