@@ -217,9 +217,11 @@ complain_of_table(struct bind *b, const struct kql_syntax *s, struct span name)
     struct kql_nearest nearest = {.wanted = name};
     struct kql_table table;
 
-    for (size_t i = 0; env->table_at != NULL && env->table_at(env->context, i, &table); i++)
+    for (size_t i = 0;
+         !kql_is_full(b->d) && env->table_at != NULL && env->table_at(env->context, i, &table); i++)
         kql_nearest_offer(&nearest, table.name);
-    for (const struct bind_symbol *symbol = b->symbols; symbol != NULL; symbol = symbol->older)
+    for (const struct bind_symbol *symbol = b->symbols; symbol != NULL && !kql_is_full(b->d);
+         symbol = symbol->older)
         if (symbol->kind != SYMBOL_SCALAR)
             kql_nearest_offer(&nearest, symbol->name);
     if (env->source != NULL)

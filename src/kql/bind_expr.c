@@ -89,9 +89,11 @@ bind_no_column(struct bind *b, const struct kql_schema *schema, const struct kql
 {
     struct kql_nearest nearest = {.wanted = at->name};
 
+    if (kql_is_full(b->d))
+        schema = NULL;
     for (uint32_t i = 0; schema != NULL && i < schema->count; i++)
         kql_nearest_offer(&nearest, schema->columns[i].name);
-    for (const struct bind_symbol *s = b->symbols; s != NULL; s = s->older)
+    for (const struct bind_symbol *s = b->symbols; s != NULL && !kql_is_full(b->d); s = s->older)
         if (s->kind == SYMBOL_SCALAR)
             kql_nearest_offer(&nearest, s->name);
     if (nearest.best.p != NULL)

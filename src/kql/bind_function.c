@@ -272,12 +272,13 @@ no_function(struct bind *b, const struct kql_syntax *s)
 {
     struct kql_nearest nearest = {.wanted = s->name};
 
-    for (const struct kql_function *f = kql_function_next(NULL); f != NULL;
+    for (const struct kql_function *f = kql_function_next(NULL); f != NULL && !kql_is_full(b->d);
          f = kql_function_next(f))
         if (f->kind == KQL_SCALAR || f->kind == KQL_WINDOW ||
             (f->kind == KQL_AGGREGATE && b->aggregates != NULL))
             kql_nearest_offer(&nearest, span_of(f->name));
-    for (const struct bind_symbol *symbol = b->symbols; symbol != NULL; symbol = symbol->older)
+    for (const struct bind_symbol *symbol = b->symbols; symbol != NULL && !kql_is_full(b->d);
+         symbol = symbol->older)
         if (symbol->kind == SYMBOL_FUNCTION)
             kql_nearest_offer(&nearest, symbol->name);
     if (nearest.best.p != NULL)

@@ -111,7 +111,7 @@ side_column(struct keys *k, const struct kql_syntax *s, const struct kql_schema 
     k->complained = true;
     if (schema->is_open)
         return index;
-    for (uint32_t i = 0; i < schema->count; i++)
+    for (uint32_t i = 0; i < schema->count && !kql_is_full(k->b->d); i++)
         kql_nearest_offer(&near, schema->columns[i].name);
     if (near.best.p != NULL)
         kql_complain(k->b->d, KQL_E_COLUMN, s->at, s->size,

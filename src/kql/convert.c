@@ -241,6 +241,14 @@ print(struct pool *p, enum kql_type from, const struct kql_value *v)
     }
 }
 
+static struct kql_value
+json_text(struct pool *p, const struct kql_value *v)
+{
+    struct span text = kql_json_print(p, v);
+
+    return kql_string(text.n > KQL_STRING_MAX ? SPAN_LITERAL("") : text);
+}
+
 struct kql_value
 kql_to_text(struct pool *p, enum kql_type from, const struct kql_value *v)
 {
@@ -249,6 +257,6 @@ kql_to_text(struct pool *p, enum kql_type from, const struct kql_value *v)
     if (v->type == KQL_STRING)
         return *v;
     if (v->type == KQL_ARRAY || v->type == KQL_BAG)
-        return kql_string(kql_json_print(p, v));
+        return json_text(p, v);
     return kql_string(print(p, from, v));
 }

@@ -4,6 +4,7 @@
 
 enum {
     SOURCE_WIDTH_MAX = 200, /* bytes of a source line that are shown */
+    TEXT_MAX = 600,         /* bytes of a complaint */
     NEAREST_MAX = 64,       /* bytes of a name that are compared */
 };
 
@@ -82,6 +83,16 @@ is_known(const struct kql_diagnostics *d, enum kql_code code, uint32_t at)
     return false;
 }
 
+/* A name can be as long as the query. No character is cut in two. */
+static void
+cut(char *text, size_t size)
+{
+    size -= 3;
+    while (size > 0 && ((unsigned char)text[size] & 0xc0) == 0x80)
+        size--;
+    memcpy(text + size, "...", 4);
+}
+
 void
 kql_complain(struct kql_diagnostics *d, enum kql_code code, uint32_t at, uint32_t size,
              const char *format, ...)
@@ -108,6 +119,8 @@ kql_complain(struct kql_diagnostics *d, enum kql_code code, uint32_t at, uint32_
     va_start(args, format);
     vsnprintf(text, (size_t)length + 1, format, args);
     va_end(args);
+    if (length > TEXT_MAX)
+        cut(text, TEXT_MAX);
     if (d->count == KQL_DIAGNOSTICS_MAX - 1) {
         text = "there is more; mend these first";
         is_warning = is_warning && d->error_count == 0;

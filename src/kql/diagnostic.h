@@ -48,6 +48,12 @@ void kql_diagnostics_init(struct kql_diagnostics *d, struct pool *pool, struct s
 /* Adds one; the same code at the same place is kept once. */
 void kql_complain(struct kql_diagnostics *d, enum kql_code code, uint32_t at, uint32_t size,
                   const char *format, ...) PRINTF_LIKE(5, 6);
+/* Nobody reads what is complained of now: no need to look for "did you mean". */
+static inline bool
+kql_is_full(const struct kql_diagnostics *d)
+{
+    return d->count == KQL_DIAGNOSTICS_MAX;
+}
 const char *kql_code_name(enum kql_code code);  /* "KQL102" */
 const char *kql_code_title(enum kql_code code); /* one line for the manual */
 /* "query:LINE:COLUMN: error KQL102: text", a line each, with the source line and a marker below it

@@ -55,7 +55,7 @@ test_any(struct kql_run *run, const struct eval_node *n)
     struct kql_value room;
     const struct kql_value *v = value_of(run, n->children[0], &room);
 
-    return truth(kql_search_any(n->fast, kql_text(v)), false);
+    return truth(kql_search_any(n->fast, kql_text(v), run->pool), false);
 }
 
 static enum eval_truth
@@ -64,7 +64,7 @@ test_all(struct kql_run *run, const struct eval_node *n)
     struct kql_value room;
     const struct kql_value *v = value_of(run, n->children[0], &room);
 
-    return truth(kql_search_all(n->fast, kql_text(v)), false);
+    return truth(kql_search_all(n->fast, kql_text(v), run->pool), false);
 }
 
 static enum eval_truth

@@ -944,7 +944,7 @@ call_dynamic_to_json(struct kql_call *call, const struct kql_value *args, struct
         return;
     }
     sorted = with_sorted_keys(call->pool, &args[0]);
-    *result = kql_string(kql_json_print(call->pool, &sorted));
+    *result = kql_to_text(call->pool, KQL_DYNAMIC, &sorted);
 }
 
 #define ROW(NAME, SIGNATURE, CALL, FLAGS, DOC)                                                     \

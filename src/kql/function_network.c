@@ -632,7 +632,7 @@ static void
 has_ipv4(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
     if (call->prepared != NULL)
-        *result = kql_bool(kql_search_any(call->prepared, arg_text(call, args, 0)));
+        *result = kql_bool(kql_search_any(call->prepared, arg_text(call, args, 0), call->pool));
     else
         has_any_of(call, args, has_address, result);
 }

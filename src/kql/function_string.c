@@ -127,13 +127,13 @@ needles_of(struct kql_call *call, const struct kql_value *args)
 static void
 has_any(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
-    *result = kql_bool(kql_search_any(needles_of(call, args), arg_text(call, args, 0)));
+    *result = kql_bool(kql_search_any(needles_of(call, args), arg_text(call, args, 0), call->pool));
 }
 
 static void
 has_all(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
-    *result = kql_bool(kql_search_all(needles_of(call, args), arg_text(call, args, 0)));
+    *result = kql_bool(kql_search_all(needles_of(call, args), arg_text(call, args, 0), call->pool));
 }
 
 /* ---- like: '*' stands for any text; not documented any more ---- */
@@ -393,6 +393,8 @@ substring(struct kql_call *call, const struct kql_value *args, struct kql_value 
     struct span text = arg_text(call, args, 0);
     int64_t start = args[1].i, size = call->count > 2 ? args[2].i : INT64_MAX;
 
+    if (start < -INT32_MAX) /* before any text; can be negated */
+        start = -INT32_MAX;
     if (start < 0)
         start += (int64_t)kql_text_length(text);
     if (start < 0) {
@@ -468,6 +470,16 @@ check_time(struct kql_call *call, size_t *work)
         return;
     *work = 0;
     pool_check(call->pool);
+}
+
+/* A match from 'at' on. Each may look at all of the text, however short what it finds: hence the
+ * time is looked at before every one. */
+static bool
+match_from(struct kql_call *call, const struct kql_regex *regex, struct span text, size_t at,
+           struct span *groups, uint32_t count)
+{
+    pool_check(call->pool);
+    return kql_regex_match(regex, text, at, groups, count);
 }
 
 /* ---- Finding places ---- */
@@ -560,21 +572,18 @@ index_of_regex(struct kql_call *call, const struct kql_value *args, struct kql_v
     ptrdiff_t found = -1;
     struct span match;
     struct range r;
-    size_t work = 0;
 
     if (regex == NULL || !read_range(call, args, false, &r)) {
         *result = kql_null(KQL_LONG);
         return;
     }
     for (int64_t i = 0; i < r.occurrence; i++) {
-        if (!kql_regex_match(regex, r.text, r.from, &match, 1)) {
+        if (!match_from(call, regex, r.text, r.from, &match, 1)) {
             found = -1;
             break;
         }
         found = match.p - r.text.p;
         move_range(&r, next_search(r.whole, match));
-        work += 1000;
-        check_time(call, &work);
     }
     give_place(result, r.text, found);
 }
@@ -583,6 +592,7 @@ static void
 has_any_index(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
     struct span text = arg_text(call, args, 0);
+    size_t work = 0;
 
     *result = kql_integer(KQL_LONG, -1);
     if (args[1].is_null || args[1].type != KQL_ARRAY)
@@ -591,6 +601,8 @@ has_any_index(struct kql_call *call, const struct kql_value *args, struct kql_va
         const struct kql_value *item = &args[1].array->items[i];
         struct kql_value needle = kql_to_text(call->pool, KQL_DYNAMIC, item);
 
+        work += text.n;
+        check_time(call, &work);
         if (kql_search_once(KQL_SEARCH_HAS, true, kql_text(&needle), text)) {
             *result = kql_integer(KQL_LONG, i);
             return;
@@ -613,11 +625,8 @@ count_of(struct kql_call *call, const struct kql_value *args, struct kql_value *
             *result = kql_null(KQL_LONG);
             return;
         }
-        for (size_t at = 0; kql_regex_match(regex, text, at, &match, 1); count++) {
+        for (size_t at = 0; match_from(call, regex, text, at, &match, 1); count++)
             at = next_search(text, match);
-            work += 1000;
-            check_time(call, &work);
-        }
     } else if (needle.n > 0) /* these may */
         for (ptrdiff_t at = 0; (at = kql_find(text, needle, (size_t)at)) >= 0; at++) {
             count++;
@@ -714,7 +723,7 @@ extract_all(struct kql_call *call, const struct kql_value *args, struct kql_valu
     if (regex == NULL || !wanted_groups(regex, call->count > 2 ? &args[1] : NULL, numbers, &count))
         return;
     asked = kql_regex_group_count(regex) + 1;
-    for (size_t at = 0; kql_regex_match(regex, text, at, groups, asked);) {
+    for (size_t at = 0; match_from(call, regex, text, at, groups, asked);) {
         struct kql_array_builder one = {.pool = call->pool};
         struct kql_array_builder *to = count == 1 ? &all : &one;
 
@@ -844,7 +853,7 @@ replace_matches(struct kql_call *call, const struct kql_regex *regex, struct spa
         return;
     }
     asked = memchr(rewrite.p, '\\', rewrite.n) == NULL ? 1 : kql_regex_group_count(regex) + 1;
-    while (!b.is_too_long && kql_regex_match(regex, text, at, groups, asked)) {
+    while (!b.is_too_long && match_from(call, regex, text, at, groups, asked)) {
         size_t begin = (size_t)(groups[0].p - text.p);
 
         text_add(&b, (struct span){text.p + done, begin - done});

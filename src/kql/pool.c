@@ -91,7 +91,9 @@ void
 pool_check(struct pool *p)
 {
     for (struct pool *each = p; each != NULL; each = each->account) {
-        if (each->deadline_ms != 0 && clock_monotonic_ms() > each->deadline_ms) {
+        if (each->deadline_ms == 0 && each->patience_ms != 0)
+            each->deadline_ms = clock_monotonic_ms() + each->patience_ms;
+        else if (each->deadline_ms != 0 && clock_monotonic_ms() > each->deadline_ms) {
             err_set(&p->reason, ST_FULL, "the time limit has passed");
             leave(p, POOL_LATE);
         }

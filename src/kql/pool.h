@@ -23,6 +23,9 @@ struct pool {
     /* monotonic ms at which work is to end, 0: never; looked at by pool_check and at each new chunk
      */
     int64_t deadline_ms;
+    /* ms from the first look at the clock on: sets deadline_ms then, where that is 0; so work that
+     * is never long never reads the clock. 0: none */
+    int64_t patience_ms;
     jmp_buf *escape; /* where to when spent; must be set while anything is taken */
     enum pool_end {
         POOL_GOES_ON,

@@ -566,11 +566,14 @@ kql_stream_new(struct pool *pool, struct span text, const struct kql_table *sour
     struct kql_stream *s;
 
     if (setjmp(here) != 0) { /* no memory even for a complaint: its text is a constant */
+        const char *why = pool->why == POOL_LATE ? "the query takes too long to prepare"
+                                                 : "the query needs too much memory";
+
         pool->escape = outer;
         if (d->count == KQL_DIAGNOSTICS_MAX)
             d->count--;
-        d->items[d->count++] = (struct kql_diagnostic){
-            .code = KQL_E_LIMIT, .line = 1, .column = 1, .text = "the query needs too much memory"};
+        d->items[d->count++] =
+            (struct kql_diagnostic){.code = KQL_E_LIMIT, .line = 1, .column = 1, .text = why};
         d->error_count++;
         return NULL;
     }

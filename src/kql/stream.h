@@ -60,7 +60,7 @@ struct kql_stream_run; /* one thread's memory */
 struct kql_stream_run *kql_stream_run_new(const struct kql_stream_set *set, size_t memory_max,
                                           struct err *err);
 void kql_stream_run_free(struct kql_stream_run *run); /* NULL is fine */
-/* Records whose evaluation took more than memory_max. They are not lost: a condition that could not
+/* Records whose evaluation took more than memory_max, or longer than two seconds. They are not lost: a condition that could not
  * be evaluated lets the record through, and columns that could not be computed are null (so what
  * project drops stays dropped). */
 uint64_t kql_stream_exhausted(const struct kql_stream_run *run);

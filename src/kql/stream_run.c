@@ -20,6 +20,7 @@
 
 enum {
     MEMORY_DEFAULT = 64 << 20,
+    PATIENCE_MS = 2000,       /* with one record; only what has long loops ever reads the clock */
     MEMORY_MIN = 512 << 10,   /* so that the longest name always fits */
     SCRATCH_FIRST = 64 << 10, /* kept from record to record */
     OUT_FIRST = 4096,
@@ -656,6 +657,7 @@ kql_stream_record(struct kql_stream_run *run, const char *record, size_t object_
     run->count = count - first;
     run->run.now = now;
     run->is_resolved = run->is_counted = false;
+    run->scratch.deadline_ms = 0;
 }
 
 static void
@@ -663,6 +665,7 @@ count_exhausted(struct kql_stream_run *r)
 {
     r->exhausted += !r->is_counted;
     r->is_counted = true;
+    r->scratch.deadline_ms = 0;
     forget(r);
     r->is_resolved = false;
 }
@@ -721,8 +724,10 @@ kql_stream_ask(struct kql_stream_run *run, uint32_t index, struct span *out)
     if (!shape(run, e, &is_same)) {
         /* Needs no more than a name's text at a time. */
         run->has_nulls = true;
+        run->scratch.patience_ms = 0;
         if (!shape(run, e, &is_same))
             abort(); /* the machine itself has none */
+        run->scratch.patience_ms = PATIENCE_MS;
         run->has_nulls = false;
     }
     if (is_same)
@@ -776,6 +781,7 @@ kql_stream_run_new(const struct kql_stream_set *set, size_t memory_max, struct e
     pool_init(&r->scratch, memory_max != 0 ? memory_max : MEMORY_DEFAULT);
     if (r->scratch.limit < MEMORY_MIN)
         r->scratch.limit = MEMORY_MIN;
+    r->scratch.patience_ms = PATIENCE_MS;
     if (!run_make(r)) {
         err_set(err, ST_FULL, "no memory for a transformation");
         kql_stream_run_free(r);

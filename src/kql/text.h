@@ -33,8 +33,10 @@ struct kql_search_set;
 const struct kql_search_set *kql_search_set_new(struct pool *p, enum kql_search_kind kind,
                                                 bool ignores_case, const struct span *needles,
                                                 uint32_t count);
-bool kql_search_any(const struct kql_search_set *s, struct span text);
-bool kql_search_all(const struct kql_search_set *s, struct span text);
+/* Many needles that begin alike, in a long text, take long: the pool's deadline is looked at then.
+ * NULL: no deadline. */
+bool kql_search_any(const struct kql_search_set *s, struct span text, struct pool *pool);
+bool kql_search_all(const struct kql_search_set *s, struct span text, struct pool *pool);
 /* Offset of the first occurrence (bytes), or -1; for indexof, replace, split, parse, countof. */
 ptrdiff_t kql_find(struct span text, struct span needle, size_t from);
 

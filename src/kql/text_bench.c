@@ -74,7 +74,7 @@ run_search(const void *what, struct span text)
 static bool
 run_any(const void *what, struct span text)
 {
-    return kql_search_any(what, text);
+    return kql_search_any(what, text, NULL);
 }
 
 static bool

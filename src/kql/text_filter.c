@@ -47,5 +47,5 @@ text_filter_free(struct text_filter *filter)
 bool
 text_filter_passes(const struct text_filter *filter, struct span text)
 {
-    return kql_search_any(filter->set, text);
+    return kql_search_any(filter->set, text, NULL);
 }

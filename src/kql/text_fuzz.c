@@ -74,7 +74,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             all &= is_in;
         }
         set = kql_search_set_new(&pool, kind, ignores_case, needles, count);
-        if (kql_search_any(set, text) != any || kql_search_all(set, text) != all)
+        if (kql_search_any(set, text, NULL) != any || kql_search_all(set, text, NULL) != all)
             abort();
         if (simd == SCAN_PLAIN) {
             first_any = any;

@@ -158,6 +158,7 @@ text_set_hunt(struct text_hunt *h, size_t at)
         for (uint32_t i = set->heads[key_hash(set, key, size)]; i != 0; i = set->next[i - 1]) {
             const struct kql_search *s = &set->searches[i - 1];
 
+            text_hunt_works(h, 1);
             if (set->keys[i - 1] == key && s->needle.n <= room && text_accepts(s, text, at) &&
                 text_hunt_found(h, i - 1))
                 return true;
@@ -195,6 +196,7 @@ unicode_walk(struct text_hunt *h)
             const struct kql_search *s = &set->searches[i - 1];
             size_t end;
 
+            text_hunt_works(h, s->needle.n);
             if (text_folds_alike(s->needle, h->text, at, &end) &&
                 text_ends_hold(s, h->text, at, end) && text_hunt_found(h, i - 1))
                 return true;
@@ -240,31 +242,36 @@ is_walked(const struct kql_search_set *set)
 }
 
 bool
-kql_search_any(const struct kql_search_set *set, struct span text)
+kql_search_any(const struct kql_search_set *set, struct span text, struct pool *pool)
 {
-    struct text_hunt h = {.set = set, .text = text, .left = 1};
+    struct text_hunt h = {.set = set, .text = text, .left = 1, .pool = pool};
 
     if (set->empty_count > 0)
         return true;
     if (is_walked(set))
         return walk(&h);
-    for (uint32_t i = 0; i < set->count; i++)
+    for (uint32_t i = 0; i < set->count; i++) {
+        text_hunt_works(&h, text.n);
         if (kql_search_in(&set->searches[i], text))
             return true;
+    }
     return false;
 }
 
 bool
-kql_search_all(const struct kql_search_set *set, struct span text)
+kql_search_all(const struct kql_search_set *set, struct span text, struct pool *pool)
 {
-    struct text_hunt h = {.set = set, .text = text, .left = set->count - set->empty_count};
+    struct text_hunt h = {
+        .set = set, .text = text, .left = set->count - set->empty_count, .pool = pool};
     uint64_t found[TEXT_SET_ALL_MAX / 64];
 
     /* A few needles one by one: the first that is not there ends it. */
     if (!is_walked(set) || h.left <= 4 || set->count > TEXT_SET_ALL_MAX) {
-        for (uint32_t i = 0; i < set->count; i++)
+        for (uint32_t i = 0; i < set->count; i++) {
+            text_hunt_works(&h, text.n);
             if (!kql_search_in(&set->searches[i], text))
                 return false;
+        }
         return true;
     }
     memset(found, 0, (set->count + 63) / 64 * 8);

@@ -25,9 +25,21 @@ struct kql_search_set {
 struct text_hunt {
     const struct kql_search_set *set;
     struct span text;
-    uint64_t *found; /* a bit per needle; NULL: the first is enough */
-    uint32_t left;   /* needles still to be found */
+    uint64_t *found;   /* a bit per needle; NULL: the first is enough */
+    uint32_t left;     /* needles still to be found */
+    struct pool *pool; /* whose deadline counts; NULL: none */
+    size_t work;       /* since it was looked at */
 };
+
+static inline void
+text_hunt_works(struct text_hunt *h, size_t work)
+{
+    if ((h->work += work) < 1u << 20)
+        return;
+    h->work = 0;
+    if (h->pool != NULL)
+        pool_check(h->pool);
+}
 
 static inline bool /* enough is found */
 text_hunt_found(struct text_hunt *h, uint32_t i)

@@ -237,7 +237,7 @@ test_many_needles(enum scan_simd simd)
             all &= naive(kind, ignores_case, needles[i], text);
         }
         set = kql_search_set_new(&pool, kind, ignores_case, needles, count);
-        if (kql_search_any(set, text) != any || kql_search_all(set, text) != all) {
+        if (kql_search_any(set, text, NULL) != any || kql_search_all(set, text, NULL) != all) {
             bad++;
             printf("%s, kind %d, ignores case %d: any %d all %d of", scan_simd_name(simd), kind,
                    ignores_case, any, all);
@@ -261,17 +261,18 @@ test_sets(void)
     for (int i = 0; i < 500; i++)
         needles[i] = (struct span){room[i], (size_t)snprintf(room[i], 16, "word%d", i * 7)};
     set = kql_search_set_new(&pool, KQL_SEARCH_HAS, true, needles, 500);
-    CHECK(kql_search_any(set, SPAN_LITERAL("this is WORD3493 of them")), "the last of 500");
-    CHECK(!kql_search_any(set, SPAN_LITERAL("this is word34 and word34930 and sword7")),
+    CHECK(kql_search_any(set, SPAN_LITERAL("this is WORD3493 of them"), NULL), "the last of 500");
+    CHECK(!kql_search_any(set, SPAN_LITERAL("this is word34 and word34930 and sword7"), NULL),
           "none of 500");
     set = kql_search_set_new(&pool, KQL_SEARCH_HAS, true, needles, 7);
-    CHECK(kql_search_all(set, SPAN_LITERAL("word0,word7,word14,word21 WORD28:word35 word42")),
+    CHECK(kql_search_all(set, SPAN_LITERAL("word0,word7,word14,word21 WORD28:word35 word42"), NULL),
           "all of 7");
-    CHECK(!kql_search_all(set, SPAN_LITERAL("word0,word7,word14,word21 WORD28:word35 word35")),
-          "not all of 7");
+    CHECK(
+        !kql_search_all(set, SPAN_LITERAL("word0,word7,word14,word21 WORD28:word35 word35"), NULL),
+        "not all of 7");
     set = kql_search_set_new(&pool, KQL_SEARCH_HAS, true, needles, 0);
-    CHECK(!kql_search_any(set, SPAN_LITERAL("a")), "none has any of nothing");
-    CHECK(kql_search_all(set, SPAN_LITERAL("a")), "all has all of nothing");
+    CHECK(!kql_search_any(set, SPAN_LITERAL("a"), NULL), "none has any of nothing");
+    CHECK(kql_search_all(set, SPAN_LITERAL("a"), NULL), "all has all of nothing");
 }
 
 static void

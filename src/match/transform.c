@@ -197,8 +197,12 @@ make_all(struct making *m)
         return false;
     }
     m->t->pool.escape = &here;
-    for (size_t i = 0; i < m->source->query_count; i++)
+    for (size_t i = 0; i < m->source->query_count; i++) {
+        m->t->pool.deadline_ms = 0;
+        m->t->pool.patience_ms = TRANSFORM_PREPARE_MS;
         add_query(m, &m->source->queries[i]);
+    }
+    m->t->pool.deadline_ms = m->t->pool.patience_ms = 0;
     return !m->has_failed;
 }
 

@@ -13,6 +13,7 @@
 enum {
     TRANSFORM_TEXT_MAX = 64 * 1024,  /* bytes of one query */
     TRANSFORM_MEMORY_MAX = 64 << 20, /* bytes of one route's compiled queries */
+    TRANSFORM_PREPARE_MS = 10000, /* that preparing a query may take: its constants are computed */
     /* Hashed into fingerprints: to be raised when the same query gives other bytes than before, so
      * that what is half sent is taken up anew. */
     TRANSFORM_REVISION = 1,
