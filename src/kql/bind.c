@@ -817,6 +817,27 @@ bind_statement(struct bind *b, const struct kql_syntax *s, struct answers *a, st
     add_plan(b, a, bind_lone_scalar(b, s));
 }
 
+/* Where the syntax is wrong, types and places are guesses: of what was found behind it, only names
+ * that nothing has are worth telling. */
+static void
+drop_guesses(struct kql_diagnostics *d, uint32_t from)
+{
+    uint32_t kept = from;
+
+    for (uint32_t i = from; i < d->count; i++) {
+        const struct kql_diagnostic *item = &d->items[i];
+        bool is_not = item->size == 3 && memcmp(d->query.p + item->at, "not", 3) == 0;
+
+        if ((item->code == KQL_E_TABLE || item->code == KQL_E_COLUMN ||
+             item->code == KQL_E_FUNCTION || item->code == KQL_E_NOT_BUILT) &&
+            !is_not)
+            d->items[kept++] = *item;
+        else if (!item->is_warning)
+            d->error_count--;
+    }
+    d->count = kept;
+}
+
 bool
 kql_bind(struct pool *p, struct span text, const struct kql_environment *environment,
          struct kql_diagnostics *d, struct kql_bound *out)
@@ -824,15 +845,19 @@ kql_bind(struct pool *p, struct span text, const struct kql_environment *environ
     struct bind b = {.pool = p, .d = d, .environment = environment};
     struct answers answers = {0};
     const struct kql_syntax *query;
+    uint32_t syntax_count;
 
     *out = (struct kql_bound){0};
     query = kql_parse(p, text, d);
+    syntax_count = d->error_count > 0 ? d->count : KQL_DIAGNOSTICS_MAX;
     for (uint32_t i = 0; i < query->child_count; i++)
         if (query->children[i] != NULL)
             bind_statement(&b, query->children[i], &answers, out);
     if (answers.count == 0 && d->error_count == 0)
         kql_complain(d, KQL_E_TABLE, (uint32_t)text.n, 0,
                      "the query ends without a table to answer with");
+    if (syntax_count < d->count)
+        drop_guesses(d, syntax_count);
     if (d->error_count > 0)
         return false;
     out->plans = answers.plans;

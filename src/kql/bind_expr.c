@@ -96,7 +96,12 @@ bind_no_column(struct bind *b, const struct kql_schema *schema, const struct kql
     for (const struct bind_symbol *s = b->symbols; s != NULL && !kql_is_full(b->d); s = s->older)
         if (s->kind == SYMBOL_SCALAR)
             kql_nearest_offer(&nearest, s->name);
-    if (nearest.best.p != NULL)
+    if ((at->op & 1) == 0 && at->name.n > 1 && at->name.p[0] >= '0' && at->name.p[0] <= '9')
+        kql_complain(b->d, KQL_E_COLUMN, at->at, at->size,
+                     "no column or variable '%.*s'; units stand behind numbers in small letters: "
+                     "7d, 1.5h, 30m, 10s",
+                     (int)at->name.n, at->name.p);
+    else if (nearest.best.p != NULL)
         kql_complain(b->d, KQL_E_COLUMN, at->at, at->size,
                      "no column or variable '%.*s'; did you mean '%.*s'?", (int)at->name.n,
                      at->name.p, (int)nearest.best.n, nearest.best.p);

@@ -627,6 +627,11 @@ lex_sign(struct lexer *l)
                      "'#' is no sign of the language; a comment begins with //");
     else if (c == '&')
         kql_complain(l->d, KQL_E_TEXT, l->at, size, "'&' is no sign of the language; write 'and'");
+    else if (size == 3 && memcmp(l->text.p + l->at, "\xe2\x80", 2) == 0 &&
+             (unsigned char)peek(l, 2) >= 0x98 && (unsigned char)peek(l, 2) <= 0x9f)
+        kql_complain(l->d, KQL_E_TEXT, l->at, size,
+                     "'%.*s' is a typeset quote; strings stand in straight ones: \" or '",
+                     (int)size, l->text.p + l->at);
     else if ((unsigned char)c >= 0x80)
         kql_complain(l->d, KQL_E_TEXT, l->at, size,
                      "'%.*s' is no sign of the language; write names that hold it as ['...']",

@@ -448,6 +448,13 @@ fail_at_word(struct parser *p, const struct token *t)
     else if (parser_is_word(p, t, "not") && t[1].kind == TOKEN_WORD)
         parser_panic(p, KQL_E_SYNTAX, "'not' is no operator; write '!%.*s', or not(...) around all",
                      (int)t[1].size, p->text.p + t[1].at);
+    else if (parser_is_word(p, t, "is"))
+        parser_panic(p, KQL_E_SYNTAX,
+                     "'is' is no operator; write isnull(x), or isempty(x) of a string");
+    else if (parser_is_word(p, t, "descending") || parser_is_word(p, t, "ascending") ||
+             parser_is_word(p, t, "DESC") || parser_is_word(p, t, "ASC"))
+        parser_panic(p, KQL_E_SYNTAX, "the order is written 'asc' or 'desc', not '%.*s'",
+                     (int)t->size, p->text.p + t->at);
     else if (parser_is_operator_name(parser_token_text(p, t)))
         parser_panic(p, KQL_E_SYNTAX, "a '|' is missing before the operator '%.*s'", (int)t->size,
                      p->text.p + t->at);

@@ -125,6 +125,8 @@ bracket_name(struct parser *p)
 static void
 fail_reserved(struct parser *p, const struct token *t)
 {
+    if (parser_is_word(p, t, "by") && p->next > 0 && t[-1].kind == ',')
+        parser_panic(p, KQL_E_SYNTAX, "there is a ',' too many before 'by'");
     parser_panic(p, KQL_E_SYNTAX,
                  "'%.*s' is a word of the language; to use it as a name write ['%.*s']",
                  (int)t->size, p->text.p + t->at, (int)t->size, p->text.p + t->at);
@@ -429,7 +431,10 @@ operand(struct parser *p)
         return parser_star(p);
     if (t->kind == TOKEN_GUID)
         parser_panic(p, KQL_E_SYNTAX, "a guid must be written as guid(...)");
-    parser_fail(p, "an expression");
+    if (parser_at(p, '=') && p->next > 0 && parser_now(p)[-1].kind == TOKEN_EQUAL_EQUAL)
+        parser_panic(p, KQL_E_SYNTAX, "'===' is no operator; write '=='");
+    else
+        parser_fail(p, "an expression");
     return parser_missing(p);
 }
 

@@ -1,6 +1,7 @@
 /* parser_op.c - the tabular operators: one row each in 'operators', and how to read what is behind
  * the name. Each reading function pushes the children that syntax.h lists. */
 #include "kql/parser_inner.h"
+#include <strings.h>
 
 enum { SHOWN_MAX = 40 };
 
@@ -1134,6 +1135,40 @@ is_misspelt_dashed(struct parser *p, const struct token *t)
     return true;
 }
 
+/* Operators of other languages, by what they are called here. */
+static const char *
+other_name(struct span word)
+{
+    static const struct {
+        const char *word, *here;
+    } others[] = {
+        {"select",    "project"         },
+        {"fields",    "project"         },
+        {"table",     "project"         },
+        {"eval",      "extend"          },
+        {"let",       "extend"          },
+        {"group",     "summarize ... by"},
+        {"groupby",   "summarize ... by"},
+        {"stats",     "summarize"       },
+        {"aggregate", "summarize"       },
+        {"having",    "where"           },
+        {"grep",      "where"           },
+        {"dedup",     "distinct"        },
+        {"uniq",      "distinct"        },
+        {"head",      "take"            },
+        {"rename",    "project-rename"  },
+        {"drop",      "project-away"    },
+        {"rex",       "parse"           },
+        {"append",    "union"           },
+        {"timechart", "render timechart"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(others); i++)
+        if (word.n == strlen(others[i].word) && strncasecmp(word.p, others[i].word, word.n) == 0)
+            return others[i].here;
+    return NULL;
+}
+
 const struct kql_syntax *
 parser_operator(struct parser *p)
 {
@@ -1158,6 +1193,11 @@ parser_operator(struct parser *p)
         return read_operator(p, row, row->kind);
     if (row != NULL) {
         parser_panic(p, KQL_E_SYNTAX, "'%s' begins a query and cannot stand behind '|'", row->name);
+        return parser_missing(p);
+    }
+    if (other_name(nearest.wanted) != NULL) {
+        parser_panic(p, KQL_E_SYNTAX, "there is no operator '%.*s'; here it is '%s'",
+                     (int)nearest.wanted.n, nearest.wanted.p, other_name(nearest.wanted));
         return parser_missing(p);
     }
     parser_offer_operators(&nearest);
