@@ -137,6 +137,7 @@ bind_several(struct bind *b, const struct kql_function *f, const struct kql_synt
                 prefix = pool_printf(b->pool, "%s_%.*s", span_is(s->name, "argmin") ? "min" : "max",
                                      (int)s->children[0]->name.n, s->children[0]->name.p);
             add_star(&r, prefix);
+            aggregates->has_star = true;
             continue;
         }
         b->aggregates = NULL;
@@ -153,14 +154,14 @@ bind_several(struct bind *b, const struct kql_function *f, const struct kql_synt
         bind_call_count(b, f, 0, s);
         return bind_unknown(b, s);
     }
-    if (r.count > UINT8_MAX) {
+    if (r.count > UINT16_MAX) {
         kql_complain(b->d, KQL_E_LIMIT, s->at, s->size, "%s() has more than %d results", f->name,
-                     UINT8_MAX);
+                     UINT16_MAX);
         return bind_unknown(b, s);
     }
     call = (struct kql_expr *)bind_call_make(b, f, r.arguments, (uint32_t)r.count,
                                              r.arguments[0]->type, s);
-    call->result_count = (uint8_t)r.count;
+    call->result_count = (uint16_t)r.count;
     column = add_aggregate(b, call);
     results = pool_take(b->pool, r.count * sizeof *results);
     for (uint32_t i = 0; i < r.count; i++)
@@ -203,9 +204,9 @@ bind_percentiles(struct bind *b, const struct kql_function *f, const struct kql_
     struct span *names;
 
     *call = *bound;
-    if (count == 0 || count > UINT8_MAX || bound->kind != KQL_EXPR_CALL)
+    if (count == 0 || count > UINT16_MAX || bound->kind != KQL_EXPR_CALL)
         return bind_unknown(b, s);
-    call->result_count = (uint8_t)count;
+    call->result_count = (uint16_t)count;
     column = add_aggregate(b, call);
     results = pool_take(b->pool, count * sizeof *results);
     names = pool_take(b->pool, count * sizeof *names);

@@ -78,6 +78,7 @@ struct bind_aggregates {
     /* The group keys, key_count of them: '*' of arg_max leaves out those that are plain columns.
      * NULL: not known */
     const struct kql_expr *const *keys;
+    bool has_star; /* arg_max(x, *) and its kin: all columns of the rows, known or not */
 };
 struct bind_join {
     const struct kql_schema *left,

@@ -46,6 +46,7 @@ bind_summarize(struct bind *b, const struct kql_syntax *s, const struct kql_op *
         aggregates.keys = c.exprs;
     }
     op = bind_op_make(b, KQL_OP_SUMMARIZE, s, input, bind_columns_schema(&c));
+    op->schema.is_open = aggregates.has_star && input->schema.is_open;
     op->u.summarize.keys = c.exprs;
     op->u.summarize.key_count = key_count;
     op->u.summarize.aggregates = aggregates.items;
@@ -58,6 +59,7 @@ const struct kql_op *
 bind_distinct(struct bind *b, const struct kql_syntax *s, const struct kql_op *input)
 {
     struct bind_columns c;
+    bool has_star = false;
     struct kql_op *op;
 
     bind_columns_init(&c, b, NAMING_SUMMARIZE);
@@ -67,6 +69,7 @@ bind_distinct(struct bind *b, const struct kql_syntax *s, const struct kql_op *i
         if (item == NULL || item->kind == SYN_MISSING)
             continue;
         if (item->kind == SYN_STAR) {
+            has_star = true;
             for (uint32_t k = 0; k < input->schema.count; k++) {
                 const struct kql_expr *e = bind_column(b, &input->schema, k, item);
 
@@ -81,6 +84,7 @@ bind_distinct(struct bind *b, const struct kql_syntax *s, const struct kql_op *i
         }
     }
     op = bind_op_make(b, KQL_OP_SUMMARIZE, s, input, bind_columns_schema(&c));
+    op->schema.is_open = has_star && input->schema.is_open;
     op->u.summarize.keys = c.exprs;
     op->u.summarize.key_count = op->schema.count;
     return op;

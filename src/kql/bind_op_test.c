@@ -312,6 +312,15 @@ static const struct {
 
  /* evaluate */
     {"Ta | project a, d | evaluate bag_unpack(d)",                                             "a:long open"                                                 },
+    {"Ta | project a, d | evaluate bag_unpack(d) | summarize arg_max(a, *) | where x == 1",
+     "a:long open"                                                                                                                                           },
+    {"Ta | project a, d | evaluate bag_unpack(d) | summarize take_any(*) by b = a + 1",
+     "b:long, a:long open"                                                                                                                                   },
+    {"Ta | project a, d | evaluate bag_unpack(d) | summarize max(a), take_any(x)",
+     "max_a:long, x:unknown"                                                                                                                                 },
+    {"Ta | project a, d | evaluate bag_unpack(d) | distinct *",                                "a:long open"                                                 },
+    {"Ta | project a, d | evaluate bag_unpack(d) | distinct x, a",                             "x:unknown, a:long"                                           },
+    {"Tb | summarize arg_max(a, *)",                                                           "a:long, c:string"                                            },
     {"Ta | project a, d | evaluate bag_unpack(d, OutputColumnPrefix = 'x') : (*, y:long)",
      "a:long, y:long"                                                                                                                                        },
     {"Ta | evaluate bag_unpack(a)",                                                            "KQL105 25"                                                   },

@@ -49,7 +49,7 @@ struct kql_expr {
     uint32_t weight;
     const struct kql_op *table;
     /* of an aggregate with several results (arg_max with columns): how many; else 1 */
-    uint8_t result_count;
+    uint16_t result_count;
     bool is_concealed; /* CONST: comes of an obfuscated literal (h"..."): not to be shown */
 };
 
