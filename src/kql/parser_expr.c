@@ -95,10 +95,23 @@ parser_infix(const struct parser *p)
 
 /* ---- names */
 
+/* How many tokens are a name in brackets here: ['a b'], or ['a' 'b'] whose strings are one. 0: none. */
+static size_t
+bracket_name_size(const struct token *t)
+{
+    size_t size = 1;
+
+    if (t->kind != '[')
+        return 0;
+    while (t[size].kind == TOKEN_STRING)
+        size++;
+    return size > 1 && t[size].kind == ']' ? size + 1 : 0;
+}
+
 static bool
 is_bracket_name(const struct token *t)
 {
-    return t->kind == '[' && t[1].kind == TOKEN_STRING && t[2].kind == ']';
+    return bracket_name_size(t) > 0;
 }
 
 static const struct kql_syntax *
@@ -106,19 +119,32 @@ bracket_name(struct parser *p)
 {
     const struct token *t = parser_now(p);
     struct kql_syntax *n = parser_node(p, SYN_NAME, t->at);
+    size_t count = bracket_name_size(t);
     uint32_t at, size;
+    char *name = NULL;
 
     n->op = 1;
     n->name_at = t->at;
-    if (!kql_string_token_value(p->pool, p->text, t + 1, &n->name, &at, &size))
-        kql_complain(p->d, KQL_E_TEXT, at, size, "'%.*s' is no escape of the language", (int)size,
-                     p->text.p + at);
-    else if (n->name.n == 0)
-        kql_complain(p->d, KQL_E_NAME, t->at, 3, "a name must not be empty");
-    parser_move(p);
-    parser_move(p);
-    parser_move(p);
-    n->name_size = t[2].at + 1 - t->at;
+    n->name_size = t[count - 1].at + 1 - t->at;
+    for (size_t i = 1; i + 1 < count; i++) {
+        struct span piece = {"", 0};
+
+        if (!kql_string_token_value(p->pool, p->text, t + i, &piece, &at, &size))
+            kql_complain(p->d, KQL_E_TEXT, at, size, "'%.*s' is no escape of the language",
+                         (int)size, p->text.p + at);
+        if (count == 3) {
+            n->name = piece;
+            break;
+        }
+        if (name == NULL) /* as long as all are in the text */
+            name = pool_take(p->pool, n->name_size);
+        memcpy(name + n->name.n, piece.p, piece.n);
+        n->name = (struct span){name, n->name.n + piece.n};
+    }
+    if (n->name.n == 0)
+        kql_complain(p->d, KQL_E_NAME, t->at, n->name_size, "a name must not be empty");
+    for (size_t i = 0; i < count; i++)
+        parser_move(p);
     return parser_finish(p, n, p->stack_count);
 }
 
@@ -424,7 +450,7 @@ operand(struct parser *p)
     if (t->kind == '(')
         return in_brackets(p);
     if (is_bracket_name(t))
-        return t[3].kind == '(' ? parser_call(p) : bracket_name(p);
+        return t[bracket_name_size(t)].kind == '(' ? parser_call(p) : bracket_name(p);
     if (t->kind == '@')
         return plain_name(p);
     if (t->kind == '*' && is_star_operand(p))
@@ -750,7 +776,7 @@ parser_at_named(const struct parser *p)
 
     if (t->kind == TOKEN_WORD)
         return t[1].kind == '=';
-    return is_bracket_name(t) && t[3].kind == '=';
+    return is_bracket_name(t) && t[bracket_name_size(t)].kind == '=';
 }
 
 /* "(a, b) =" */
@@ -764,7 +790,7 @@ is_tuple_name(const struct token *t)
         if (t->kind == TOKEN_WORD)
             t++;
         else if (is_bracket_name(t))
-            t += 3;
+            t += bracket_name_size(t);
         else
             return false;
         if (t->kind == ')')

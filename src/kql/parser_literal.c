@@ -36,7 +36,7 @@ parser_at_literal(const struct parser *p)
 static void
 complain_literal(struct parser *p, const struct token *t, const char *what)
 {
-    kql_complain(p->d, KQL_E_TEXT, t->at, t->size, "'%.*s' is not %s",
+    kql_complain(p->d, KQL_E_VALUE, t->at, t->size, "'%.*s' is not %s",
                  (int)(t->size < SHOWN_MAX ? t->size : SHOWN_MAX), p->text.p + t->at, what);
 }
 

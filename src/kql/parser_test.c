@@ -121,6 +121,8 @@ static const struct {
      "(| T (project-reorder a* (by-asc b) (by-desc c) (by-granny-asc d) "
      "(by-granny-desc e)))"                                                                                                                                                },
     {"T | project-by-names a, dynamic([\"x\"])",                                                "(| T (project-by-names a dynamic([\"x\"])))"                              },
+    {"T | where ['a' \"b\"] == ['c''d'] | extend ['e' 'f'] = ['g' 'h'](1)",
+     "(| (| T (where (== ['ab'] ['cd']))) (extend (= ef (gh() 1))))"                                                                                                       },
     {"T | distinct a, year = b.y",                                                              "(| T (distinct a (= year (. b y))))"                                      },
     {"print datetime(2020), datetime('2021')",
      "(print datetime(2020-01-01T00:00:00.0000000Z) datetime(2021-01-01T00:00:00.0000000Z))"                                                                               },
