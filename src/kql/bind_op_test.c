@@ -334,6 +334,9 @@ static const struct {
     {"Ta | project a, t | evaluate rolling_percentile(a, 50, t, 1d, 10)",
      "t:datetime, rolling_10_percentile_a_50:long"                                                                                                           },
     {"Tb | evaluate python(typeof(*, x:long), 'code')",                                        "KQL004 14"                                                   },
+    {"Tb | evaluate estimate_rows_count()",                                                    "EstimatedRowsCount:long"                                     },
+    {"Tb | evaluate identity()",                                                               "a:long, c:string"                                            },
+    {"Tb | evaluate autocluster()",                                                            "KQL004 14"                                                   },
     {"evaluate sql_request('a', 'b')",                                                         "KQL004 9"                                                    },
 
  /* order: window functions want it, and it is lost */

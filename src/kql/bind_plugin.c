@@ -35,7 +35,7 @@ struct call {
     const struct kql_syntax **written;
     uint32_t count, room;
     struct bind_list result;
-    bool is_open;
+    bool is_open, is_source; /* more columns may come; there is no input */
 };
 
 struct plugin {
@@ -973,6 +973,27 @@ bind_preview(struct call *c)
     return op;
 }
 
+/* A plugin that is not built. Where that is deferred its columns are known all the same, if they do
+ * not hang on the data, and over no rows it gives none; what needs no rows is refused. */
+static const struct kql_op *
+without_plugin(struct call *c, struct kql_op *op, const struct kql_syntax *schema)
+{
+    struct bind *b = c->b;
+    const char *name = pool_printf(b->pool, "the plugin %.*s", (int)c->at->name.n, c->at->name.p).p;
+    bool is_known = !c->is_open || (schema != NULL && schema->kind == SYN_SCHEMA);
+
+    if (op->u.plugin.function == NULL || c->is_source || !is_known) {
+        bind_op_not_built(b, c->at, name);
+        op->schema.is_open = true;
+        return op;
+    }
+    if (schema != NULL && schema->kind == SYN_SCHEMA)
+        op->schema = written_schema(c, schema);
+    if (!bind_not_built(b, c->at, name, ""))
+        op->schema.is_open = true;
+    return op;
+}
+
 const struct kql_op *
 bind_evaluate(struct bind *b, const struct kql_syntax *s, const struct kql_op *input)
 {
@@ -993,8 +1014,10 @@ bind_evaluate(struct bind *b, const struct kql_syntax *s, const struct kql_op *i
             complain_unknown(b, call);
         return bind_op_nothing(b, s);
     }
-    if (input == NULL) /* a source: sql_request() and the like */
+    if (input == NULL) { /* sql_request() and the like */
         b->input = c.input = bind_op_nothing(b, s);
+        c.is_source = true;
+    }
     if (c.plugin->arguments != NULL)
         c.plugin->arguments(&c);
     else
@@ -1002,18 +1025,18 @@ bind_evaluate(struct bind *b, const struct kql_syntax *s, const struct kql_op *i
     c.plugin->result(&c);
     if (span_is(call->name, "preview"))
         return bind_preview(&c);
+    if (span_is(call->name, "estimate_rows_count")) /* no estimate is as good as the count */
+        return bind_op_make(b, KQL_OP_COUNT_ROWS, s, c.input, bind_list_schema(&c.result, false));
+    if (span_is(call->name, "identity") || span_is(call->name, "identity_v3"))
+        return c.input;
     bind_names_number(b->pool, c.result.columns, (uint32_t)c.result.count);
     op = bind_op_make(b, KQL_OP_PLUGIN, s, c.input, bind_list_schema(&c.result, c.is_open));
     op->u.plugin.function = kql_function_find(call->name, KQL_PLUGIN);
     op->u.plugin.arguments = c.arguments;
     op->u.plugin.written = c.written;
     op->u.plugin.count = c.count;
-    if (op->u.plugin.function == NULL || (op->u.plugin.function->flags & KQL_F_NOT_BUILT) != 0) {
-        bind_op_not_built(
-            b, call, pool_printf(b->pool, "the plugin %.*s", (int)call->name.n, call->name.p).p);
-        op->schema.is_open = true;
-        return op;
-    }
+    if (op->u.plugin.function == NULL || (op->u.plugin.function->flags & KQL_F_NOT_BUILT) != 0)
+        return without_plugin(&c, op, schema);
     if (schema != NULL && schema->kind == SYN_SCHEMA)
         op->schema = written_schema(&c, schema);
     else if (c.is_open && b->environment->discover != NULL && b->d->error_count == 0 &&
