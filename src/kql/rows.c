@@ -788,6 +788,7 @@ open_take(struct rows_run *run, const struct kql_op *op, const uint8_t *wanted)
 
     t->left = rows_constant_count(run, op, 0, op->u.limit.count);
     t->input = rows_open(run, op->input, wanted);
+    rows_sort_limit(t->input, t->left);
     t->c.is_lasting = t->input->is_lasting;
     return &t->c;
 }

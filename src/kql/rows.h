@@ -46,8 +46,8 @@ MUST_CHECK bool kql_rows_query(struct pool *pool, struct span text,
                                const struct kql_rows_source *source,
                                const struct kql_rows_limits *limits, struct kql_diagnostics *d,
                                struct kql_answers *out, struct err *err);
-/* Runs a bound plan; escape and limits set by the caller. Used by kql_rows_query and by the
- * binder's discover. */
+/* Runs a bound plan that lives in 'pool', whose memory limit and deadline the caller has set; sets
+ * its own escape while it runs. False: err. */
 MUST_CHECK bool kql_rows_run(struct pool *pool, const struct kql_op *plan,
                              const struct kql_environment *environment,
                              const struct kql_rows_source *source,

@@ -168,6 +168,9 @@ typedef int rows_compare(const void *context, const void *a, const void *b);
 void rows_sort(struct pool *p, void **items, size_t count, rows_compare *compare,
                const void *context);
 
+/* When the cursor is a sort: only its first rows will be asked for. */
+void rows_sort_limit(struct rows_cursor *c, uint64_t limit);
+
 /* ---- rows_group.c ---- */
 
 struct rows_group {

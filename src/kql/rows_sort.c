@@ -7,6 +7,10 @@
 #include <math.h>
 
 struct keyed_row {
+    /* the first key as numbers that order as it does, as far as they tell: most comparisons end
+     * here */
+    uint64_t rank;
+    uint8_t place; /* of values, NaN and nulls among each other */
     const struct kql_value *cells;
     const struct kql_value *keys;
     uint64_t index;
@@ -37,11 +41,55 @@ compare_keys(const struct kql_op *op, const struct kql_value *a, const struct kq
     return 0;
 }
 
+/* Order-preserving: of two values the smaller one's is not larger. */
+static uint64_t
+rank_of(const struct kql_value *v)
+{
+    const uint64_t sign = UINT64_C(1) << 63;
+    uint64_t rank = 0;
+    double real;
+
+    switch (v->type) {
+    case KQL_BOOL:
+    case KQL_INT:
+    case KQL_LONG:
+    case KQL_DATETIME:
+    case KQL_TIMESPAN:
+        return (uint64_t)v->i ^ sign;
+    case KQL_REAL:
+        real = v->r + 0.0; /* -0.0 is 0.0 */
+        memcpy(&rank, &real, sizeof rank);
+        return (rank & sign) != 0 ? ~rank : rank | sign;
+    case KQL_STRING:
+        for (uint32_t i = 0; i < sizeof rank; i++)
+            rank = rank << 8 | (i < v->size ? (unsigned char)v->text[i] : 0);
+        return rank;
+    default:
+        return 0;
+    }
+}
+
+static void
+set_rank(struct keyed_row *row, const struct kql_sort_key *key, bool is_typed)
+{
+    int odd = oddness(&row->keys[0]);
+
+    row->place = (uint8_t)(key->nulls_first ? 2 - odd : odd);
+    row->rank = odd != 0 || !is_typed ? 0 : rank_of(&row->keys[0]);
+    if (key->is_descending)
+        row->rank = ~row->rank;
+}
+
 static int
 compare_rows(const void *context, const void *a, const void *b)
 {
-    return compare_keys(context, ((const struct keyed_row *)a)->keys,
-                        ((const struct keyed_row *)b)->keys);
+    const struct keyed_row *x = a, *y = b;
+
+    if (x->place != y->place)
+        return x->place < y->place ? -1 : 1;
+    if (x->rank != y->rank)
+        return x->rank < y->rank ? -1 : 1;
+    return compare_keys(context, x->keys, y->keys);
 }
 
 /* Rows that tie: as they came. */
@@ -49,9 +97,73 @@ static int
 compare_rows_total(const void *context, const void *a, const void *b)
 {
     const struct keyed_row *x = a, *y = b;
-    int order = compare_keys(context, x->keys, y->keys);
+    int order = compare_rows(context, a, b);
 
     return order != 0 ? order : x->index < y->index ? -1 : x->index > y->index;
+}
+
+/* What is moved about when all rows are sorted: the rows themselves are looked at only where the
+ * ranks tie, or every comparison would miss the cache twice. */
+struct sort_item {
+    uint64_t rank;
+    struct keyed_row *row;
+};
+
+static bool
+is_before(const struct kql_op *op, const struct sort_item *a, const struct sort_item *b)
+{
+    return a->rank != b->rank ? a->rank < b->rank
+                              : compare_keys(op, a->row->keys, b->row->keys) <= 0;
+}
+
+/* Bottom-up merge, as in rows_sort; gives the sorted ones of the two arrays. */
+static struct sort_item *
+merge_all(const struct kql_op *op, struct pool *p, struct sort_item *from, struct sort_item *to,
+          size_t count)
+{
+    for (size_t width = 1; width < count; width *= 2) {
+        struct sort_item *other = from;
+
+        for (size_t at = 0; at < count; at += width * 2) {
+            size_t middle = at + width < count ? at + width : count;
+            size_t end = at + 2 * width < count ? at + 2 * width : count;
+            size_t left = at, right = middle, out = at;
+
+            if ((at & 0xfff) == 0)
+                pool_check(p);
+            while (left < middle && right < end)
+                to[out++] = is_before(op, &from[left], &from[right]) ? from[left++] : from[right++];
+            while (left < middle)
+                to[out++] = from[left++];
+            while (right < end)
+                to[out++] = from[right++];
+        }
+        from = to;
+        to = other;
+    }
+    return from;
+}
+
+/* Rows of one place among the others (values, NaN, nulls) at a time. */
+static void
+sort_rows(const struct kql_op *op, struct pool *p, struct keyed_row **rows, size_t count)
+{
+    struct sort_item *items = pool_take(p, (count + 1) * sizeof *items),
+                     *spare = pool_take(p, (count + 1) * sizeof *spare), *sorted;
+    size_t done = 0, n;
+
+    struct keyed_row **all = pool_take(p, (count + 1) * sizeof(struct keyed_row *));
+
+    memcpy(all, rows, count * sizeof(struct keyed_row *));
+    for (unsigned place = 0; place <= 2; place++) {
+        n = 0;
+        for (size_t i = 0; i < count; i++)
+            if (all[i]->place == place)
+                items[n++] = (struct sort_item){all[i]->rank, all[i]};
+        sorted = merge_all(op, p, items, spare, n);
+        for (size_t i = 0; i < n; i++)
+            rows[done++] = sorted[i].row;
+    }
 }
 
 struct sort_cursor {
@@ -67,7 +179,7 @@ struct sort_cursor {
      * left moves to 'spare' and the two change places */
     struct pool *live, *spare;
     size_t used, moved_size; /* bytes of rows in 'live'; of those when they moved there */
-    bool is_ready;
+    bool is_ready, is_limited;
 };
 
 static const struct kql_expr *const *
@@ -90,6 +202,10 @@ keep_row(struct sort_cursor *s, struct pool *p, const struct kql_value *cells,
                             : rows_picks_copy(&s->picks, p, cells, s->input->is_lasting);
     kept->keys = rows_copy(p, keys, s->c.op->u.sort.key_count, false);
     kept->index = index;
+    kept->rank = 0;
+    kept->place = 0;
+    if (s->c.op->u.sort.key_count > 0)
+        set_rank(kept, &s->c.op->u.sort.keys[0], s->c.op->u.sort.keys[0].expr->type != KQL_DYNAMIC);
     s->used += sizeof *kept;
     for (uint32_t i = 0; i < s->picks.count && p == s->live; i++)
         s->used += sizeof *cells + kql_value_size(&kept->cells[i]);
@@ -122,7 +238,7 @@ sort_all(struct sort_cursor *s)
         s->count++;
         pool_return(run->scratch, mark);
     }
-    rows_sort(run->keep, (void **)s->rows, s->count, compare_rows, s->c.op);
+    sort_rows(s->c.op, run->keep, s->rows, s->count);
 }
 
 /* ---- top: a heap whose root is the row that would leave first ---- */
@@ -220,7 +336,7 @@ sort_next(struct rows_cursor *c, struct kql_value *row)
 
     if (!s->is_ready) {
         s->is_ready = true;
-        if (c->op->kind == KQL_OP_TOP)
+        if (s->is_limited)
             top_some(s);
         else
             sort_all(s);
@@ -263,7 +379,19 @@ rows_open_top(struct rows_run *run, const struct kql_op *op, const uint8_t *want
     struct sort_cursor *s = (struct sort_cursor *)rows_open_sort(run, op, wanted);
 
     s->limit = rows_constant_count(run, op, 1, op->u.sort.limit);
+    s->is_limited = true;
     return &s->c;
+}
+
+void
+rows_sort_limit(struct rows_cursor *c, uint64_t limit)
+{
+    struct sort_cursor *s = (struct sort_cursor *)c;
+
+    if (c->next != sort_next || (s->is_limited && s->limit <= limit))
+        return;
+    s->limit = limit;
+    s->is_limited = true;
 }
 
 /* ---- sample: each row with the same chance (a reservoir) ---- */

@@ -9,9 +9,11 @@
 #include "deliver/deliver.h"
 #include "kql/diagnostic.h"
 #include "kql/function.h"
+#include "kql/syntax.h"
 #include "model/catalog.h"
 #include "penstock/client.h"
 #include "penstock/commands.h"
+#include "penstock/query_table.h"
 #include "sink/sink.h"
 #include "source/admit.h"
 #include "source/devices.h"
@@ -247,6 +249,13 @@ static const struct limit {
     {"Seconds in which a connection's first request head comes", HTTP_HEAD_S_MAX,        false},
     {"Seconds for each 64 KiB of a body, either way",            HTTP_BODY_S_MAX,        false},
     {"Categories counted singly for an export (then `(other)`)", DELIVER_CATEGORIES_MAX, false},
+    {"Text of a query",                                          KQL_QUERY_MAX,          true },
+    {"Nesting of a query",                                       KQL_NEST_MAX,           false},
+    {"Items of an array that a query makes",                     KQL_ARRAY_MAX,          false},
+    {"A text that a query makes",                                KQL_STRING_MAX,         true },
+    {"Nesting of a dynamic value",                               KQL_DEPTH_MAX,          false},
+    {"Tables of `penstock query`",                               QUERY_TABLES_MAX,       false},
+    {"One record of such a table",                               QUERY_RECORD_MAX,       true },
 };
 
 static void
