@@ -184,6 +184,16 @@ static const struct {
     {"sort: several keys, and equal rows stay",
      "datatable(k: string, v: long, n: long)[\"b\", 1, 1, \"a\", 2, 2, \"b\", 1, 3, \"a\","
      " 1, 4] | sort by k asc, v desc",                                                                                                           "k:string,v:long,n:long [\"a\",2,2],[\"a\",1,4],[\"b\",1,1],[\"b\",1,3]"             },
+    {"sort: texts that begin alike",
+     "datatable(s: string)[\"abcdefghz\", \"abcdefgh\", \"\", \"abcdefgha\", \"abcdefg\"] "
+     "| sort by s asc",                                                                                                                          "s:string [\"\"],[\"abcdefg\"],[\"abcdefgh\"],[\"abcdefgha\"],[\"abcdefghz\"]"       },
+    {"sort: numbers below zero",
+     "datatable(x: real)[-1.5, 2.0, -2.0, 0.0, real(+inf), real(-inf)] | sort by x asc",                                                         "x:real [\"-Infinity\"],[-2.0],[-1.5],[0.0],[2.0],[\"Infinity\"]"                    },
+    {"sort: from the smallest long to the largest",
+     "print x = dynamic([1, -1, 0]) | mv-expand x to typeof(long) | extend x = iff(x == 0,"
+     " x, x * 9223372036854775807) | sort by x asc",                                                                                             "x:long [-9223372036854775807],[0],[9223372036854775807]"                            },
+    {"sort and take",
+     "datatable(x: long, n: long)[3, 1, 9, 2, 3, 3, 5, 4, 9, 5] | sort by x | take 3",                                                           "x:long,n:long [9,2],[9,5],[5,4]"                                                    },
     {"top: as sort, then take",
      "datatable(x: long, n: long)[3, 1, 9, 2, 3, 3, 5, 4, 9, 5] | top 3 by x",                                                                   "x:long,n:long [9,2],[9,5],[5,4]"                                                    },
     {"top: ascending",                                      "range i from 1 to 1000 step 1 | extend k = (i * 37) % 101 | top 3 by k asc",
