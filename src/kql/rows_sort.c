@@ -148,12 +148,15 @@ merge_all(const struct kql_op *op, struct pool *p, struct sort_item *from, struc
 static void
 sort_rows(const struct kql_op *op, struct pool *p, struct keyed_row **rows, size_t count)
 {
-    struct sort_item *items = pool_take(p, (count + 1) * sizeof *items),
-                     *spare = pool_take(p, (count + 1) * sizeof *spare), *sorted;
+    struct sort_item *items, *spare, *sorted;
+    struct keyed_row **all;
     size_t done = 0, n;
 
-    struct keyed_row **all = pool_take(p, (count + 1) * sizeof(struct keyed_row *));
-
+    if (count < 2)
+        return;
+    items = pool_take(p, count * sizeof *items);
+    spare = pool_take(p, count * sizeof *spare);
+    all = pool_take(p, count * sizeof(struct keyed_row *));
     memcpy(all, rows, count * sizeof(struct keyed_row *));
     for (unsigned place = 0; place <= 2; place++) {
         n = 0;
