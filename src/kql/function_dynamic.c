@@ -938,13 +938,15 @@ static void
 call_dynamic_to_json(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
     struct kql_value sorted;
+    struct span text;
 
     if (call->types[0] != KQL_DYNAMIC) {
         *result = kql_to_text(call->pool, (enum kql_type)call->types[0], &args[0]);
         return;
     }
     sorted = with_sorted_keys(call->pool, &args[0]);
-    *result = kql_to_text(call->pool, KQL_DYNAMIC, &sorted);
+    text = kql_json_print(call->pool, &sorted); /* a string in quotes, which tostring() has not */
+    *result = text.n > KQL_STRING_MAX ? kql_null(KQL_STRING) : kql_string(text);
 }
 
 #define ROW(NAME, SIGNATURE, CALL, FLAGS, DOC)                                                     \
