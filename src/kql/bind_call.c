@@ -165,6 +165,13 @@ argument_fits(const struct kql_function *f, uint32_t index, const struct kql_par
     }
 }
 
+/* The greatest of what has no order there is not. */
+static bool
+is_of_ordered(const struct kql_function *f)
+{
+    return strcmp(f->name, "max_of") == 0 || strcmp(f->name, "min_of") == 0;
+}
+
 static bool
 fits(const struct kql_function *f, const struct kql_expr *const *arguments, uint32_t count,
      struct match *m, uint32_t *wrong)
@@ -178,7 +185,8 @@ fits(const struct kql_function *f, const struct kql_expr *const *arguments, uint
             return false;
         }
     }
-    return true;
+    *wrong = 0;
+    return (m->t != KQL_DYNAMIC && m->t != KQL_GUID) || !is_of_ordered(f);
 }
 
 /* ---- complaints ---- */

@@ -23,6 +23,18 @@ FLOOR = 0.98  # of all that is built
 
 # (pattern of the query's last line, why)
 EXPLAINED = [
+    (r"v = (series_\w+|array_sort_\w+)\(", "a single name takes the first of several results, as the engine answers; there the rest come too"),
+    (r"\b(t \+ t|ts - t|t % \w+|ts % [rd]|o [-+*/%] o)\b", "the engine has no such arithmetic"),
+    (r"(array_\w+|strcat_array|bag_\w+|zip|set_\w+)\(.*(dynamic\(\{|bag_pack\()", "the language service knows a literal bag from an array"),
+    (r"(dynamic\(\{.*\}\)|bag_pack\(.*\))\[0\]", "the language service knows a literal bag from an array"),
+    (r"count\(\w+\)", "the engine takes count(x) and counts all rows"),
+    (r"make_timespan\(", "seconds with a fraction (make_timespan page)"),
+    (r"(extract|replace_regex|trim\w*|matches regex|split|parse_command_line|unicode_codepoints_to_string|make_string)\W",
+     "a constant of the wrong kind is seen here, or taken as its text"),
+    (r"format_(datetime|timespan)\(", "parts that the engine refuses are refused here"),
+    (r"binary_all_(or|and|xor)\(", "of integers, and long (aggregation page)"),
+    (r"v = range\(", "start, stop and step are of one kind (range page)"),
+    (r"v = (dcount\w*|hll\w*|prev|next|row_\w+)\(", "what must be a constant for the engine"),
 ]
 
 
