@@ -495,7 +495,7 @@ to_geohash(struct kql_call *call, const struct kql_value *args, struct kql_value
 
     *result = kql_null(KQL_STRING);
     if (!point_at(args, 0, &p) || (call->count > 2 && !number_of(&args[2], &digits)) ||
-        !(digits >= 1 && digits <= GEOHASH_MAX))
+        !(digits >= 1 && digits <= (double)GEOHASH_MAX))
         return;
     (void)number_of(&args[0], &longitude);
     (void)number_of(&args[1], &latitude);

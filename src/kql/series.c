@@ -401,7 +401,7 @@ series_period_score(struct pool *p, const double *y, size_t count, double period
 {
     double *r = autocorrelation(p, y, count);
 
-    if (r == NULL || !(period >= PERIOD_MIN) || !(period <= (double)(count / 2)))
+    if (r == NULL || !(period >= (double)PERIOD_MIN) || !(period <= (double)(count / 2)))
         return 0;
     return hill_score(r, count, (size_t)llround(period));
 }

@@ -326,7 +326,7 @@ digest_scale(double passed, double weight)
 {
     double q = passed / weight;
 
-    return DIGEST_STEPS / M_PI * asin(q >= 1 ? 1 : 2 * q - 1);
+    return (double)DIGEST_STEPS / M_PI * asin(q >= 1 ? 1 : 2 * q - 1);
 }
 
 static void
