@@ -22,7 +22,7 @@ static const struct {
      {"r-122.407628", "r47.578557", "r-118.275287", "r34.019056"},
      1546754.35197381                                                                                    },
     {"geo_distance_2points",          {"l1", "l1", "l1", "l1", "bFalse"},             0                  },
-    {"geo_azimuth",                   {"l5", "l10", "l10", "l-40"},                   3.05459939796452       },
+    {"geo_azimuth",                   {"l5", "l10", "l10", "l-40"},                   3.05459939796452   },
     {"geo_angle",                     {"l0", "l10", "l0", "l5", "l3", "l-10"},        2.94493843406      },
     {"geo_line_length",
      {"d{\"type\":\"LineString\",\"coordinates\":[[-73.95807266235352,40.800426144169315],[-73."
@@ -40,7 +40,7 @@ static const struct {
     {"geo_distance_point_to_polygon", {"r-73.965", "r40.7825", PARK},                 0                  },
     {"geo_distance_point_to_line",
      {"l0", "l1", "d{\"type\":\"LineString\",\"coordinates\":[[-1,0],[1,0]]}"},
-     111195.10117748                                                                                         },
+     111195.10117748                                                                                     },
 };
 
 /* clang-format off */

@@ -26,8 +26,7 @@ const struct kql_function kql_functions_window[] = {
      .flags = KQL_F_TAKES_NULLS,
      .signature = "(term: number, restart?: bool) -> = 1",
      .doc = "The sum of the expression over this row and those before, anew where 'restart' is "
-            "true.",
-     .group = "window"},
+            "true.", .group = "window"},
     {.name = "row_rank_min",
      .kind = KQL_WINDOW,
      .flags = KQL_F_TAKES_NULLS,
@@ -50,9 +49,7 @@ const struct kql_function kql_functions_window[] = {
      .kind = KQL_WINDOW,
      .flags = KQL_F_TAKES_NULLS,
      .signature = "(time: datetime, whole: const timespan, between: const timespan, restart?: "
-                  "bool) -> datetime",
-     .doc = "The first time of the session that the row belongs to: a session ends 'whole' after "
-            "its first row or where 'between' passes without one.",
-     .group = "window"},
-    {.name = NULL},
+                  "bool) -> datetime", .doc = "The first time of the session that the row belongs to: a session ends 'whole' after "
+            "its first row or where 'between' passes without one.", .group = "window"},
+    {.name = NULL                                                           },
 };
