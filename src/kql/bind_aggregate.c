@@ -179,7 +179,8 @@ percentile_name(struct bind *b, const struct kql_syntax *s, const struct kql_val
     size_t size;
     double value = percentile->type == KQL_REAL ? percentile->r : (double)percentile->i;
 
-    if (percentile->type == KQL_REAL && value != (double)(int64_t)value)
+    if (percentile->type == KQL_REAL &&
+        !(value >= 0 && value <= 100 && value == (double)(int64_t)value))
         size = kql_print_real(value, number);
     else
         size = (size_t)snprintf(number, sizeof number, "%lld", (long long)value);

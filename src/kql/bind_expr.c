@@ -36,6 +36,7 @@ bind_const(struct bind *b, enum kql_type type, struct kql_value v, const struct 
     struct kql_expr *e = make(b, KQL_EXPR_CONST, type, at);
 
     e->value = v;
+    e->is_concealed = at != NULL && at->kind == SYN_LITERAL && (at->op & 1) != 0;
     return e;
 }
 

@@ -111,6 +111,7 @@ bind_parse(struct bind *b, const struct kql_syntax *s, const struct kql_op *inpu
         } else if (is_text_piece(piece) && piece->value.type == KQL_STRING) {
             to->kind = KQL_PIECE_TEXT;
             to->text = kql_text(&piece->value);
+            to->is_concealed = (piece->op & 1) != 0;
         }
         count++;
     }

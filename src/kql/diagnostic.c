@@ -1,5 +1,6 @@
 /* diagnostic.c - the table of codes, and how a complaint is placed and printed. */
 #include "kql/diagnostic.h"
+#include "kql/syntax.h"
 #include <assert.h>
 
 enum {
@@ -121,6 +122,7 @@ kql_complain(struct kql_diagnostics *d, enum kql_code code, uint32_t at, uint32_
     va_end(args);
     if (length > TEXT_MAX)
         cut(text, TEXT_MAX);
+    kql_conceal_message(d->pool, d->query, text);
     if (d->count == KQL_DIAGNOSTICS_MAX - 1) {
         text = "there is more; mend these first";
         is_warning = is_warning && d->error_count == 0;
@@ -173,6 +175,7 @@ kql_diagnostics_print(struct pool *p, const struct kql_diagnostics *d, bool show
 {
     struct span parts[KQL_DIAGNOSTICS_MAX * 2] = {{0}};
     size_t count = 0, size = 0, at = 0;
+    struct span query = shows_source ? kql_veil(p, d->query) : d->query;
     char *text;
 
     for (uint32_t i = 0; i < d->count; i++) {
@@ -183,7 +186,7 @@ kql_diagnostics_print(struct pool *p, const struct kql_diagnostics *d, bool show
                                    kql_code_name(item->code), item->text);
         size += parts[count++].n;
         if (shows_source) {
-            parts[count] = source_lines(p, d->query, item);
+            parts[count] = source_lines(p, query, item);
             size += parts[count++].n;
         }
     }

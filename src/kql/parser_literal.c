@@ -503,6 +503,8 @@ value(struct parser *p, bool *is_obfuscated)
             parser_move(p);
             parser_move(p);
             v = json(p, 0);
+            for (; t < parser_now(p); t++) /* one hides all */
+                *is_obfuscated |= (t->flags & TOKEN_OBFUSCATED) != 0;
             parser_expect(p, ')', "behind the value of dynamic(...)");
             return v;
         }

@@ -215,8 +215,9 @@ struct kql_op {
             struct span flags; /* of regex mode */
             const struct kql_parse_piece {
                 enum { KQL_PIECE_STAR, KQL_PIECE_TEXT, KQL_PIECE_COLUMN } kind;
-                struct span text; /* of TEXT: literal or regex */
-                uint32_t column;  /* of the result; its type says how it converts */
+                struct span text;  /* of TEXT: literal or regex */
+                bool is_concealed; /* TEXT: an obfuscated literal */
+                uint32_t column;   /* of the result; its type says how it converts */
             } * pieces;
             uint32_t count;
             bool drops_failed;   /* parse-where */

@@ -477,7 +477,8 @@ put_parse(struct printer *p, const struct kql_op *op, const struct kql_schema *i
         if (piece->kind == KQL_PIECE_STAR)
             put(p, "*");
         else if (piece->kind == KQL_PIECE_TEXT)
-            put_text(p, kql_json_quote(p->pool, piece->text));
+            put_text(p, piece->is_concealed ? SPAN_LITERAL("\"****\"")
+                                            : kql_json_quote(p->pool, piece->text));
         else
             put_name(p, op->schema.columns[piece->column].name);
     }

@@ -1083,6 +1083,22 @@ bind_and_run(struct rows_engine *e, void *context)
         answers_of(e, bound.plans[i], w->out);
 }
 
+/* Reasons may quote constants: a regex that is refused only now, say. */
+static void
+conceal_reason(struct span query, struct err *err)
+{
+    struct pool pool;
+    jmp_buf here;
+
+    pool_init(&pool, 64 << 20);
+    pool.escape = &here;
+    if (setjmp(here) == 0)
+        kql_conceal_message(&pool, query, err->text);
+    else
+        err_set(err, ST_INVALID, "the query ended, and there is no memory to say why");
+    pool_free(&pool);
+}
+
 bool
 kql_rows_query(struct pool *pool, struct span text, const struct kql_environment *environment,
                const struct kql_rows_source *source, const struct kql_rows_limits *limits,
@@ -1101,7 +1117,9 @@ kql_rows_query(struct pool *pool, struct span text, const struct kql_environment
     engine_init(&e, pool, environment, source, limits);
     is_done = engine_guard(&e, bind_and_run, &work);
     engine_end(&e);
-    if (!is_done)
+    if (!is_done) {
         say_why(&e, err);
+        conceal_reason(text, err);
+    }
     return is_done && work.is_bound;
 }

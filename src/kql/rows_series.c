@@ -181,7 +181,7 @@ place(struct series_cursor *s, const struct rows_list *list)
     if (!(bins >= 0))
         bins = 0;
     if (bins > (double)KQL_ARRAY_MAX)
-        pool_abandon(pool, "make-series: %.0f steps are more than %d: make the step larger", bins,
+        pool_abandon(pool, "make-series: %.15g steps are more than %d: make the step larger", bins,
                      KQL_ARRAY_MAX);
     s->bins = (uint64_t)bins;
     return true;

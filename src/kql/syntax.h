@@ -227,6 +227,11 @@ kql_syntax_name(enum kql_syntax_kind kind); /* "summarize", "function call" for 
 /* The text with every obfuscated string literal's content replaced by ****: for logs and lists of
  * queries. Works on text that does not parse. */
 struct span kql_conceal(struct pool *p, struct span text);
+/* The same with a star per byte, so that every place stays where it is: for showing source lines. */
+struct span kql_veil(struct pool *p, struct span text);
+/* Stars over what a message about the query tells of its obfuscated strings: their values and pieces
+ * of four bytes and more. */
+void kql_conceal_message(struct pool *p, struct span query, char *message);
 /* The tree on one line, for tests and explanations: (where (pipe T ...)); '_' is a child that is
  * NULL, '?' one that is missing. Obfuscated strings are hidden. */
 struct span kql_syntax_print(struct pool *p, const struct kql_syntax *s);
