@@ -655,6 +655,8 @@ call(struct compile *c, const struct kql_expr *e)
     /* Equal ones are found before anything is prepared for them. */
     struct eval_node *made = finish(c, &n);
 
+    if (made != NULL && made->prepared != NULL && is_constant) /* its arguments have no place */
+        return fold_call(c, made);
     if (made == NULL || made->prepared != NULL || made->variable != NULL || made->fast != NULL ||
         made->compute == eval_from_test)
         return made;
