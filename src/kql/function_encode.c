@@ -355,38 +355,6 @@ hash(struct kql_call *call, const struct kql_value *args, struct kql_value *resu
     *result = kql_integer(KQL_LONG, (int64_t)value);
 }
 
-/* How the service combines hashes is not documented; this is Boost's way for 64 bits. What comes
- * out is the same every time and everywhere here, but not the service's number. */
-static uint64_t
-combine(uint64_t seed, uint64_t value)
-{
-    return seed ^ (value + UINT64_C(0x9e3779b97f4a7c15) + (seed << 6) + (seed >> 2));
-}
-
-static void
-hash_combine(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
-{
-    uint64_t value = 0;
-
-    for (uint32_t i = 0; i < call->count; i++) {
-        bool is_hash = args[i].type == KQL_LONG || args[i].type == KQL_INT;
-        uint64_t next = is_hash ? (uint64_t)args[i].i : hash_value(call, args, i);
-
-        value = i == 0 ? next : combine(value, next);
-    }
-    *result = kql_integer(KQL_LONG, (int64_t)value);
-}
-
-static void
-hash_many(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
-{
-    uint64_t value = hash_value(call, args, 0);
-
-    for (uint32_t i = 1; i < call->count; i++)
-        value = combine(value, hash_value(call, args, i));
-    *result = kql_integer(KQL_LONG, (int64_t)value);
-}
-
 /* ---- Compression ----
  *
  * What does not shrink is stored, as the service does. What unpacks to more than one text may hold
@@ -804,10 +772,11 @@ const struct kql_function kql_functions_encode[] = {
         "The value's xxHash64, or its remainder."),
     ROW("hash_xxhash64", 0, "(source: ordered, mod?: integer) -> long", hash, "hash",
         "The value's xxHash64, or its remainder."),
-    ROW("hash_combine", 0, "(source: ordered, source2: ordered...) -> long", hash_combine, "hash",
-        "One hash of several; not the service's number."),
-    ROW("hash_many", 0, "(source: ordered...) -> long", hash_many, "hash",
-        "One hash of several values; not the service's number."),
+    /* How the service combines hashes is not published, and another number would be a wrong one. */
+    ROW("hash_combine", KQL_F_NOT_BUILT, "(source: ordered, source2: ordered...) -> long", NULL,
+        "hash", "One hash of several."),
+    ROW("hash_many", KQL_F_NOT_BUILT, "(source: ordered...) -> long", NULL, "hash",
+        "One hash of several values."),
     ROW("hash_md5", 0, "(source: ordered) -> string", hash_md5, "hash",
         "The MD5 digest of the value's text, in hexadecimal digits."),
     ROW("hash_sha1", 0, "(source: ordered) -> string", hash_sha1, "hash",

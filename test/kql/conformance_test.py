@@ -11,7 +11,7 @@ sys.path.insert(0, str(HERE.parent / "peers"))
 import peers  # noqa: E402
 
 # suite, tier (None: all), least share that must pass: what is reached, so that nothing is lost again. What fails in docs core
-# are hash_combine() and hash_many(), whose algorithm is not published, and a page that prints a no-break space as a blank; in
+# are hash_combine() and hash_many(), which are not built since their algorithm is not published, and a page that prints a no-break space as a blank; in
 # schema what is not built (plugins that ask other services, parse_user_agent()), and functions of several results under one
 # name, where the engine gives the first and the binder all.
 FLOORS = [
