@@ -59,7 +59,7 @@ static const struct bomb {
     {"a union doubled",                  "let a0 = print x = 1;",                                                    "let a# = union a<, a<;",                40,      "",             "",        "a40",
      "operators"                                                                                                                                                                                                                                  },
     {"a join doubled",                   "let a0 = print x = 1;",                                                    "let a# = a< | join a< on x;",           40,      "",             "",        "a40",
-     "columns"                                                                                                                                                                                                                                  },
+     "columns"                                                                                                                                                                                                                                    },
     {"a materialized union doubled",     "let a0 = materialize(range x from 1 to 10 step 1);",
      "let a# = materialize(union a<, a<);",                                                                                                                   40,      "",             "",        "a40 | count",               NULL               },
     {"functions doubled",                "let f0 = (x: long) { x + 1 };",                                            "let f# = (x: long) { f<(x) + f<(x) };",
@@ -90,7 +90,7 @@ static const struct bomb {
     {"iff in iff",                       "print ",                                                                   "iff(true,1,",                           80000,   "1",            ")",       "",                          "nested deeper"    },
     {"arrays in arrays",                 "print dynamic(",                                                           "[",                                     90000,   "1",            "]",       ")",                         "nested deeper"    },
     {"queries in queries",               "",                                                                         "(",                                     90000,   "print 1",      "|count)", "",                          "nested deeper"    },
-    {"toscalar in toscalar",             "print ",                                                                   "toscalar(print ",                       300,      "1",            ")",       "",                          "nested"           },
+    {"toscalar in toscalar",             "print ",                                                                   "toscalar(print ",                       300,     "1",            ")",       "",                          "nested"           },
     {"pipes of nothing",                 "",                                                                         "|",                                     1000000, "",             "",        "",                          "expected"         },
     {"a pipe for ever",                  "print x = 1",                                                              " | count",                              100000,  "",             "",        "",                          "too long"         },
     {"members of members",               "print x = dynamic({}) | extend y = x",                                     ".a",                                    100000,  "",             "",        "",
@@ -152,8 +152,8 @@ static const struct bomb {
     {"all the rows there could be",      "range x from 1 to 9 step 1 | top 9223372036854775807 by x",                "",
      0,                                                                                                                                                                "",             "",        "",                          ""                 },
     {"sorting what does not fit",
-     "range x from 1 to 1900000 step 1 | extend s = strrep(tostring(x), 99) | sort by s",                                       "",                                      0,       "",             "",        "",
-     "memory"                                                                                                                                                                                                                                     },
+     "range x from 1 to 1900000 step 1 | extend s = strrep(tostring(x), 99) | sort by s",                            "",                                      0,       "",
+     "",                                                                                                                                                                                          "",                          "memory"           },
     {"numbers that are too large",
      "print -(long(-9223372036854775807) - 1), (long(-9223372036854775807) - 1) / -1, "
      "datetime(9999-12-31) + "

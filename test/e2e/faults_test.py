@@ -821,6 +821,7 @@ def isolation():
             "/api/dataexportsettings": ["/api/dataexportsettings"],
             "/api/dataexportsettings/{id}": [f"/api/dataexportsettings/{secret}-setting"],
             "/api/dataexportsettings/{id}/status": [f"/api/dataexportsettings/{secret}-setting/status"],
+            "/api/dataexportsettings/{id}/schema": [f"/api/dataexportsettings/{secret}-setting/schema"],
             "/api/dataexportsettings/{id}/parked": [f"/api/dataexportsettings/{secret}-setting/parked", "/api/dataexportsettings/local-archive/parked"],
             "/api/dataexportsettings/{id}/parked/{n}": [f"/api/dataexportsettings/{secret}-setting/parked/{number}",
                                                         f"/api/dataexportsettings/local-archive/parked/{number}"],
