@@ -2,6 +2,7 @@
  * text, and finds a key by going along its entries, since bags of telemetry are small (a builder of
  * a large one has a hash index, so that no text can make it slow). */
 #include "kql/dynamic.h"
+#include "base/utf8.h"
 #include <stdlib.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -218,27 +219,6 @@ read_hex4(struct reader *r)
     return code;
 }
 
-static char *
-put_code_point(char *to, uint32_t c)
-{
-    if (c < 0x80) {
-        *to++ = (char)c;
-    } else if (c < 0x800) {
-        *to++ = (char)(0xc0 | c >> 6);
-        *to++ = (char)(0x80 | (c & 0x3f));
-    } else if (c < 0x10000) {
-        *to++ = (char)(0xe0 | c >> 12);
-        *to++ = (char)(0x80 | (c >> 6 & 0x3f));
-        *to++ = (char)(0x80 | (c & 0x3f));
-    } else {
-        *to++ = (char)(0xf0 | c >> 18);
-        *to++ = (char)(0x80 | (c >> 12 & 0x3f));
-        *to++ = (char)(0x80 | (c >> 6 & 0x3f));
-        *to++ = (char)(0x80 | (c & 0x3f));
-    }
-    return to;
-}
-
 /* Behind "\u". A surrogate without its other half becomes U+FFFD: values are UTF-8. */
 static char *
 read_unicode_escape(struct reader *r, char *to)
@@ -258,7 +238,7 @@ read_unicode_escape(struct reader *r, char *to)
     }
     if (code >= 0xd800 && code < 0xe000)
         code = 0xfffd;
-    return put_code_point(to, (uint32_t)code);
+    return to + utf8_put((uint32_t)code, to);
 }
 
 /* The rest of a string with escapes, its first 'plain' bytes being without; r->p is at the first

@@ -5,6 +5,7 @@
  * the text of a typed literal (datetime(...), guid(...)) is taken as it is up to the next ')', when
  * the '(' stands right behind the word; and a word with a dash is one token when it is a keyword
  * (project-away), else a subtraction. */
+#include "base/utf8.h"
 #include "kql/lexer_inner.h"
 
 enum { SHOWN_MAX = 40 }; /* bytes of the text that a complaint repeats */
@@ -688,31 +689,6 @@ kql_string_token_content(struct span text, const struct token *t, uint32_t *at, 
     (void)text;
 }
 
-static size_t
-print_code_point(uint32_t c, char *out)
-{
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        out[0] = (char)(0xc0 | c >> 6);
-        out[1] = (char)(0x80 | (c & 0x3f));
-        return 2;
-    }
-    if (c < 0x10000) {
-        out[0] = (char)(0xe0 | c >> 12);
-        out[1] = (char)(0x80 | (c >> 6 & 0x3f));
-        out[2] = (char)(0x80 | (c & 0x3f));
-        return 3;
-    }
-    out[0] = (char)(0xf0 | c >> 18);
-    out[1] = (char)(0x80 | (c >> 12 & 0x3f));
-    out[2] = (char)(0x80 | (c >> 6 & 0x3f));
-    out[3] = (char)(0x80 | (c & 0x3f));
-    return 4;
-}
-
 /* Exactly 'count' hexadecimal digits. */
 static bool
 read_hex(struct span s, size_t at, size_t count, uint32_t *out)
@@ -814,7 +790,7 @@ kql_string_token_value(struct pool *p, struct span text, const struct token *t, 
             *size = s.n - i > 1 ? 2 : 1;
             return false;
         }
-        n += print_code_point(c, copy + n);
+        n += utf8_put(c, copy + n);
         i += 1 + taken;
     }
     *out = (struct span){copy, n};

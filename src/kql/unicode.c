@@ -7,6 +7,7 @@
  * alike when their simple upper-case forms are the same, where dotless i (U+0131) and long s
  * (U+017F) have none. So what is not ASCII never equals an ASCII letter: neither the Kelvin sign k,
  * nor long s s; and an ASCII needle need not look at anything but ASCII bytes. */
+#include "base/utf8.h"
 #include "kql/text_inner.h"
 #include <utf8proc.h>
 
@@ -64,26 +65,7 @@ kql_code_point_print(int32_t code_point, char out[4])
 
     if (c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
         c = REPLACEMENT;
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        out[0] = (char)(0xc0 | c >> 6);
-        out[1] = (char)(0x80 | (c & 0x3f));
-        return 2;
-    }
-    if (c < 0x10000) {
-        out[0] = (char)(0xe0 | c >> 12);
-        out[1] = (char)(0x80 | (c >> 6 & 0x3f));
-        out[2] = (char)(0x80 | (c & 0x3f));
-        return 3;
-    }
-    out[0] = (char)(0xf0 | c >> 18);
-    out[1] = (char)(0x80 | (c >> 12 & 0x3f));
-    out[2] = (char)(0x80 | (c >> 6 & 0x3f));
-    out[3] = (char)(0x80 | (c & 0x3f));
-    return 4;
+    return utf8_put(c, out);
 }
 
 bool

@@ -1,4 +1,5 @@
 #include "source/unescape.h"
+#include "base/utf8.h"
 
 static unsigned
 hex4(const char *p)
@@ -11,31 +12,6 @@ hex4(const char *p)
         value = value << 4 | (c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
     }
     return value;
-}
-
-static size_t
-utf8_put(char out[4], unsigned c)
-{
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        out[0] = (char)(0xc0 | c >> 6);
-        out[1] = (char)(0x80 | (c & 0x3f));
-        return 2;
-    }
-    if (c < 0x10000) {
-        out[0] = (char)(0xe0 | c >> 12);
-        out[1] = (char)(0x80 | (c >> 6 & 0x3f));
-        out[2] = (char)(0x80 | (c & 0x3f));
-        return 3;
-    }
-    out[0] = (char)(0xf0 | c >> 18);
-    out[1] = (char)(0x80 | (c >> 12 & 0x3f));
-    out[2] = (char)(0x80 | (c >> 6 & 0x3f));
-    out[3] = (char)(0x80 | (c & 0x3f));
-    return 4;
 }
 
 /* The character of the \u escape at p (its backslash); *used: bytes of text, both halves of a
@@ -102,9 +78,9 @@ unescape(struct span text, char *out, size_t room, bool *is_cut)
             memcpy(piece, p, n);
             used = n;
         } else if (p[1] == 'u') {
-            n = utf8_put(piece, unicode(p, end, &used));
+            n = utf8_put(unicode(p, end, &used), piece);
         } else {
-            n = utf8_put(piece, short_escape(p[1]));
+            n = utf8_put(short_escape(p[1]), piece);
             used = 2;
         }
         if (n > room - size) {
