@@ -5,6 +5,7 @@
  * A route is one export: which tenant's tables, in which shape, to which destination. */
 #pragma once
 #include "base/base.h"
+#include "match/event.h"
 #include "model/block.h"
 #include <stdatomic.h>
 
@@ -39,6 +40,13 @@ struct plan_route {
     const char *container;
     enum profile profile;
     enum group_mode group_mode;
+    /* An action of an automation: events that pass leave as 'event_shape'; such a route takes nothing
+     * else, has no categories, and its profile is PROFILE_BARE. NULL: a data export setting. */
+    const struct event_filter *events;
+    enum event_shape event_shape;
+    const char *workspace; /* EVENT_ROW: the workspace's GUID or name; else NULL */
+    /* for people, where the id is not: "rg-soc/ExportToEventHub EventHub security-hub"; NULL: the id */
+    const char *label;
     const struct transform
         *transform; /* what its queries make of rows; NULL: rows leave as they are */
     struct plan_destination destination;

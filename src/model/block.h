@@ -23,7 +23,9 @@ enum {
 enum block_kind {
     BLOCK_ROWS = 1, /* rows to be exported */
     BLOCK_CONTROL =
-        2 /* written by the daemon for itself (the device registry's changes, say); exports pass over it */
+        2, /* written by the daemon for itself (the device registry's changes, say); exports pass over it */
+    BLOCK_EVENTS =
+        3 /* events of continuous export (event_source.h): only for routes that have a filter for them */
 };
 
 /* One (tenant, table) pair that occurs in the block. */
@@ -64,6 +66,7 @@ struct block_row {
     /* value of a MachineGroup key that is there (with quotes, or null); 0: there is none */
     uint32_t group_value_at;
     uint16_t group_value_size;
+    /* BLOCK_EVENTS: string that tells the scope */
     uint16_t group;       /* MachineGroup found at admission: index of a string, or ROW_GROUP_* */
     uint16_t stream;      /* index of its block_stream */
     uint16_t flags;       /* enum row_flag */

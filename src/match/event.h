@@ -1,0 +1,89 @@
+/* event.h - which actions of automations an event is for, and the shape it leaves in
+ * (continuous-export.md sections 1.8, 2.2, 2.9). Immutable once made; any thread. Pure. */
+#pragma once
+#include "base/base.h"
+#include "match/rule.h"
+#include "model/block.h"
+#include "model/event_source.h"
+
+enum event_shape {
+    EVENT_DOCUMENT, /* the document as it is */
+    EVENT_ROW       /* the row of the source's workspace table */
+};
+
+enum {
+    EVENT_SCOPES_MAX = 100, /* of one automation */
+    EVENT_SOURCES_MAX =
+        100, /* entries in an automation's 'sources': one source may stand there twice */
+    EVENT_SIZE_MAX = 1 << 20, /* bytes of a document */
+};
+
+/* What one automation asks for. Several routes (its actions) share one filter by reference. */
+struct event_filter;
+struct event_filter_source {
+    enum event_source source;
+    const struct rule_sets *rules; /* NULL: all of its events. Borrowed while the filter lives */
+};
+/* 'scopes': ids of subscriptions or resource groups, any case; borrowed for the call. */
+MUST_CHECK enum status event_filter_make(const struct span *scopes, size_t scope_count,
+                                         const struct event_filter_source *sources,
+                                         size_t source_count, struct event_filter **out,
+                                         struct err *err);
+void event_filter_free(struct event_filter *f); /* NULL is fine */
+uint64_t event_filter_fingerprint(const struct event_filter *f);
+/* Whether events of the source can pass at all. */
+bool event_filter_wants(const struct event_filter *f, enum event_source source);
+
+/* An event opened for matching: parsed once, whatever the number of filters. For rules, an alert has
+ * the synthetic members of section 1.8 (Version, ProductComponentName). */
+struct event {
+    enum event_source source;
+    struct span scope;    /* lower-case, see event_source.h */
+    struct span text;     /* the document's bytes */
+    json_t *document;     /* private: without synthetic members */
+    json_t *for_matching; /* private: with them, where there are any; else the same */
+};
+/* Row 'row' of a block of kind BLOCK_EVENTS; lends from it. ST_INVALID: no event (counted and parked by
+ * the caller, never dropped silently). */
+MUST_CHECK enum status event_open(struct event *e, const struct block *block, uint32_t row,
+                                  struct err *err);
+/* The same from parts, for "automation test" and tests. */
+MUST_CHECK enum status event_open_text(struct event *e, enum event_source source, struct span scope,
+                                       struct span text, struct err *err);
+void event_close(struct event *e);
+
+bool event_filter_passes(const struct event_filter *f, const struct event *e);
+/* Filter by filter part: {"matches":bool,"scope":{...},"sources":[{"eventSource","matches","ruleSets":rule_sets_explain}]}.
+ * New reference; NULL: no memory. */
+json_t *event_filter_explain(const struct event_filter *f, const struct event *e);
+
+/* Many filters at once: by source, scope and the commonest equality among their rules, so that a
+ * thousand automations cost little more than ten. Borrows the filters. */
+struct event_index;
+MUST_CHECK enum status event_index_make(const struct event_filter *const *filters, size_t count,
+                                        struct event_index **out, struct err *err);
+void event_index_free(struct event_index *x); /* NULL is fine */
+/* Calls 'hit' with the number of each filter that passes, ascending, each once. */
+void event_index_match(const struct event_index *x, const struct event *e,
+                       void (*hit)(void *app, size_t filter), void *app);
+
+/* What the row of a workspace table needs beside the event. */
+struct event_row_context {
+    int64_t exported;      /* ticks: TimeGenerated where the contract says export time: the block's
+                                  admission, so that a row sent again is the same bytes */
+    const char *workspace; /* GUID or name: TenantId of the tables marked so */
+    bool pascal_case_findings; /* AdditionalData of SecurityNestedRecommendation; default on */
+};
+/* The row as compact JSON, its columns in the table's order, in *out (malloc'd, NUL-terminated). Rows
+ * over 'size_max' bytes (0: no limit; a workspace takes 32 KiB) are shrunk in the order of section 5 and
+ * marked; *is_shrunk says so. ST_INVALID: the document is not an event of its source. */
+MUST_CHECK enum status event_row(const struct event *e, const struct event_row_context *context,
+                                 size_t size_max, char **out, size_t *out_size, bool *is_shrunk,
+                                 struct err *err);
+
+/* Columns of the workspace tables, for the catalog, the manual and tests. */
+struct event_column {
+    const char *name, *type; /* KQL type: "string", "datetime", ... */
+};
+/* Of the source's table; *count is set. */
+const struct event_column *event_columns(enum event_source source, size_t *count);
