@@ -88,6 +88,8 @@ struct entry {
     int64_t id, time;
     uint32_t count;
     char category[104];
+    uint64_t position;
+    uint32_t row;
     json_t *shown;
     char *bytes;
     size_t size;
@@ -104,6 +106,8 @@ entry_visit(void *app, const struct store_parked *row)
     e->id = row->id;
     e->time = row->time;
     e->count = row->count;
+    e->position = row->position;
+    e->row = row->row;
     snprintf(e->category, sizeof e->category, "%s", row->category == NULL ? "" : row->category);
     e->shown = row_json(row);
     e->size = row->bytes.n;
@@ -270,7 +274,7 @@ parked_answer_resend(struct call *c, struct http_reply *reply)
     lane.hour = hour_of(&e);
     snprintf(route, sizeof route, "%s/%s", c->tenant, c->arguments[0]);
     st = deliver_resend(c->api->deliverer, route, &lane, (struct span){e.bytes, e.size}, e.count,
-                        RESEND_MS_MAX, &err);
+                        e.position, e.row, RESEND_MS_MAX, &err);
     if (st == ST_OK)
         st = drop(c, e.id, &dropped, &err);
     if (st == ST_OK || st == ST_END)

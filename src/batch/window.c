@@ -3,7 +3,8 @@
  *
  *   lane bytes   | parcel 0 | parcel 1 | open parcel ...
  *   lines        row CR LF row CR LF ...
- *   records      {"records":[row,row,...        and ]} when it is closed */
+ *   records      {"records":[row,row,...        and ]} when it is closed
+ *   row          row, and closed when the next one comes */
 #include "batch/window.h"
 #include "base/clock.h"
 #include <assert.h>
@@ -203,6 +204,8 @@ frame_size(const struct window *w, enum profile profile)
 {
     if (w->limits.framing == WINDOW_RECORDS)
         return HEAD_SIZE + TAIL_SIZE;
+    if (w->limits.framing == WINDOW_ROW)
+        return 0;
     return profile == PROFILE_WIRE ? 2 : 1;
 }
 
@@ -243,7 +246,8 @@ row_add(struct window *w, const struct plan_route *route, const struct block *bl
     }
     size_t tail = records ? TAIL_SIZE : frame;
 
-    if (l->is_open && l->size + lead + size + tail - l->parcel_at > w->limits.parcel_max) {
+    if (l->is_open && (w->limits.framing == WINDOW_ROW ||
+                       l->size + lead + size + tail - l->parcel_at > w->limits.parcel_max)) {
         /* It opens the next parcel: behind the tail of this one and its own head. */
         size_t shift = records ? TAIL_SIZE + HEAD_SIZE - lead : 0;
 
@@ -255,7 +259,7 @@ row_add(struct window *w, const struct plan_route *route, const struct block *bl
     else if (records)
         l->bytes[l->size++] = ',', w->size++;
     l->size += size;
-    if (!records) {
+    if (w->limits.framing == WINDOW_LINES) {
         if (route->profile == PROFILE_WIRE)
             l->bytes[l->size++] = '\r';
         l->bytes[l->size++] = '\n';
@@ -423,6 +427,10 @@ window_split(enum window_framing framing, struct span body,
 {
     size_t at = framing == WINDOW_RECORDS ? HEAD_SIZE : 0;
 
+    if (framing == WINDOW_ROW) {
+        visit(app, body);
+        return;
+    }
     while (at < body.n && body.p[at] == '{') {
         size_t end = object_end(body, at);
 

@@ -12,8 +12,9 @@
 #include "model/block.h"
 
 enum window_framing {
-    WINDOW_LINES,  /* row + line end: CR LF in PROFILE_WIRE, LF in the others */
-    WINDOW_RECORDS /* {"records":[row,row]} */
+    WINDOW_LINES,   /* row + line end: CR LF in PROFILE_WIRE, LF in the others */
+    WINDOW_RECORDS, /* {"records":[row,row]} */
+    WINDOW_ROW      /* each row a parcel of its own, its bytes alone: each has its identity */
 };
 
 struct window_limits {

@@ -73,6 +73,26 @@ static const struct {
      {WINDOW_LINES, false, 100, 1000, 99, 9},
      PROFILE_BARE, "A",
      "A0 {\"n\":1}${\"n\":12}$",                                               ST_OK     },
+    {"each row a parcel of its own",
+     {{'A', 0, 1}, {'B', 0, 1}, {'A', 0, 2}},
+     {WINDOW_ROW, false, 100, 1000, 99, 9},
+     PROFILE_BARE, "AB",
+     "A0 {\"n\":1}|B0 {\"n\":1}|A0 {\"n\":12}",                                ST_OK     },
+    {"row: exactly as large as a parcel may be",
+     {{'A', 0, 3}, {'A', 0, 3}},
+     {WINDOW_ROW, false, 9, 1000, 99, 9},
+     PROFILE_BARE, "A",
+     "A0 {\"n\":123}|A0 {\"n\":123}",                                          ST_OK     },
+    {"row: one byte more",
+     {{'A', 0, 2}, {'A', 0, 5}},
+     {WINDOW_ROW, false, 10, 1000, 99, 9},
+     PROFILE_BARE, "A",
+     "A0 {\"n\":12}",                                                          ST_INVALID},
+    {"row: full by rows",
+     {{'A', 0, 1}, {'A', 0, 2}, {'A', 0, 3}},
+     {WINDOW_ROW, false, 100, 1000, 2, 9},
+     PROFILE_BARE, "A",
+     "A0 {\"n\":1}|A0 {\"n\":12}",                                             ST_FULL   },
     {"full by rows",
      {{'A', 0, 1}, {'A', 0, 2}, {'A', 0, 3}},
      {WINDOW_LINES, false, 100, 1000, 2, 9},
@@ -164,6 +184,16 @@ count_row(void *app, struct span row)
     ++*(uint32_t *)app;
 }
 
+/* A parcel of one row carries that row's own identity. */
+static bool
+rows_equal(const struct block *block, const struct window_parcel *p, struct span body)
+{
+    const struct block_row *row = &block->rows[p->row];
+
+    return p->position == 4096 && row->size == body.n &&
+           memcmp(block->body.p + row->at, body.p, body.n) == 0;
+}
+
 int
 main(void)
 {
@@ -212,6 +242,10 @@ main(void)
                          count_row, &split);
             CHECK(split - before == window_parcel(w, p)->row_count, "%s: parcel %zu has %u rows",
                   cases[i].name, p, split - before);
+            CHECK(cases[i].limits.framing != WINDOW_ROW ||
+                      rows_equal(&block, window_parcel(w, p),
+                                 window_parcel_body(w, window_parcel(w, p))),
+                  "%s: parcel %zu is not the row that it names", cases[i].name, p);
         }
         CHECK(split == window_row_count(w) && split == wanted, "%s: %u rows", cases[i].name, split);
         /* Taken up again after a full window, nothing is lost and nothing comes twice. */

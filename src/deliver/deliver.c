@@ -338,7 +338,7 @@ deliver_replay(struct deliverer *d, const char *id, int64_t ticks, struct err *e
 
 enum status
 deliver_resend(struct deliverer *d, const char *id, const struct lane *lane, struct span body,
-               uint32_t row_count, int wait_ms, struct err *err)
+               uint32_t row_count, uint64_t position, uint32_t row, int wait_ms, struct err *err)
 {
     enum status st;
 
@@ -347,7 +347,7 @@ deliver_resend(struct deliverer *d, const char *id, const struct lane *lane, str
     pthread_rwlock_rdlock(&d->lock);
     struct export *e = find(d, id);
 
-    st = e != NULL ? export_resend(e, lane, body, row_count, wait_ms, err)
+    st = e != NULL ? export_resend(e, lane, body, row_count, position, row, wait_ms, err)
                    : err_set(err, ST_INVALID, "there is no running export '%s'", id);
     pthread_rwlock_unlock(&d->lock);
     return st;

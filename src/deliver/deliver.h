@@ -98,10 +98,11 @@ MUST_CHECK enum status deliver_replay(struct deliverer *d, const char *id, int64
                                       struct err *err);
 
 /* Sends one parked parcel again, waiting for the outcome at most 'wait_ms'. ST_OK: it was taken.
- * ST_FULL: not within that time. ST_INVALID: refused again, or no such export. */
+ * ST_FULL: not within that time. ST_INVALID: refused again, or no such export. 'position'
+ * and 'row': the identity of its first row, as it was parked. */
 MUST_CHECK enum status deliver_resend(struct deliverer *d, const char *id, const struct lane *lane,
-                                      struct span body, uint32_t row_count, int wait_ms,
-                                      struct err *err);
+                                      struct span body, uint32_t row_count, uint64_t position,
+                                      uint32_t row, int wait_ms, struct err *err);
 
 /* True while no export has been without progress or retry for longer than 'stall_ms' although
  * there was work; else 'text' names the first one that is. For /healthz. */

@@ -491,8 +491,8 @@ test_exports(void)
     };
 
     for (size_t i = 0; i < COUNT_OF(parked); i++)
-        CHECK(deliver_resend(d, "b/good", &lane, span_of(parked[i].body), parked[i].rows, WAIT_MS,
-                             &err) == ST_OK,
+        CHECK(deliver_resend(d, "b/good", &lane, span_of(parked[i].body), parked[i].rows, 0, 0,
+                             WAIT_MS, &err) == ST_OK,
               "%s", err.text);
     memset(seen, 0, sizeof seen);
     torn_lines = 0;
@@ -945,7 +945,7 @@ waiter_run(void *app)
 
     atomic_store(&w->began, true);
     if (w->resends)
-        w->st = deliver_resend(w->d, "a/dead", &lane, SPAN_LITERAL("{}\n"), 1, 3600000, &err);
+        w->st = deliver_resend(w->d, "a/dead", &lane, SPAN_LITERAL("{}\n"), 1, 0, 0, 3600000, &err);
     else
         w->st = deliver_hub_read(w->d, TENANT, "events", &position, &row, 9000, 3600000, &out,
                                  &size, &rows, &err);

@@ -36,6 +36,8 @@ struct resend { /* lives on the asking thread's stack */
     const struct lane *lane;
     struct span body;
     uint32_t row_count;
+    uint64_t position;
+    uint32_t row;
     bool is_taken, is_over;
     enum status st;
     struct err err;
@@ -896,10 +898,12 @@ handle_resend(struct export *e)
     window_seal(e->window);
     st = intent(e, 0, 0, LEDGER_SETTLED, &err);
     if (st == ST_OK)
-        st = flight_load_one(f, r->lane, r->body, r->row_count, e->route->profile, &err);
-    if (st == ST_OK && f->items[0].body.n > e->limits.parcel_max)
-        st = err_set(&err, ST_INVALID, "refused again: it has %zu bytes, %s takes at most %zu",
-                     f->items[0].body.n, e->kind->name, e->limits.parcel_max);
+        st = flight_load_one(f, r->lane, r->body, r->row_count, r->position, r->row,
+                             e->route->profile, &err);
+    for (size_t i = 0; st == ST_OK && i < f->item_count; i++)
+        if (f->items[i].body.n > e->limits.parcel_max)
+            st = err_set(&err, ST_INVALID, "refused again: it has %zu bytes, %s takes at most %zu",
+                         f->items[i].body.n, e->kind->name, e->limits.parcel_max);
     if (st == ST_OK && e->kind->is_positioned && !e->kind->is_lasting_at_once &&
         flight_needs_checkpoint(f))
         st = checkpoint(e, &err);
@@ -1086,11 +1090,13 @@ export_start(const struct export_context *context, struct plan *plan,
     snprintf(e->id, sizeof e->id, "%s", route->id);
     snprintf(e->status.id, sizeof e->status.id, "%s", route->id);
     e->limits = (struct window_limits){
-        .framing = kind->framing == FRAME_RECORDS ? WINDOW_RECORDS : WINDOW_LINES,
+        .framing = flight_framing(kind),
         .by_hour = kind->by_hour,
         .parcel_max = kind->body_max,
         .bytes_max = route->batch_bytes != 0 ? route->batch_bytes : kind->batch_bytes,
-        .rows_max = route->batch_rows != 0 ? route->batch_rows : ROWS_DEFAULT,
+        .rows_max = route->batch_rows != 0  ? route->batch_rows
+                    : kind->batch_rows != 0 ? kind->batch_rows
+                                            : ROWS_DEFAULT,
         .lanes_max = LANES_MAX,
     };
     e->linger_ms = route->linger_ms != 0 ? route->linger_ms : kind->linger_ms;
@@ -1234,9 +1240,14 @@ export_resend_end(struct export *e)
 
 enum status
 export_resend(struct export *e, const struct lane *lane, struct span body, uint32_t row_count,
-              int wait_ms, struct err *err)
+              uint64_t position, uint32_t row, int wait_ms, struct err *err)
 {
-    struct resend r = {.lane = lane, .body = body, .row_count = row_count, .st = ST_FULL};
+    struct resend r = {.lane = lane,
+                       .body = body,
+                       .row_count = row_count,
+                       .position = position,
+                       .row = row,
+                       .st = ST_FULL};
     struct timespec until;
 
     clock_gettime(CLOCK_MONOTONIC, &until);

@@ -50,4 +50,5 @@ void export_replay(struct export *e, uint64_t position);
 /* Who waits for a resend that has not begun waits no longer; no more are taken. */
 void export_resend_end(struct export *e);
 MUST_CHECK enum status export_resend(struct export *e, const struct lane *lane, struct span body,
-                                     uint32_t row_count, int wait_ms, struct err *err);
+                                     uint32_t row_count, uint64_t position, uint32_t row,
+                                     int wait_ms, struct err *err);

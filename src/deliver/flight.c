@@ -1,13 +1,25 @@
 #include "deliver/flight.h"
 #include <stdlib.h>
 
+enum window_framing
+flight_framing(const struct sink_kind *kind)
+{
+    static const enum window_framing framings[] = {
+        [FRAME_LINES] = WINDOW_LINES,
+        [FRAME_RECORDS] = WINDOW_RECORDS,
+        [FRAME_ROW] = WINDOW_ROW,
+    };
+
+    return framings[kind->framing];
+}
+
 void
 flight_init(struct flight *f, const struct sink_kind *kind, void *sink)
 {
     *f = (struct flight){
         .kind = kind,
         .sink = sink,
-        .framing = kind->framing == FRAME_RECORDS ? WINDOW_RECORDS : WINDOW_LINES,
+        .framing = flight_framing(kind),
     };
 }
 
@@ -541,6 +553,41 @@ item_split(struct flight *f, size_t index)
     return ST_OK;
 }
 
+struct singling {
+    struct flight *f;
+    struct flight_item whole;
+    bool failed;
+};
+
+static void
+single_row(void *app, struct span row)
+{
+    struct singling *s = app;
+    struct flight *f = s->f;
+
+    if (!ROOM_FOR(f, item)) {
+        s->failed = true;
+        return;
+    }
+    struct flight_item *item = &f->items[f->item_count++];
+
+    *item = s->whole;
+    item->body = row;
+    item->row_count = 1;
+}
+
+/* Makes each row of the only item's body, which is borrowed, an item of its own. */
+static enum status
+item_single(struct flight *f, enum window_framing from, struct err *err)
+{
+    struct singling s = {.f = f, .whole = f->items[--f->item_count]};
+
+    window_split(from, s.whole.body, single_row, &s);
+    if (s.failed)
+        return err_set(err, ST_FULL, "no memory to take a parked parcel apart");
+    return ST_OK;
+}
+
 /* Puts the rows of a body, whatever framed them, into the framing that the destination wants. What
  * cannot be told apart stays as it is. */
 static enum status
@@ -560,6 +607,8 @@ item_frame(struct flight *f, struct flight_item *item, struct err *err)
     window_split(from, body, split_count, &rows);
     if (rows == 0)
         return ST_OK;
+    if (f->framing == WINDOW_ROW)
+        return item_single(f, from, err);
     item->body = (struct span){NULL, 0};
     item->row_count = 0;
     struct splitting s = {
@@ -579,7 +628,7 @@ item_frame(struct flight *f, struct flight_item *item, struct err *err)
 
 enum status
 flight_load_one(struct flight *f, const struct lane *lane, struct span body, uint32_t row_count,
-                enum profile profile, struct err *err)
+                uint64_t position, uint32_t row, enum profile profile, struct err *err)
 {
     flight_clear(f);
     objects_start(f);
@@ -599,7 +648,8 @@ flight_load_one(struct flight *f, const struct lane *lane, struct span body, uin
     f->lane_count = 1;
     struct flight_item *item = &f->items[f->item_count++];
 
-    *item = (struct flight_item){.body = body, .row_count = row_count};
+    *item = (struct flight_item){
+        .body = body, .row_count = row_count, .position = position, .row = row};
     return item_frame(f, item, err);
 }
 
@@ -717,8 +767,11 @@ flight_send(struct flight *f, flight_park_fn park, void *app)
 
         if (p->sent == SENT_DONE)
             continue;
-        for (size_t i = 0; i < k && first_left; i++)
-            first_left = f->parcels[i].lane != p->lane || f->parcels[i].sent == SENT_DONE;
+        /* A row that is refused for itself waits for nobody: where each row is a parcel, a window of
+         * them that are all refused would else take a round each. */
+        if (p->sent != SENT_REFUSED || item->row_count > 1 || f->kind->is_positioned)
+            for (size_t i = 0; i < k && first_left; i++)
+                first_left = f->parcels[i].lane != p->lane || f->parcels[i].sent == SENT_DONE;
         if (!first_left)
             continue; /* waits behind one of its lane */
         if (p->sent == SENT_RETRY) {

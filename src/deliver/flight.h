@@ -63,6 +63,9 @@ struct flight {
     uint64_t sent_rows, sent_bytes, sent_parcels, retried;
 };
 
+/* How the rows are framed that a kind takes. */
+enum window_framing flight_framing(const struct sink_kind *kind);
+
 void flight_init(struct flight *f, const struct sink_kind *kind, void *sink);
 void flight_free(struct flight *f);
 
@@ -72,9 +75,11 @@ MUST_CHECK enum status flight_load(struct flight *f, const struct window *w, enu
                                    struct err *err);
 
 /* Loads a single body that was parked before; borrowed until it has landed. It is framed anew: it
- * may be a row alone (too large once), or come from a destination that the export had before. */
+ * may be a row alone (too large once), or come from a destination that the export had before.
+ * 'position' and 'row': the identity of its first row. */
 MUST_CHECK enum status flight_load_one(struct flight *f, const struct lane *lane, struct span body,
-                                       uint32_t row_count, enum profile profile, struct err *err);
+                                       uint32_t row_count, uint64_t position, uint32_t row,
+                                       enum profile profile, struct err *err);
 
 /* After a crash: what the intent's lanes say was to be appended, beside what is there now. Called
  * once, between flight_load (of the same rows) and the first send. 'same_bytes': the route's
@@ -90,10 +95,10 @@ MUST_CHECK enum status flight_recover_gap(struct flight *f, const struct ledger_
                                           bool same_bytes, const uint64_t *before, bool is_single,
                                           uint64_t *doubled, struct err *err);
 
-/* Lanes for an intent or (all objects known) a checkpoint, in memory lent until the next call. */
+/* Lanes for an intent or (all objects known) a checkpoint, in memory lent until the next call.
+ * NULL: no memory. */
 const struct ledger_lane *flight_intent_lanes(struct flight *f, uint32_t *count);
 const struct ledger_lane *flight_checkpoint_lanes(struct flight *f, uint32_t *count);
-/* NULL: no memory. */
 /* Whether an object about to be appended to is missing from the last checkpoint. */
 bool flight_needs_checkpoint(const struct flight *f);
 void flight_checkpointed(struct flight *f);

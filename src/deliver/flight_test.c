@@ -404,6 +404,108 @@ run(const char *what, uint64_t seed, unsigned faults, unsigned crashes, bool blo
     free(kept);
 }
 
+/* ---- rows that are parcels of their own ---- */
+
+struct receiver { /* takes rows in any order; answers each for itself */
+    char taken[4096], parked[4096];
+    unsigned sends;
+    const char *busy; /* this row is not taken now */
+};
+
+static void
+receiver_send(void *state, struct parcel *parcels, size_t count)
+{
+    struct receiver *r = state;
+
+    r->sends++;
+    for (size_t i = 0; i < count; i++) {
+        struct parcel *p = &parcels[i];
+        size_t used = strlen(r->taken);
+
+        p->sent = SENT_DONE;
+        if (r->busy != NULL && memmem(p->body.p, p->body.n, r->busy, strlen(r->busy)) != NULL) {
+            p->sent = SENT_RETRY;
+            err_set(&p->err, ST_IO, "busy");
+        } else if (memchr(p->body.p, '!', p->body.n) != NULL) {
+            p->sent = SENT_REFUSED;
+            err_set(&p->err, ST_INVALID, "it holds a !");
+        } else {
+            snprintf(r->taken + used, sizeof r->taken - used, "%llu/%u%.*s ",
+                     (unsigned long long)p->position, p->row, (int)p->body.n, p->body.p);
+        }
+    }
+}
+
+static enum status
+receiver_park(void *app, const struct lane *lane, struct span body, uint32_t row_count,
+              uint64_t position, uint32_t row, const char *reason, struct err *err)
+{
+    struct receiver *r = app;
+    size_t used = strlen(r->parked);
+
+    (void)lane, (void)reason, (void)err;
+    CHECK(row_count == 1 && position == 9, "parked %u rows of %llu", row_count,
+          (unsigned long long)position);
+    snprintf(r->parked + used, sizeof r->parked - used, "%u%.*s ", row, (int)body.n, body.p);
+    return ST_OK;
+}
+
+static const struct sink_kind receiver_kind = {
+    .name = "receiver",
+    .framing = FRAME_ROW,
+    .is_lasting_at_once = true,
+    .body_max = 200,
+    .send = receiver_send,
+};
+
+static const struct {
+    const char *name, *body;
+    uint32_t rows;
+    const char *busy, *taken, *parked;
+    enum status st;
+} row_cases[] = {
+    {"lines become rows of their own",                              "{\"a\":1}\r\n{\"b\":2}\n",            2, NULL,
+     "9/4{\"a\":1} 9/4{\"b\":2} ",                                                                                                                   "",            ST_OK  },
+    {"so do records",                                               "{\"records\":[{\"a\":1},{\"b\":2}]}", 2, NULL,    "9/4{\"a\":1} 9/4{\"b\":2} ",
+     "",                                                                                                                                                            ST_OK  },
+    {"a row alone stays as it is",                                  "{\"a\":{\"records\":[]}}",            1, NULL,
+     "9/4{\"a\":{\"records\":[]}} ",                                                                                                                 "",            ST_OK  },
+    {"what is no row at all is sent as it is",                      "plain",                               1, NULL,    "9/4plain ",                  "",            ST_OK  },
+    {"all that is refused is parked in one round",                  "{\"!\":1}\n{\"!\":2}\n{\"!\":3}\n",   3, NULL,    "",
+     "4{\"!\":3} 4{\"!\":2} 4{\"!\":1} ",                                                                                                                           ST_OK  },
+    {"and does not wait for a row before it that is not taken now",
+     "{\"a\":1}\n{\"!\":2}\n{\"b\":3}\n",                                                                  3, "\"a\"", "9/4{\"b\":3} ",              "4{\"!\":2} ", ST_FULL},
+};
+
+static void
+test_rows(void)
+{
+    const struct lane lane = {.tenant = TENANT, .category = "Alerts", .table = "Alerts"};
+
+    for (size_t i = 0; i < COUNT_OF(row_cases); i++) {
+        struct receiver r = {.busy = row_cases[i].busy};
+        struct flight f;
+        struct err err = {""};
+
+        flight_init(&f, &receiver_kind, &r);
+        CHECK(flight_load_one(&f, &lane, span_of(row_cases[i].body), row_cases[i].rows, 9, 4,
+                              PROFILE_BARE, &err) == ST_OK,
+              "%s: %s", row_cases[i].name, err.text);
+        CHECK(f.item_count == row_cases[i].rows, "%s: %zu items", row_cases[i].name, f.item_count);
+        enum status st = flight_send(&f, receiver_park, &r);
+
+        CHECK(st == row_cases[i].st && r.sends == 1 && strcmp(r.taken, row_cases[i].taken) == 0 &&
+                  strcmp(r.parked, row_cases[i].parked) == 0,
+              "%s: %d, took '%s', parked '%s'", row_cases[i].name, (int)st, r.taken, r.parked);
+        r.busy = NULL;
+        if (st != ST_OK)
+            CHECK(flight_send(&f, receiver_park, &r) == ST_OK &&
+                      strstr(r.taken, "9/4{\"a\":1} ") != NULL,
+                  "%s: the rest is '%s'", row_cases[i].name, r.taken);
+        flight_free(&f);
+    }
+}
+
 static void
 test_pace(void)
 {
@@ -432,6 +534,7 @@ int
 main(void)
 {
     test_pace();
+    test_rows();
     for (uint64_t seed = 1; seed <= 60; seed++) {
         run("no faults", seed, 0, 0, false, false, false);
         run("faults of a folder", seed, 25, 0, false, false, false);

@@ -135,7 +135,9 @@ print_sinks(void)
                                            "of each object is the proof"
                                          : "at least once");
         printf("- A body has at most %s, as %s.\n", size_text(k->body_max, size),
-               k->framing == FRAME_RECORDS ? "`{\"records\":[...]}`" : "rows with a line end each");
+               k->framing == FRAME_RECORDS ? "`{\"records\":[...]}`"
+               : k->framing == FRAME_ROW   ? "one row"
+                                           : "rows with a line end each");
         printf("- Leaves at %s, or %u ms after its first row (`batchBytes`, `lingerMs`).\n",
                size_text(k->batch_bytes, size), k->linger_ms);
         if (k->settings == NULL || k->settings[0].name == NULL) {

@@ -14,6 +14,9 @@ enum sent {
 enum framing {
     FRAME_LINES,   /* each row followed by the profile's line end */
     FRAME_RECORDS, /* {"records":[row,row]} */
+    /* Each row a parcel of its own, its bytes alone: position and row are its identity, and each is
+     * answered for itself. The sink puts many of them into a request if it likes. */
+    FRAME_ROW,
 };
 
 /* Where rows of one kind go within a destination. */
@@ -71,6 +74,7 @@ struct sink_kind {
     bool is_lasting_at_once;             /* false: bodies are only in the page cache until 'sync' */
     size_t body_max;                     /* bytes a parcel may have at most */
     size_t batch_bytes;                  /* default of the sum of a window's parcels */
+    uint32_t batch_rows;                 /* default of a window's rows; 0: deliver's */
     uint32_t linger_ms;                  /* default */
     const struct sink_setting *settings; /* ends at a NULL name */
     /* Checks values without touching the destination. */
