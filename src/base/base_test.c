@@ -2,6 +2,7 @@
 #include "base/base.h"
 #include "base/crc32c.h"
 #include "base/file.h"
+#include "base/spelling.h"
 #include "base/test.h"
 #include <unistd.h>
 
@@ -63,6 +64,40 @@ test_lock(void)
     unlink(path);
 }
 
+static void
+test_spelling(void)
+{
+    static const struct {
+        const char *a, *b;
+        size_t steps;
+    } pairs[] = {
+        {"",          "",         0},
+        {"",          "abc",      3},
+        {"Severity",  "severity", 0},
+        {"sevrity",   "severity", 1},
+        {"severitty", "severity", 1},
+        {"sevarity",  "severity", 1},
+        {"sevreity",  "severity", 1},
+        {"kitten",    "sitting",  3},
+        {"ca",        "abc",      3},
+    };
+    char longer[SPELLING_SIZE_MAX + 1];
+
+    for (size_t i = 0; i < COUNT_OF(pairs); i++) {
+        size_t there = spelling_distance(span_of(pairs[i].a), span_of(pairs[i].b));
+        size_t back = spelling_distance(span_of(pairs[i].b), span_of(pairs[i].a));
+
+        CHECK(there == pairs[i].steps && back == there, "%s, %s: %zu", pairs[i].a, pairs[i].b,
+              there);
+    }
+    memset(longer, 'a', sizeof longer);
+    CHECK(spelling_distance((struct span){longer, SPELLING_SIZE_MAX},
+                            (struct span){longer, SPELLING_SIZE_MAX}) == 0,
+          "the longest");
+    CHECK(spelling_distance((struct span){longer, sizeof longer}, span_of("a")) == SIZE_MAX,
+          "longer than that");
+}
+
 int
 main(void)
 {
@@ -71,5 +106,6 @@ main(void)
     test_arena();
     test_files();
     test_lock();
+    test_spelling();
     return test_end();
 }

@@ -1,5 +1,6 @@
 /* diagnostic.c - the table of codes, and how a complaint is placed and printed. */
 #include "kql/diagnostic.h"
+#include "base/spelling.h"
 #include "kql/syntax.h"
 #include <assert.h>
 
@@ -199,45 +200,6 @@ kql_diagnostics_print(struct pool *p, const struct kql_diagnostics *d, bool show
     return (struct span){text, size};
 }
 
-static char
-fold(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-/* Edits (insert, remove, change, swap of neighbours) that make one name of the other; a change of
- * case alone costs nothing here. */
-static uint32_t
-distance(struct span a, struct span b)
-{
-    uint32_t rows[3][NEAREST_MAX + 1];
-    uint32_t *before = rows[0], *above = rows[1], *here = rows[2];
-
-    for (size_t j = 0; j <= b.n; j++)
-        above[j] = (uint32_t)j;
-    for (size_t i = 1; i <= a.n; i++) {
-        here[0] = (uint32_t)i;
-        for (size_t j = 1; j <= b.n; j++) {
-            bool is_same = fold(a.p[i - 1]) == fold(b.p[j - 1]);
-            uint32_t best = above[j - 1] + !is_same;
-
-            if (above[j] + 1 < best)
-                best = above[j] + 1;
-            if (here[j - 1] + 1 < best)
-                best = here[j - 1] + 1;
-            if (i > 1 && j > 1 && !is_same && fold(a.p[i - 1]) == fold(b.p[j - 2]) &&
-                fold(a.p[i - 2]) == fold(b.p[j - 1]) && before[j - 2] + 1 < best)
-                best = before[j - 2] + 1;
-            here[j] = best;
-        }
-        uint32_t *spare = before;
-        before = above;
-        above = here;
-        here = spare;
-    }
-    return above[b.n];
-}
-
 void
 kql_nearest_offer(struct kql_nearest *n, struct span name)
 {
@@ -247,7 +209,7 @@ kql_nearest_offer(struct kql_nearest *n, struct span name)
 
     if (longer > NEAREST_MAX || longer - shorter > most)
         return;
-    found = distance(n->wanted, name);
+    found = (uint32_t)spelling_distance(n->wanted, name);
     if (found > most || (n->best.p != NULL && found >= n->distance))
         return;
     n->best = name;

@@ -3,6 +3,7 @@
  * A hundred tables need seven comparisons to find one; callers on the hot path keep the last table
  * they had. */
 #include "model/catalog.h"
+#include "base/spelling.h"
 
 static const char *const type_names[] = {"string", "datetime", "int",  "long",     "real",
                                          "bool",   "dynamic",  "guid", "timespan", "decimal"};
@@ -227,40 +228,6 @@ catalog_column_find(const struct catalog_column *columns, size_t count, struct s
 
 /* ---- nearest spelling ---- */
 
-/* Steps (insert, drop, change, swap of neighbours; case aside) from a to b; the three-row form of
- * Damerau and Levenshtein's distance. Both are at most CATALOG_CATEGORY_MAX bytes. */
-static size_t
-steps_between(struct span a, struct span b)
-{
-    size_t rows[3][CATALOG_CATEGORY_MAX + 1];
-    size_t *before = rows[0], *above = rows[1], *now = rows[2];
-
-    for (size_t k = 0; k <= b.n; k++)
-        above[k] = k;
-    for (size_t i = 1; i <= a.n; i++) {
-        now[0] = i;
-        for (size_t k = 1; k <= b.n; k++) {
-            char x = lower(a.p[i - 1]), y = lower(b.p[k - 1]);
-            size_t least = above[k - 1] + (x != y);
-
-            if (above[k] + 1 < least)
-                least = above[k] + 1;
-            if (now[k - 1] + 1 < least)
-                least = now[k - 1] + 1;
-            if (i > 1 && k > 1 && x == lower(b.p[k - 2]) && y == lower(a.p[i - 2]) &&
-                before[k - 2] + 1 < least)
-                least = before[k - 2] + 1;
-            now[k] = least;
-        }
-        size_t *spare = before;
-
-        before = above;
-        above = now;
-        now = spare;
-    }
-    return above[b.n];
-}
-
 /* Keeps the nearest of the names offered one after the other. A third of the letters may be wrong,
  * no more. */
 struct nearest {
@@ -283,7 +250,7 @@ nearest_offer(struct nearest *n, const char *name)
 
     if (apart >= n->best || offered.n > CATALOG_CATEGORY_MAX)
         return false;
-    size_t steps = steps_between(n->wanted, offered);
+    size_t steps = spelling_distance(n->wanted, offered);
 
     if (steps >= n->best)
         return false;
