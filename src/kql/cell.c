@@ -152,3 +152,64 @@ kql_cell_read(struct pool *p, enum kql_type type, struct span json, bool has_esc
     }
     return type == KQL_STRING ? kql_string(json) : kql_null(type);
 }
+
+/* ---- guessing ---- */
+
+static bool
+looks_like_time(struct span text)
+{
+    static const char form[] = "0000-00-00T00:00";
+    int64_t ticks;
+
+    if (text.n < sizeof form - 1)
+        return false;
+    for (size_t i = 0; i < sizeof form - 1; i++)
+        if (form[i] == '0' ? text.p[i] < '0' || text.p[i] > '9' : text.p[i] != form[i])
+            return false;
+    return kql_read_datetime(text, &ticks);
+}
+
+static enum kql_type
+guess_number(struct span text)
+{
+    int64_t whole;
+
+    for (size_t i = 0; i < text.n; i++)
+        if (text.p[i] == '.' || text.p[i] == 'e' || text.p[i] == 'E')
+            return KQL_REAL;
+    return kql_read_long(text, &whole) ? KQL_LONG : KQL_REAL; /* all 64 bits */
+}
+
+enum kql_type
+kql_cell_guess(struct span json, bool has_escapes)
+{
+    switch (json.p[0]) {
+    case '"':
+        return !has_escapes && looks_like_time((struct span){json.p + 1, json.n - 2}) ? KQL_DATETIME
+                                                                                      : KQL_STRING;
+    case 't':
+    case 'f':
+        return KQL_BOOL;
+    case '{':
+    case '[':
+        return KQL_DYNAMIC;
+    case 'n':
+        return KQL_UNKNOWN;
+    default:
+        return guess_number(json);
+    }
+}
+
+enum kql_type
+kql_cell_wider(enum kql_type a, enum kql_type b)
+{
+    if (a == KQL_UNKNOWN || a == b)
+        return b;
+    if (b == KQL_UNKNOWN)
+        return a;
+    if ((a == KQL_LONG && b == KQL_REAL) || (a == KQL_REAL && b == KQL_LONG))
+        return KQL_REAL;
+    if ((a == KQL_STRING && b == KQL_DATETIME) || (a == KQL_DATETIME && b == KQL_STRING))
+        return KQL_STRING;
+    return KQL_DYNAMIC;
+}

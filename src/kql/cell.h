@@ -18,3 +18,11 @@ struct kql_value kql_cell_read(struct pool *p, enum kql_type type, struct span j
                                bool has_escapes);
 /* The text of a JSON string literal, quotes included. */
 struct span kql_cell_text(struct pool *p, struct span json, bool has_escapes);
+
+/* The type that a value would give a column of its own; KQL_UNKNOWN: null says nothing. A string is a
+ * datetime if it begins with a date, an hour and a minute (2024-05-06T07:08) and reads as one: what else
+ * could be read as a time may be meant as text. 'json', 'has_escapes': as above. */
+enum kql_type kql_cell_guess(struct span json, bool has_escapes);
+/* The type of a column that has values of both: long and real make real, string and datetime string, all
+ * else that differs dynamic. */
+enum kql_type kql_cell_wider(enum kql_type a, enum kql_type b);

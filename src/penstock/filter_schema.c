@@ -1,18 +1,9 @@
 #include "penstock/filter_schema.h"
 #include "kql/cell.h"
 
-enum kinds {
-    SEEN_TEXT = 1,
-    SEEN_TIME = 2,
-    SEEN_LONG = 4,
-    SEEN_REAL = 8,
-    SEEN_BOOL = 16,
-    SEEN_OTHER = 32
-};
-
 struct filter_member {
     struct span name;
-    unsigned kinds; /* that were seen; null is none */
+    enum kql_type type; /* of all that was seen; KQL_UNKNOWN: only null */
 };
 
 static size_t
@@ -52,51 +43,9 @@ member_of(struct filter_schema *s, struct span name)
     if (s->count == FILTER_MEMBERS_MAX)
         return NULL;
     s->members = pool_grow(s->pool, s->members, &s->room, s->count + 1, sizeof *s->members);
-    s->members[s->count] = (struct filter_member){.name = pool_text(s->pool, name)};
+    s->members[s->count] = (struct filter_member){pool_text(s->pool, name), KQL_UNKNOWN};
     *slot = (uint32_t)++s->count;
     return &s->members[s->count - 1];
-}
-
-/* 2024-05-06T07:08 and more: what else could be read as a time may be meant as text. */
-static bool
-is_time(struct span text)
-{
-    static const char form[] = "dddd-dd-ddtdd:dd";
-    int64_t ticks;
-
-    if (text.n < sizeof form - 1)
-        return false;
-    for (size_t i = 0; i < sizeof form - 1; i++) {
-        char c = text.p[i];
-
-        if (form[i] == 'd' ? c < '0' || c > '9' : form[i] == 't' ? c != 'T' : c != form[i])
-            return false;
-    }
-    return kql_read_datetime(text, &ticks);
-}
-
-static unsigned
-kind_of(const char *record, const struct scan_value *v)
-{
-    struct span text = {record + v->value_at, v->value_size};
-    int64_t i;
-
-    switch ((enum scan_kind)v->kind) {
-    case SCAN_STRING:
-        return !v->value_escaped && is_time((struct span){text.p + 1, text.n - 2}) ? SEEN_TIME
-                                                                                   : SEEN_TEXT;
-    case SCAN_NUMBER:
-        return kql_read_long(text, &i) ? SEEN_LONG : SEEN_REAL;
-    case SCAN_TRUE:
-    case SCAN_FALSE:
-        return SEEN_BOOL;
-    case SCAN_OBJECT:
-    case SCAN_ARRAY:
-        return SEEN_OTHER;
-    case SCAN_NULL:
-        break;
-    }
-    return 0;
 }
 
 void
@@ -114,28 +63,9 @@ filter_schema_see(struct filter_schema *s, const char *record, const struct scan
             name = kql_cell_text(s->pool, (struct span){name.p - 1, name.n + 2}, true);
         m = member_of(s, name);
         if (m != NULL)
-            m->kinds |= kind_of(record, v);
-    }
-}
-
-static enum kql_type
-type_of(unsigned kinds)
-{
-    switch (kinds) {
-    case SEEN_TEXT:
-    case SEEN_TEXT | SEEN_TIME:
-        return KQL_STRING;
-    case SEEN_TIME:
-        return KQL_DATETIME;
-    case SEEN_LONG:
-        return KQL_LONG;
-    case SEEN_REAL:
-    case SEEN_REAL | SEEN_LONG:
-        return KQL_REAL;
-    case SEEN_BOOL:
-        return KQL_BOOL;
-    default:
-        return KQL_DYNAMIC;
+            m->type = kql_cell_wider(
+                m->type, kql_cell_guess((struct span){record + v->value_at, v->value_size},
+                                        v->value_escaped));
     }
 }
 
@@ -144,7 +74,11 @@ filter_schema_columns(const struct filter_schema *s)
 {
     struct kql_column *columns = pool_zeroed(s->pool, s->count + 1, sizeof *columns);
 
-    for (size_t i = 0; i < s->count; i++)
-        columns[i] = (struct kql_column){s->members[i].name, (uint8_t)type_of(s->members[i].kinds)};
+    for (size_t i = 0; i < s->count; i++) {
+        enum kql_type type = s->members[i].type;
+
+        columns[i] = (struct kql_column){s->members[i].name,
+                                         (uint8_t)(type == KQL_UNKNOWN ? KQL_DYNAMIC : type)};
+    }
     return (struct kql_schema){columns, (uint32_t)s->count, false};
 }

@@ -322,64 +322,6 @@ add_known_columns(struct query_tables *tables, struct query_table *t, struct err
     return st;
 }
 
-/* 2007-03-09T10:00 and on: what a text must look like to be taken for a time. */
-static bool
-looks_like_time(struct span text)
-{
-    static const char form[] = "0000-00-00T00:00";
-    int64_t ticks;
-
-    if (text.n < sizeof form - 1)
-        return false;
-    for (size_t i = 0; i < sizeof form - 1; i++)
-        if (form[i] == '0' ? text.p[i] < '0' || text.p[i] > '9' : text.p[i] != form[i])
-            return false;
-    return kql_read_datetime(text, &ticks);
-}
-
-/* KQL_UNKNOWN: a null says nothing. */
-static enum kql_type
-type_of(const struct reader *r, const struct scan_value *v)
-{
-    struct span text = value_of(r, v);
-    int64_t whole;
-
-    switch ((enum scan_kind)v->kind) {
-    case SCAN_STRING:
-        return !v->value_escaped && looks_like_time((struct span){text.p + 1, text.n - 2})
-                   ? KQL_DATETIME
-                   : KQL_STRING;
-    case SCAN_NUMBER:
-        for (size_t i = 0; i < text.n; i++)
-            if (text.p[i] == '.' || text.p[i] == 'e' || text.p[i] == 'E')
-                return KQL_REAL;
-        return kql_read_long(text, &whole) ? KQL_LONG : KQL_REAL; /* all 64 bits */
-    case SCAN_TRUE:
-    case SCAN_FALSE:
-        return KQL_BOOL;
-    case SCAN_OBJECT:
-    case SCAN_ARRAY:
-        return KQL_DYNAMIC;
-    case SCAN_NULL:
-        break;
-    }
-    return KQL_UNKNOWN;
-}
-
-static enum kql_type
-wider(enum kql_type a, enum kql_type b)
-{
-    if (a == KQL_UNKNOWN || a == b)
-        return b;
-    if (b == KQL_UNKNOWN)
-        return a;
-    if ((a == KQL_LONG && b == KQL_REAL) || (a == KQL_REAL && b == KQL_LONG))
-        return KQL_REAL;
-    if ((a == KQL_STRING && b == KQL_DATETIME) || (a == KQL_DATETIME && b == KQL_STRING))
-        return KQL_STRING;
-    return KQL_DYNAMIC;
-}
-
 /* What the first records of the newest file have besides the columns that are there. */
 static enum status
 sample(struct query_table *t, uint32_t known_count, struct err *err)
@@ -412,9 +354,11 @@ sample(struct query_table *t, uint32_t known_count, struct err *err)
                 continue;
             column = column_of(t, key_of(r, v));
             if (column == UINT32_MAX)
-                st = add_column(t, key_of(r, v), type_of(r, v), err);
+                st = add_column(t, key_of(r, v), kql_cell_guess(value_of(r, v), v->value_escaped),
+                                err);
             else if (column >= known_count)
-                t->columns[column].type = (uint8_t)wider(t->columns[column].type, type_of(r, v));
+                t->columns[column].type = (uint8_t)kql_cell_wider(
+                    t->columns[column].type, kql_cell_guess(value_of(r, v), v->value_escaped));
         }
     }
     for (uint32_t i = known_count; i < t->column_count; i++)
