@@ -23,6 +23,18 @@ struct kql_value kql_member(const struct kql_value *d, struct span key);
 /* d[i]: from the end when negative; null unless d is an array that has it. */
 struct kql_value kql_element(const struct kql_value *d, int64_t i);
 
+/* What a value holds; NULL: null, or something else. */
+static inline const struct kql_array *
+kql_array_in(const struct kql_value *v)
+{
+    return !v->is_null && v->type == KQL_ARRAY ? v->array : NULL;
+}
+static inline const struct kql_bag *
+kql_bag_in(const struct kql_value *v)
+{
+    return !v->is_null && v->type == KQL_BAG ? v->bag : NULL;
+}
+
 /* Building. The array grows in the pool; finish gives the value. */
 struct kql_array_builder {
     struct pool *pool;

@@ -638,19 +638,6 @@ struct moments {
     double count, mean_x, mean_y, sum_xx, sum_xy;
 };
 
-static double
-number_of(const struct kql_value *v)
-{
-    switch (v->type) {
-    case KQL_REAL:
-        return v->r;
-    case KQL_DECIMAL:
-        return kql_decimal_to_real(v->decimal);
-    default:
-        return (double)v->i;
-    }
-}
-
 static void
 moments_put(struct moments *m, double x, double y)
 {
@@ -668,7 +655,7 @@ variance_add(struct kql_call *call, void *state, const struct kql_value *args)
 {
     (void)call;
     if (!args[0].is_null)
-        moments_put(state, number_of(&args[0]), 0);
+        moments_put(state, kql_real_in(&args[0]), 0);
 }
 
 static void
@@ -683,7 +670,7 @@ covariance_add(struct kql_call *call, void *state, const struct kql_value *args)
 {
     (void)call;
     if (!args[0].is_null && !args[1].is_null)
-        moments_put(state, number_of(&args[0]), number_of(&args[1]));
+        moments_put(state, kql_real_in(&args[0]), kql_real_in(&args[1]));
 }
 
 static void
@@ -839,7 +826,7 @@ percentiles_finish(struct kql_call *call, void *state, struct kql_value *result)
         qsort(r->values, r->count, sizeof *r->values, compare_ranked);
     for (uint32_t i = 0; i < r->asked_count; i++)
         result[i] = r->asked[i].is_null ? kql_null(call->types[0])
-                                        : value_at(r, number_of(&r->asked[i]), call->types[0]);
+                                        : value_at(r, kql_real_in(&r->asked[i]), call->types[0]);
     if (r->asked_count == 0) /* no rows: the result of a percentile is null */
         for (uint32_t i = 0; i + 1 < call->count; i++)
             result[i] = kql_null(call->types[0]);
@@ -869,9 +856,9 @@ percentiles_array_finish(struct kql_call *call, void *state, struct kql_value *r
 
         if (!asked->is_null && asked->type == KQL_ARRAY)
             for (uint32_t k = 0; k < asked->array->count; k++)
-                kql_array_add(&b, value_at(r, number_of(&asked->array->items[k]), KQL_DYNAMIC));
+                kql_array_add(&b, value_at(r, kql_real_in(&asked->array->items[k]), KQL_DYNAMIC));
         else if (!asked->is_null)
-            kql_array_add(&b, value_at(r, number_of(asked), KQL_DYNAMIC));
+            kql_array_add(&b, value_at(r, kql_real_in(asked), KQL_DYNAMIC));
     }
     *result = r->count == 0 ? kql_null(KQL_DYNAMIC) : kql_array_finish(&b);
 }

@@ -5,18 +5,6 @@
 #include "kql/function.h"
 #include <stdlib.h>
 
-static const struct kql_array *
-array_of(const struct kql_value *v)
-{
-    return !v->is_null && v->type == KQL_ARRAY ? v->array : NULL;
-}
-
-static const struct kql_bag *
-bag_of(const struct kql_value *v)
-{
-    return !v->is_null && v->type == KQL_BAG ? v->bag : NULL;
-}
-
 /* ---- JSON ---- */
 
 static void
@@ -35,7 +23,7 @@ static void call_dynamic_to_json(struct kql_call *call, const struct kql_value *
 static void
 call_array_length(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
-    const struct kql_array *a = array_of(&args[0]);
+    const struct kql_array *a = kql_array_in(&args[0]);
 
     (void)call;
     *result = a == NULL ? kql_null(KQL_LONG) : kql_integer(KQL_LONG, a->count);
@@ -48,7 +36,7 @@ call_array_concat(struct kql_call *call, const struct kql_value *args, struct kq
 
     *result = kql_null(KQL_DYNAMIC);
     for (uint32_t i = 0; i < call->count; i++) {
-        const struct kql_array *a = array_of(&args[i]);
+        const struct kql_array *a = kql_array_in(&args[i]);
 
         if (args[i].is_null)
             continue;
@@ -72,7 +60,7 @@ place_in(int64_t i, int64_t count)
 static void
 call_array_slice(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
-    const struct kql_array *a = array_of(&args[0]);
+    const struct kql_array *a = kql_array_in(&args[0]);
     int64_t from, to;
 
     *result = kql_null(KQL_DYNAMIC);
@@ -88,7 +76,7 @@ call_array_slice(struct kql_call *call, const struct kql_value *args, struct kql
 static void
 call_array_split(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
-    const struct kql_array *a = array_of(&args[0]), *at = array_of(&args[1]);
+    const struct kql_array *a = kql_array_in(&args[0]), *at = kql_array_in(&args[1]);
     struct kql_array_builder b = {.pool = call->pool};
     uint32_t from = 0, cuts = at == NULL ? 1 : at->count;
 
@@ -114,7 +102,7 @@ call_array_split(struct kql_call *call, const struct kql_value *args, struct kql
 static void
 call_array_reverse(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
-    const struct kql_array *a = array_of(&args[0]);
+    const struct kql_array *a = kql_array_in(&args[0]);
     struct kql_array_builder b = {.pool = call->pool};
 
     *result = kql_null(KQL_DYNAMIC);
@@ -129,7 +117,7 @@ static void
 rotate_left(struct kql_call *call, const struct kql_value *args, int64_t by,
             struct kql_value *result)
 {
-    const struct kql_array *a = array_of(&args[0]);
+    const struct kql_array *a = kql_array_in(&args[0]);
     struct kql_array_builder b = {.pool = call->pool};
 
     *result = kql_null(KQL_DYNAMIC);
@@ -153,7 +141,7 @@ static void
 call_array_rotate_right(struct kql_call *call, const struct kql_value *args,
                         struct kql_value *result)
 {
-    const struct kql_array *a = array_of(&args[0]);
+    const struct kql_array *a = kql_array_in(&args[0]);
 
     rotate_left(call, args, a == NULL || a->count == 0 ? 0 : -(args[1].i % a->count), result);
 }
@@ -162,7 +150,7 @@ static void
 shift_left(struct kql_call *call, const struct kql_value *args, int64_t by,
            struct kql_value *result)
 {
-    const struct kql_array *a = array_of(&args[0]);
+    const struct kql_array *a = kql_array_in(&args[0]);
     struct kql_array_builder b = {.pool = call->pool};
     struct kql_value fill = kql_null(KQL_DYNAMIC);
     bool are_texts = a != NULL && a->count > 0;
@@ -205,7 +193,7 @@ call_array_shift_right(struct kql_call *call, const struct kql_value *args,
 static void
 call_array_index_of(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
-    const struct kql_array *a = array_of(&args[0]);
+    const struct kql_array *a = kql_array_in(&args[0]);
     int64_t from, length, occurrence, to;
 
     *result = kql_null(KQL_LONG);
@@ -230,7 +218,7 @@ call_array_index_of(struct kql_call *call, const struct kql_value *args, struct 
 static void
 call_array_iff(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
-    const struct kql_array *conditions = array_of(&args[0]);
+    const struct kql_array *conditions = kql_array_in(&args[0]);
     struct kql_array_builder b = {.pool = call->pool};
 
     *result = kql_null(KQL_DYNAMIC);
@@ -242,7 +230,7 @@ call_array_iff(struct kql_call *call, const struct kql_value *args, struct kql_v
                                         c->type == KQL_INT || c->type == KQL_REAL);
         bool is_true = is_known && (c->type == KQL_REAL ? c->r != 0 : c->i != 0);
         const struct kql_value *from = is_true ? &args[1] : &args[2];
-        const struct kql_array *a = array_of(from);
+        const struct kql_array *a = kql_array_in(from);
 
         if (!is_known)
             kql_array_add(&b, kql_null(KQL_DYNAMIC));
@@ -308,7 +296,7 @@ sort_arrays(struct kql_call *call, const struct kql_value *args, bool is_descend
 {
     uint32_t count = call->count;
     bool nulls_last = true;
-    const struct kql_array *first = array_of(&args[0]);
+    const struct kql_array *first = kql_array_in(&args[0]);
     struct sorted *order;
     struct kql_value *columns;
 
@@ -323,7 +311,7 @@ sort_arrays(struct kql_call *call, const struct kql_value *args, bool is_descend
     qsort(order, first->count, sizeof *order, compare_sorted);
     columns = pool_take(call->pool, count * sizeof *columns);
     for (uint32_t c = 0; c < count; c++) {
-        const struct kql_array *a = array_of(&args[c]);
+        const struct kql_array *a = kql_array_in(&args[c]);
         struct kql_array_builder b = {.pool = call->pool};
 
         columns[c] = kql_null(KQL_DYNAMIC);
@@ -351,7 +339,7 @@ call_array_sort_desc(struct kql_call *call, const struct kql_value *args, struct
 static void
 call_array_sum(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
-    const struct kql_array *a = array_of(&args[0]);
+    const struct kql_array *a = kql_array_in(&args[0]);
     double sum = 0;
 
     (void)call;
@@ -371,7 +359,7 @@ call_array_sum(struct kql_call *call, const struct kql_value *args, struct kql_v
 static void
 call_strcat_array(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
-    const struct kql_array *a = array_of(&args[0]);
+    const struct kql_array *a = kql_array_in(&args[0]);
     struct span delimiter = kql_text(&args[1]);
     struct span *parts;
     size_t size = 0;
@@ -407,7 +395,7 @@ call_zip(struct kql_call *call, const struct kql_value *args, struct kql_value *
 
     *result = kql_null(KQL_DYNAMIC);
     for (uint32_t i = 0; i < call->count; i++) {
-        const struct kql_array *a = array_of(&args[i]);
+        const struct kql_array *a = kql_array_in(&args[i]);
 
         if (a == NULL)
             return;
@@ -528,7 +516,7 @@ all_arrays(const struct kql_call *call, const struct kql_value *args, size_t *co
 {
     *count = 0;
     for (uint32_t i = 0; i < call->count; i++) {
-        const struct kql_array *a = array_of(&args[i]);
+        const struct kql_array *a = kql_array_in(&args[i]);
 
         if (a == NULL)
             return false;
@@ -602,7 +590,7 @@ call_set_difference(struct kql_call *call, const struct kql_value *args, struct 
 static void
 call_set_has_element(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
-    const struct kql_array *a = array_of(&args[0]);
+    const struct kql_array *a = kql_array_in(&args[0]);
 
     (void)call;
     *result = a == NULL ? kql_null(KQL_BOOL) : kql_bool(false);
@@ -632,7 +620,7 @@ count_shared(struct pool *p, const struct kql_array *a, const struct kql_array *
 static void
 call_set_equals(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
-    const struct kql_array *a = array_of(&args[0]), *b = array_of(&args[1]);
+    const struct kql_array *a = kql_array_in(&args[0]), *b = kql_array_in(&args[1]);
     size_t shared, in_a, in_b;
 
     *result = kql_null(KQL_BOOL);
@@ -646,7 +634,7 @@ call_set_equals(struct kql_call *call, const struct kql_value *args, struct kql_
 static void
 call_jaccard_index(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
-    const struct kql_array *a = array_of(&args[0]), *b = array_of(&args[1]);
+    const struct kql_array *a = kql_array_in(&args[0]), *b = kql_array_in(&args[1]);
     size_t shared, in_a, in_b;
 
     *result = kql_null(KQL_REAL);
@@ -662,7 +650,7 @@ call_jaccard_index(struct kql_call *call, const struct kql_value *args, struct k
 static void
 call_bag_keys(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
-    const struct kql_bag *bag = bag_of(&args[0]);
+    const struct kql_bag *bag = kql_bag_in(&args[0]);
     struct kql_array_builder b = {.pool = call->pool};
 
     *result = kql_null(KQL_DYNAMIC);
@@ -676,7 +664,7 @@ call_bag_keys(struct kql_call *call, const struct kql_value *args, struct kql_va
 static const struct kql_value *
 entry_of(const struct kql_value *v, struct span key)
 {
-    const struct kql_bag *bag = v == NULL ? NULL : bag_of(v);
+    const struct kql_bag *bag = v == NULL ? NULL : kql_bag_in(v);
 
     for (uint32_t i = 0; bag != NULL && i < bag->count; i++)
         if (span_equal(bag->entries[i].key, key))
@@ -692,7 +680,7 @@ call_bag_has_key(struct kql_call *call, const struct kql_value *args, struct kql
     const struct kql_value *at = &args[0];
 
     (void)call;
-    *result = bag_of(at) == NULL ? kql_null(KQL_BOOL) : kql_bool(entry_of(at, path) != NULL);
+    *result = kql_bag_in(at) == NULL ? kql_null(KQL_BOOL) : kql_bool(entry_of(at, path) != NULL);
     if (result->is_null || result->i != 0 || path.n <= 2 || memcmp(path.p, "$.", 2) != 0)
         return;
     path = (struct span){path.p + 2, path.n - 2};
@@ -715,7 +703,7 @@ call_bag_merge(struct kql_call *call, const struct kql_value *args, struct kql_v
     bool any = false;
 
     for (uint32_t i = 0; i < call->count; i++) {
-        const struct kql_bag *bag = bag_of(&args[i]);
+        const struct kql_bag *bag = kql_bag_in(&args[i]);
 
         any |= bag != NULL;
         for (uint32_t k = 0; bag != NULL && k < bag->count; k++)
@@ -746,7 +734,7 @@ without(struct pool *p, const struct kql_bag *bag, const struct span *paths, siz
         }
         if (is_removed)
             continue;
-        if (inner_count > 0 && bag_of(&value) != NULL)
+        if (inner_count > 0 && kql_bag_in(&value) != NULL)
             value = without(p, value.bag, inner, inner_count);
         kql_bag_add(&b, key, value, true);
     }
@@ -756,8 +744,8 @@ without(struct pool *p, const struct kql_bag *bag, const struct span *paths, siz
 static void
 call_bag_remove_keys(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
-    const struct kql_bag *bag = bag_of(&args[0]);
-    const struct kql_array *keys = array_of(&args[1]);
+    const struct kql_bag *bag = kql_bag_in(&args[0]);
+    const struct kql_array *keys = kql_array_in(&args[1]);
     struct span *paths;
     size_t count = 0;
 
@@ -798,7 +786,7 @@ with_key(struct pool *p, const struct kql_bag *bag, struct span path, bool is_pa
         for (uint32_t i = 0; bag != NULL && i < bag->count; i++)
             if (span_equal(bag->entries[i].key, key))
                 here = bag->entries[i].value;
-        inner = with_key(p, bag_of(&here), rest, true, value, depth + 1);
+        inner = with_key(p, kql_bag_in(&here), rest, true, value, depth + 1);
     }
     kql_bag_add(&b, key, inner, true);
     return kql_bag_finish(&b);
@@ -807,7 +795,7 @@ with_key(struct pool *p, const struct kql_bag *bag, struct span path, bool is_pa
 static void
 call_bag_set_key(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
-    const struct kql_bag *bag = bag_of(&args[0]);
+    const struct kql_bag *bag = kql_bag_in(&args[0]);
     struct span key = kql_text(&args[1]);
     bool is_path = key.n > 2 && memcmp(key.p, "$.", 2) == 0;
 
@@ -822,7 +810,7 @@ call_bag_set_key(struct kql_call *call, const struct kql_value *args, struct kql
 static void
 call_bag_zip(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
-    const struct kql_array *keys = array_of(&args[0]), *values = array_of(&args[1]);
+    const struct kql_array *keys = kql_array_in(&args[0]), *values = kql_array_in(&args[1]);
     struct kql_bag_builder b = {.pool = call->pool};
 
     *result = kql_null(KQL_DYNAMIC);
@@ -864,8 +852,8 @@ call_bag_pack_filled(struct kql_call *call, const struct kql_value *args, struct
 static void
 add_paths(struct kql_bag_builder *b, struct span prefix, const struct kql_value *v)
 {
-    const struct kql_bag *bag = bag_of(v);
-    const struct kql_array *array = array_of(v);
+    const struct kql_bag *bag = kql_bag_in(v);
+    const struct kql_array *array = kql_array_in(v);
 
     for (uint32_t i = 0; bag != NULL && i < bag->count; i++) {
         struct span key = bag->entries[i].key, path;
@@ -891,7 +879,7 @@ call_treepath(struct kql_call *call, const struct kql_value *args, struct kql_va
     struct kql_array_builder b = {.pool = call->pool};
 
     *result = kql_null(KQL_DYNAMIC);
-    if (bag_of(&args[0]) == NULL && array_of(&args[0]) == NULL)
+    if (kql_bag_in(&args[0]) == NULL && kql_array_in(&args[0]) == NULL)
         return;
     add_paths(&paths, (struct span){"", 0}, &args[0]);
     for (size_t i = 0; i < paths.count; i++)
@@ -912,8 +900,8 @@ compare_entries(const void *a, const void *b)
 static struct kql_value
 with_sorted_keys(struct pool *p, const struct kql_value *v)
 {
-    const struct kql_bag *bag = bag_of(v);
-    const struct kql_array *array = array_of(v);
+    const struct kql_bag *bag = kql_bag_in(v);
+    const struct kql_array *array = kql_array_in(v);
 
     if (bag != NULL) {
         struct kql_bag_entry *entries = pool_take(p, (bag->count + 1) * sizeof *entries);

@@ -10,33 +10,11 @@
 /* ---- Arguments and results ---- */
 
 static bool
-number_of(const struct kql_value *v, double *out)
-{
-    if (v->is_null)
-        return false;
-    switch (v->type) {
-    case KQL_BOOL:
-    case KQL_INT:
-    case KQL_LONG:
-        *out = (double)v->i;
-        return true;
-    case KQL_REAL:
-        *out = v->r;
-        return true;
-    case KQL_DECIMAL:
-        *out = kql_decimal_to_real(v->decimal);
-        return true;
-    default:
-        return false;
-    }
-}
-
-static bool
 point_at(const struct kql_value *args, uint32_t i, struct geo_point *out)
 {
     double longitude, latitude;
 
-    return number_of(&args[i], &longitude) && number_of(&args[i + 1], &latitude) &&
+    return kql_number_in(&args[i], &longitude) && kql_number_in(&args[i + 1], &latitude) &&
            geo_point_of(longitude, latitude, out);
 }
 
@@ -89,7 +67,7 @@ wants_sphere(struct kql_call *call, const struct kql_value *args, uint32_t i)
 {
     double spheroid = 0;
 
-    return call->count <= i || (number_of(&args[i], &spheroid) && spheroid == 0);
+    return call->count <= i || (kql_number_in(&args[i], &spheroid) && spheroid == 0);
 }
 
 static void *
@@ -98,7 +76,8 @@ prepare_sphere(const struct kql_value *const *constants, uint32_t count, uint32_
 {
     double spheroid = 0;
 
-    if (count > i && constants[i] != NULL && number_of(constants[i], &spheroid) && spheroid != 0)
+    if (count > i && constants[i] != NULL && kql_number_in(constants[i], &spheroid) &&
+        spheroid != 0)
         (void)err_set(err, ST_INVALID, "use_spheroid is not built: distances are on a sphere");
     return NULL;
 }
@@ -139,7 +118,7 @@ in_circle(struct kql_call *call, const struct kql_value *args, struct kql_value 
 
     (void)call;
     *result = kql_null(KQL_BOOL);
-    if (point_at(args, 0, &a) && point_at(args, 2, &b) && number_of(&args[4], &radius) &&
+    if (point_at(args, 0, &a) && point_at(args, 2, &b) && kql_number_in(&args[4], &radius) &&
         radius >= 0)
         *result = kql_bool(geo_angle(&a, &b) * GEO_EARTH_RADIUS <= radius);
 }
@@ -312,7 +291,7 @@ line_interpolate(struct kql_call *call, const struct kql_value *args, struct kql
 
     *result = kql_null(KQL_DYNAMIC);
     if (!geo_read_line(call->pool, &args[0], &line) || line.count != 1 ||
-        !number_of(&args[1], &fraction) || !(fraction >= 0 && fraction <= 1))
+        !kql_number_in(&args[1], &fraction) || !(fraction >= 0 && fraction <= 1))
         return;
     a = line.paths[0].points;
     left = geo_length(&line.paths[0]) * fraction;
@@ -494,11 +473,11 @@ to_geohash(struct kql_call *call, const struct kql_value *args, struct kql_value
     struct geo_point p;
 
     *result = kql_null(KQL_STRING);
-    if (!point_at(args, 0, &p) || (call->count > 2 && !number_of(&args[2], &digits)) ||
+    if (!point_at(args, 0, &p) || (call->count > 2 && !kql_number_in(&args[2], &digits)) ||
         !(digits >= 1 && digits <= (double)GEOHASH_MAX))
         return;
-    (void)number_of(&args[0], &longitude);
-    (void)number_of(&args[1], &latitude);
+    (void)kql_number_in(&args[0], &longitude);
+    (void)kql_number_in(&args[1], &latitude);
     *result = kql_string(geohash_print(call->pool, longitude, latitude, (int)digits));
 }
 

@@ -10,21 +10,13 @@
 #include "kql/unit.h"
 #include <math.h>
 
-static double
-real_of(const struct kql_value *v)
-{
-    return v->type == KQL_REAL      ? v->r
-           : v->type == KQL_DECIMAL ? kql_decimal_to_real(v->decimal)
-                                    : (double)v->i;
-}
-
 /* ---- of one number ---- */
 
 #define OF_ONE(name, expression)                                                                   \
     static void name(struct kql_call *call, const struct kql_value *args,                          \
                      struct kql_value *result)                                                     \
     {                                                                                              \
-        double x = real_of(&args[0]);                                                              \
+        double x = kql_real_in(&args[0]);                                                          \
                                                                                                    \
         (void)call;                                                                                \
         *result = kql_real(expression);                                                            \
@@ -53,7 +45,7 @@ OF_ONE(sign_of, isnan(x) ? x : (x > 0) - (x < 0))
     static void name(struct kql_call *call, const struct kql_value *args,                          \
                      struct kql_value *result)                                                     \
     {                                                                                              \
-        double x = real_of(&args[0]);                                                              \
+        double x = kql_real_in(&args[0]);                                                          \
                                                                                                    \
         (void)call;                                                                                \
         *result = x < 0 ? kql_null(KQL_REAL) : kql_real(expression);                               \
@@ -69,14 +61,14 @@ static void
 arc_tangent2(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
     (void)call;
-    *result = kql_real(atan2(real_of(&args[0]), real_of(&args[1])));
+    *result = kql_real(atan2(kql_real_in(&args[0]), kql_real_in(&args[1])));
 }
 
 static void
 power(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
     (void)call;
-    *result = kql_real(pow(real_of(&args[0]), real_of(&args[1])));
+    *result = kql_real(pow(kql_real_in(&args[0]), kql_real_in(&args[1])));
 }
 
 static void
@@ -91,27 +83,28 @@ static void
 beta_cdf(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
     (void)call;
-    *result = kql_real(special_beta_cdf(real_of(&args[0]), real_of(&args[1]), real_of(&args[2])));
+    *result = kql_real(
+        special_beta_cdf(kql_real_in(&args[0]), kql_real_in(&args[1]), kql_real_in(&args[2])));
 }
 
 static void
 beta_inverse(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
-    double p = real_of(&args[0]);
+    double p = kql_real_in(&args[0]);
 
     (void)call;
     if (p < 0 || p > 1) /* null, unlike the others: the function's page, its example */
         *result = kql_null(KQL_REAL);
     else
-        *result = kql_real(special_beta_inverse(p, real_of(&args[1]), real_of(&args[2])));
+        *result = kql_real(special_beta_inverse(p, kql_real_in(&args[1]), kql_real_in(&args[2])));
 }
 
 static void
 beta_density(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
     (void)call;
-    *result =
-        kql_real(special_beta_density(real_of(&args[0]), real_of(&args[1]), real_of(&args[2])));
+    *result = kql_real(
+        special_beta_density(kql_real_in(&args[0]), kql_real_in(&args[1]), kql_real_in(&args[2])));
 }
 
 /* The two-sided p-value of Welch's t-test: mean, variance, count of each sample. */
@@ -122,7 +115,7 @@ welch_test(struct kql_call *call, const struct kql_value *args, struct kql_value
 
     (void)call;
     for (int i = 0; i < 6; i++)
-        v[i] = real_of(&args[i]);
+        v[i] = kql_real_in(&args[i]);
     a = v[1] / v[2];
     b = v[4] / v[5];
     t = (v[0] - v[3]) / sqrt(a + b);

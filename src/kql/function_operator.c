@@ -71,14 +71,6 @@ pair_of(const struct kql_value *a, const struct kql_value *b)
     return PAIR_NONE;
 }
 
-static double
-real_of(const struct kql_value *v)
-{
-    return v->type == KQL_REAL      ? v->r
-           : v->type == KQL_DECIMAL ? kql_decimal_to_real(v->decimal)
-                                    : (double)v->i;
-}
-
 /* Ticks as a datetime or timespan; outside of its range nothing is set. */
 static void
 set_ticks(struct kql_value *result, enum kql_type type, wide ticks)
@@ -132,7 +124,7 @@ add(struct kql_call *call, const struct kql_value *args, struct kql_value *resul
         *result = kql_integer(KQL_LONG, (int64_t)((uint64_t)a->i + (uint64_t)b->i));
         break;
     case PAIR_REAL:
-        *result = kql_real(real_of(a) + real_of(b));
+        *result = kql_real(kql_real_in(a) + kql_real_in(b));
         break;
     case PAIR_DECIMAL:
         decimal_pair(call, a, b, kql_decimal_add, result);
@@ -160,7 +152,7 @@ subtract(struct kql_call *call, const struct kql_value *args, struct kql_value *
         *result = kql_integer(KQL_LONG, (int64_t)((uint64_t)a->i - (uint64_t)b->i));
         break;
     case PAIR_REAL:
-        *result = kql_real(real_of(a) - real_of(b));
+        *result = kql_real(kql_real_in(a) - kql_real_in(b));
         break;
     case PAIR_DECIMAL:
         decimal_pair(call, a, b, kql_decimal_subtract, result);
@@ -194,7 +186,7 @@ multiply(struct kql_call *call, const struct kql_value *args, struct kql_value *
         *result = kql_integer(KQL_LONG, (int64_t)((uint64_t)a->i * (uint64_t)b->i));
         break;
     case PAIR_REAL:
-        *result = kql_real(real_of(a) * real_of(b));
+        *result = kql_real(kql_real_in(a) * kql_real_in(b));
         break;
     case PAIR_DECIMAL:
         decimal_pair(call, a, b, kql_decimal_multiply, result);
@@ -205,7 +197,7 @@ multiply(struct kql_call *call, const struct kql_value *args, struct kql_value *
     case PAIR_SPAN_NUMBER:
     case PAIR_TIME_NUMBER:
         if (!is_whole(b))
-            scaled(a, real_of(b), result);
+            scaled(a, kql_real_in(b), result);
         else
             set_ticks(result, (enum kql_type)a->type, (wide)a->i * b->i);
         break;
@@ -232,7 +224,7 @@ divide(struct kql_call *call, const struct kql_value *args, struct kql_value *re
             *result = kql_integer(KQL_LONG, quotient(a->i, b->i));
         break;
     case PAIR_REAL:
-        *result = kql_real(real_of(a) / real_of(b));
+        *result = kql_real(kql_real_in(a) / kql_real_in(b));
         break;
     case PAIR_DECIMAL:
         decimal_pair(call, a, b, kql_decimal_divide, result);
@@ -245,7 +237,7 @@ divide(struct kql_call *call, const struct kql_value *args, struct kql_value *re
     case PAIR_SPAN_NUMBER:
     case PAIR_TIME_NUMBER:
         if (!is_whole(b))
-            scaled(a, 1 / real_of(b), result);
+            scaled(a, 1 / kql_real_in(b), result);
         else if (b->i != 0)
             set_ticks(result, (enum kql_type)a->type, (wide)a->i / b->i);
         break;
@@ -283,7 +275,7 @@ modulo(struct kql_call *call, const struct kql_value *args, struct kql_value *re
             *result = kql_integer(KQL_LONG, remainder_of(a->i, b->i));
         break;
     case PAIR_REAL:
-        *result = kql_real(real_remainder(real_of(a), real_of(b)));
+        *result = kql_real(real_remainder(kql_real_in(a), kql_real_in(b)));
         break;
     case PAIR_DECIMAL:
         decimal_pair(call, a, b, kql_decimal_modulo, result);
@@ -297,9 +289,9 @@ modulo(struct kql_call *call, const struct kql_value *args, struct kql_value *re
     case PAIR_SPAN_NUMBER:
         if (is_whole(b) && b->i != 0)
             *result = kql_integer(KQL_TIMESPAN, remainder_of(a->i, b->i));
-        else if (!is_whole(b) && real_of(b) != 0 && isfinite(real_of(b)))
+        else if (!is_whole(b) && kql_real_in(b) != 0 && isfinite(kql_real_in(b)))
             set_ticks(result, KQL_TIMESPAN,
-                      (int64_t)fmin(real_remainder((double)a->i, real_of(b)), 0x1p62));
+                      (int64_t)fmin(real_remainder((double)a->i, kql_real_in(b)), 0x1p62));
         break;
     default:
         break;

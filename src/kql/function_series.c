@@ -5,34 +5,6 @@
 #include "kql/function.h"
 #include <math.h>
 
-static const struct kql_array *
-array_of(const struct kql_value *v)
-{
-    return !v->is_null && v->type == KQL_ARRAY ? v->array : NULL;
-}
-
-static bool
-number_of(const struct kql_value *v, double *out)
-{
-    if (v->is_null)
-        return false;
-    switch (v->type) {
-    case KQL_REAL:
-        *out = v->r;
-        return true;
-    case KQL_BOOL:
-    case KQL_INT:
-    case KQL_LONG:
-        *out = (double)v->i;
-        return true;
-    case KQL_DECIMAL:
-        *out = kql_decimal_to_real(v->decimal);
-        return true;
-    default:
-        return false;
-    }
-}
-
 static bool
 is_whole(const struct kql_value *v)
 {
@@ -49,7 +21,7 @@ static void
 each_pair(struct kql_call *call, const struct kql_value *args, element_pair *operation,
           struct kql_value *result)
 {
-    const struct kql_array *a = array_of(&args[0]), *b = array_of(&args[1]);
+    const struct kql_array *a = kql_array_in(&args[0]), *b = kql_array_in(&args[1]);
     struct kql_array_builder out = {.pool = call->pool};
     uint32_t count;
 
@@ -76,7 +48,7 @@ each_pair(struct kql_call *call, const struct kql_value *args, element_pair *ope
                                                                                                    \
         if (is_whole(a) && is_whole(b) && !BUILTIN(a->i, b->i, &whole))                            \
             return kql_integer(KQL_LONG, whole);                                                   \
-        if (!number_of(a, &x) || !number_of(b, &y))                                                \
+        if (!kql_number_in(a, &x) || !kql_number_in(b, &y))                                        \
             return kql_null(KQL_DYNAMIC);                                                          \
         return kql_real(REAL);                                                                     \
     } static void call_series_##NAME(struct kql_call *call, const struct kql_value *args,          \
@@ -105,7 +77,7 @@ ARITHMETIC(pow, never_whole, pow(x, y))
                                                                                                    \
         if (is_whole(a) && is_whole(b))                                                            \
             return kql_bool(a->i OPERATOR b->i);                                                   \
-        if (!number_of(a, &x) || !number_of(b, &y))                                                \
+        if (!kql_number_in(a, &x) || !kql_number_in(b, &y))                                        \
             return kql_null(KQL_DYNAMIC);                                                          \
         return kql_bool(x OPERATOR y);                                                             \
     } static void call_series_##NAME(struct kql_call *call, const struct kql_value *args,          \
@@ -125,7 +97,7 @@ static void
 each_real(struct kql_call *call, const struct kql_value *args, double (*operation)(double),
           bool keeps_whole, struct kql_value *result)
 {
-    const struct kql_array *a = array_of(&args[0]);
+    const struct kql_array *a = kql_array_in(&args[0]);
     struct kql_array_builder out = {.pool = call->pool};
 
     *result = kql_null(KQL_DYNAMIC);
@@ -134,7 +106,7 @@ each_real(struct kql_call *call, const struct kql_value *args, double (*operatio
     for (uint32_t i = 0; i < a->count; i++) {
         double x, y;
 
-        if (!number_of(&a->items[i], &x)) {
+        if (!kql_number_in(&a->items[i], &x)) {
             kql_array_add(&out, kql_null(KQL_DYNAMIC));
             continue;
         }
@@ -178,13 +150,13 @@ UNARY(tan, tan, false)
 static void
 call_series_sum(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
-    const struct kql_array *a = array_of(&args[0]);
+    const struct kql_array *a = kql_array_in(&args[0]);
     double sum = 0, x;
 
     (void)call;
     *result = kql_null(KQL_REAL);
     for (uint32_t i = 0; a != NULL && i < a->count; i++) {
-        if (!number_of(&a->items[i], &x))
+        if (!kql_number_in(&a->items[i], &x))
             return;
         sum += x;
     }
@@ -195,13 +167,13 @@ call_series_sum(struct kql_call *call, const struct kql_value *args, struct kql_
 static void
 call_series_product(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
-    const struct kql_array *a = array_of(&args[0]);
+    const struct kql_array *a = kql_array_in(&args[0]);
     double product = 1, x;
 
     (void)call;
     *result = kql_null(KQL_REAL);
     for (uint32_t i = 0; a != NULL && i < a->count; i++) {
-        if (!number_of(&a->items[i], &x))
+        if (!kql_number_in(&a->items[i], &x))
             return;
         product *= x;
     }
@@ -214,7 +186,7 @@ call_series_product(struct kql_call *call, const struct kql_value *args, struct 
 static bool
 dot_product(const struct kql_value *left, const struct kql_value *right, double *out)
 {
-    const struct kql_array *a = array_of(left), *b = array_of(right);
+    const struct kql_array *a = kql_array_in(left), *b = kql_array_in(right);
     uint32_t count;
 
     *out = 0;
@@ -224,8 +196,8 @@ dot_product(const struct kql_value *left, const struct kql_value *right, double 
     for (uint32_t i = 0; i < count; i++) {
         double x, y;
 
-        if (!number_of(a == NULL ? left : &a->items[i], &x) ||
-            !number_of(b == NULL ? right : &b->items[i], &y))
+        if (!kql_number_in(a == NULL ? left : &a->items[i], &x) ||
+            !kql_number_in(b == NULL ? right : &b->items[i], &y))
             return false;
         *out += x * y;
     }
@@ -248,7 +220,7 @@ call_series_magnitude(struct kql_call *call, const struct kql_value *args, struc
     double square;
 
     (void)call;
-    *result = array_of(&args[0]) != NULL && dot_product(&args[0], &args[0], &square)
+    *result = kql_array_in(&args[0]) != NULL && dot_product(&args[0], &args[0], &square)
                   ? kql_real(sqrt(square))
                   : kql_null(KQL_REAL);
 }
@@ -272,7 +244,7 @@ static void
 call_series_pearson_correlation(struct kql_call *call, const struct kql_value *args,
                                 struct kql_value *result)
 {
-    const struct kql_array *a = array_of(&args[0]), *b = array_of(&args[1]);
+    const struct kql_array *a = kql_array_in(&args[0]), *b = kql_array_in(&args[1]);
     double count, sum_x = 0, sum_y = 0, xy = 0, xx = 0, yy = 0, x, y;
 
     (void)call;
@@ -281,14 +253,14 @@ call_series_pearson_correlation(struct kql_call *call, const struct kql_value *a
         return;
     count = a->count;
     for (uint32_t i = 0; i < a->count; i++) {
-        if (!number_of(&a->items[i], &x) || !number_of(&b->items[i], &y))
+        if (!kql_number_in(&a->items[i], &x) || !kql_number_in(&b->items[i], &y))
             return;
         sum_x += x;
         sum_y += y;
     }
     for (uint32_t i = 0; i < a->count; i++) {
-        number_of(&a->items[i], &x);
-        number_of(&b->items[i], &y);
+        kql_number_in(&a->items[i], &x);
+        kql_number_in(&b->items[i], &y);
         x -= sum_x / count;
         y -= sum_y / count;
         xy += x * y;
@@ -313,7 +285,7 @@ static void
 fill_along(struct kql_call *call, const struct kql_value *args, bool is_backward,
            struct kql_value *result)
 {
-    const struct kql_array *a = array_of(&args[0]);
+    const struct kql_array *a = kql_array_in(&args[0]);
     struct kql_value *items;
     const struct kql_value *last = NULL;
 
@@ -351,7 +323,7 @@ static void
 call_series_fill_const(struct kql_call *call, const struct kql_value *args,
                        struct kql_value *result)
 {
-    const struct kql_array *a = array_of(&args[0]);
+    const struct kql_array *a = kql_array_in(&args[0]);
     struct kql_array_builder out = {.pool = call->pool};
     struct kql_value fill = call->count > 1 ? args[1] : kql_integer(KQL_LONG, 0);
 
@@ -368,7 +340,7 @@ static void
 call_series_fill_linear(struct kql_call *call, const struct kql_value *args,
                         struct kql_value *result)
 {
-    const struct kql_array *a = array_of(&args[0]);
+    const struct kql_array *a = kql_array_in(&args[0]);
     bool fills_edges = call->count <= 2 || kql_is_true(&args[2]), is_cut = true;
     struct kql_value fill = call->count > 3 ? args[3] : kql_real(0);
     struct kql_array_builder out = {.pool = call->pool};
@@ -390,8 +362,8 @@ call_series_fill_linear(struct kql_call *call, const struct kql_value *args,
         if (after < i)
             for (after = i; after < a->count && is_missing(call, args, 1, &a->items[after]);)
                 after++;
-        if (before >= 0 && after < a->count && number_of(&a->items[before], &x) &&
-            number_of(&a->items[after], &y)) {
+        if (before >= 0 && after < a->count && kql_number_in(&a->items[before], &x) &&
+            kql_number_in(&a->items[after], &y)) {
             x += (y - x) * (double)(i - before) / (double)(after - before);
             kql_array_add(&out, is_cut ? kql_integer(KQL_LONG, (int64_t)x) : kql_real(x));
         } else if (before < 0 && after == a->count) {
@@ -416,14 +388,14 @@ struct stats {
 static bool
 stats_of(const struct kql_call *call, const struct kql_value *args, struct stats *s)
 {
-    const struct kql_array *a = array_of(&args[0]);
+    const struct kql_array *a = kql_array_in(&args[0]);
     bool only_finite = call->count > 1 && kql_is_true(&args[1]);
 
     *s = (struct stats){.count = 0};
     for (uint32_t i = 0; a != NULL && i < a->count; i++) {
         double x, from;
 
-        if (!number_of(&a->items[i], &x) || !isfinite(x)) {
+        if (!kql_number_in(&a->items[i], &x) || !isfinite(x)) {
             if (only_finite)
                 continue;
             return false;
@@ -494,14 +466,14 @@ fit_line(const struct kql_array *a, uint32_t from, uint32_t to, struct line *out
     double count = to - from, mean_x = (count - 1) / 2, mean_y = 0, xx = 0, xy = 0, yy = 0, y;
 
     for (uint32_t i = from; i < to; i++) {
-        if (!number_of(&a->items[i], &y))
+        if (!kql_number_in(&a->items[i], &y))
             return false;
         mean_y += y / count;
     }
     for (uint32_t i = from; i < to; i++) {
         double x = i - from - mean_x;
 
-        number_of(&a->items[i], &y);
+        kql_number_in(&a->items[i], &y);
         xx += x * x;
         xy += x * (y - mean_y);
         yy += (y - mean_y) * (y - mean_y);
@@ -517,7 +489,7 @@ fit_line(const struct kql_array *a, uint32_t from, uint32_t to, struct line *out
 static void
 call_series_fit_line(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
 {
-    const struct kql_array *a = array_of(&args[0]);
+    const struct kql_array *a = kql_array_in(&args[0]);
     struct kql_array_builder out = {.pool = call->pool}, points = {.pool = call->pool};
     struct line line;
 
@@ -559,14 +531,14 @@ call_series_fit_line_dynamic(struct kql_call *call, const struct kql_value *args
 static bool
 reals_of(struct pool *p, const struct kql_value *v, double **out, uint32_t *count)
 {
-    const struct kql_array *a = array_of(v);
+    const struct kql_array *a = kql_array_in(v);
 
     if (a == NULL)
         return false;
     *out = pool_take(p, (a->count + 1) * sizeof **out);
     *count = a->count;
     for (uint32_t i = 0; i < a->count; i++)
-        if (!number_of(&a->items[i], &(*out)[i]))
+        if (!kql_number_in(&a->items[i], &(*out)[i]))
             (*out)[i] = 0;
     return true;
 }

@@ -86,12 +86,6 @@ read_number(const struct kql_value *v, double *out)
     return true;
 }
 
-static const struct kql_array *
-array_of(const struct kql_value *v)
-{
-    return v->is_null || v->type != KQL_ARRAY ? NULL : v->array;
-}
-
 static bool
 is_same(const struct geo_point *a, const struct geo_point *b)
 {
@@ -130,14 +124,14 @@ is_ring(struct pool *p, const struct geo_point *points, uint32_t count)
 static bool
 read_path(struct pool *p, const struct kql_value *v, bool wants_ring, struct geo_path *out)
 {
-    const struct kql_array *items = array_of(v);
+    const struct kql_array *items = kql_array_in(v);
     struct geo_point *points;
 
     if (items == NULL || items->count < 2)
         return false;
     points = pool_take(p, items->count * sizeof *points);
     for (uint32_t i = 0; i < items->count; i++) {
-        const struct kql_array *pair = array_of(&items->items[i]);
+        const struct kql_array *pair = kql_array_in(&items->items[i]);
         double longitude, latitude;
 
         if (pair == NULL || pair->count < 2 || !read_number(&pair->items[0], &longitude) ||
@@ -165,7 +159,7 @@ coordinates_of(const struct kql_value *v, const char *one, const char *many, boo
     *is_many = span_is(kql_text(&type), many);
     if (!*is_many && !span_is(kql_text(&type), one))
         return NULL;
-    return array_of(&coordinates);
+    return kql_array_in(&coordinates);
 }
 
 bool
@@ -201,7 +195,7 @@ geo_read_polygon(struct pool *p, const struct kql_value *v, struct geo_shape *ou
         return false;
     *out = (struct geo_shape){.part_count = is_many ? items->count : 1};
     for (uint32_t part = 0; part < out->part_count; part++) {
-        const struct kql_array *rings = array_of(is_many ? &items->items[part] : &whole);
+        const struct kql_array *rings = kql_array_in(is_many ? &items->items[part] : &whole);
 
         if (rings == NULL || rings->count == 0)
             return false;

@@ -18,12 +18,6 @@
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-static const struct kql_array *
-array_of(const struct kql_value *v)
-{
-    return !v->is_null && v->type == KQL_ARRAY ? v->array : NULL;
-}
-
 /* ---- different values ---- */
 
 uint8_t
@@ -202,14 +196,14 @@ static bool
 hll_parts(const struct kql_value *v, uint8_t *bits, const struct kql_array **hashes,
           const struct kql_value **registers)
 {
-    const struct kql_array *all = array_of(v), *kind, *rest;
+    const struct kql_array *all = kql_array_in(v), *kind, *rest;
     uint64_t hash;
 
     if (all == NULL || all->count != 3)
         return false;
-    kind = array_of(&all->items[0]);
-    *hashes = array_of(&all->items[1]);
-    rest = array_of(&all->items[2]);
+    kind = kql_array_in(&all->items[0]);
+    *hashes = kql_array_in(&all->items[1]);
+    rest = kql_array_in(&all->items[2]);
     if (kind == NULL || *hashes == NULL || rest == NULL || kind->count != 2 ||
         kind->items[1].is_null || kind->items[1].type != KQL_LONG ||
         kind->items[1].i < HLL_BITS_MIN || kind->items[1].i > HLL_BITS_MAX || rest->count > 1)
@@ -532,16 +526,16 @@ static bool
 digest_parts(const struct kql_value *v, enum kql_type *type, bool *is_approximate,
              const struct kql_array **values, const struct kql_array **weights)
 {
-    const struct kql_array *all = array_of(v), *kind;
+    const struct kql_array *all = kql_array_in(v), *kind;
     struct kql_value number;
 
     *type = KQL_UNKNOWN;
     *is_approximate = false;
     if (all == NULL || all->count != 3)
         return false;
-    kind = array_of(&all->items[0]);
-    *values = array_of(&all->items[1]);
-    *weights = array_of(&all->items[2]);
+    kind = kql_array_in(&all->items[0]);
+    *values = kql_array_in(&all->items[1]);
+    *weights = kql_array_in(&all->items[2]);
     if (kind == NULL || *values == NULL || *weights == NULL ||
         (*values)->count != (*weights)->count)
         return false;

@@ -185,4 +185,21 @@ int kql_decimal_compare(const struct kql_decimal *a, const struct kql_decimal *b
 void kql_decimal_of_long(int64_t i, struct kql_decimal *out);
 bool kql_decimal_of_real(double r, struct kql_decimal *out);
 double kql_decimal_to_real(const struct kql_decimal *d);
+/* A number that is there (BOOL to DECIMAL) as a real. */
+static inline double
+kql_real_in(const struct kql_value *v)
+{
+    return v->type == KQL_REAL      ? v->r
+           : v->type == KQL_DECIMAL ? kql_decimal_to_real(v->decimal)
+                                    : (double)v->i;
+}
+/* A number or bool of a dynamic value. False: null, or something else. */
+static inline bool
+kql_number_in(const struct kql_value *v, double *out)
+{
+    if (v->is_null || (v->type != KQL_BOOL && !kql_type_is_number(v->type)))
+        return false;
+    *out = kql_real_in(v);
+    return true;
+}
 bool kql_decimal_to_long(const struct kql_decimal *d, int64_t *out); /* truncates */
