@@ -288,15 +288,6 @@ done:
     return st;
 }
 
-const char *
-token_answer_name(enum token_answer a)
-{
-    static const char *const names[] = {
-        "good", "missing", "malformed", "unknown", "expired", "revoked", "of an inactive tenant"};
-
-    return names[a];
-}
-
 static struct span
 bare(struct span bearer)
 {

@@ -56,8 +56,6 @@ enum token_answer {
     TOKEN_REVOKED,
     TOKEN_TENANT_OFF /* its tenant is not active */
 };
-/* For the log; the client only learns that it is not good. */
-const char *token_answer_name(enum token_answer a);
 /* 'bearer': the Authorization header's value ("Bearer pst_...") or the bare token. */
 MUST_CHECK enum token_answer token_verify(struct tokens *t, struct span bearer, int64_t now,
                                           struct principal *out);

@@ -398,7 +398,9 @@ advice(enum kql_operator op, enum kql_type left, enum kql_type right)
     return "";
 }
 
-const struct kql_expr *
+/* The row of that name ("has_cs", "+") over bound operands: refuses the pairs of types that the
+ * language refuses, then as bind_call. */
+static const struct kql_expr *
 bind_operator_call(struct bind *b, enum kql_operator op, const struct kql_expr *const *arguments,
                    uint32_t count, const struct kql_syntax *at)
 {
@@ -442,7 +444,8 @@ call_two(struct bind *b, enum kql_operator op, const struct kql_expr *left,
     return bind_operator_call(b, op, arguments, 2, at);
 }
 
-const struct kql_expr *
+/* 'column op needle' over every column of the input, joined by or: where * has "x", search. */
+static const struct kql_expr *
 bind_any_column(struct bind *b, enum kql_operator op, const struct kql_expr *needle,
                 const struct kql_syntax *at)
 {
@@ -1072,7 +1075,9 @@ bind_expr(struct bind *b, const struct kql_syntax *s)
 
 /* ---- with a type in mind ---- */
 
-const struct kql_expr *
+/* As bind_expr, complaining unless the type fits; converts int to long and the like. KQL_UNKNOWN:
+ * any. */
+static const struct kql_expr *
 bind_expr_as(struct bind *b, const struct kql_syntax *s, enum kql_type type, const char *what)
 {
     const struct kql_expr *e = bind_expr(b, s), *converted;

@@ -105,10 +105,6 @@ bind_not_built(struct bind *b, const struct kql_syntax *at, const char *name, co
 /* Binds over b->input's schema. Never NULL: after a complaint an expr of type KQL_UNKNOWN. Constant parts come
  * folded. */
 const struct kql_expr *bind_expr(struct bind *b, const struct kql_syntax *s);
-/* The same, complaining unless the type fits; converts int to long and the like. KQL_UNKNOWN:
- * any. */
-const struct kql_expr *bind_expr_as(struct bind *b, const struct kql_syntax *s, enum kql_type type,
-                                    const char *what);
 /* A constant of that type; false: complained. */
 bool bind_constant(struct bind *b, const struct kql_syntax *s, enum kql_type type, const char *what,
                    struct kql_value *out);
@@ -123,14 +119,6 @@ const struct kql_expr *
 bind_call(struct bind *b, const struct kql_function *f, const struct kql_expr *const *arguments,
           uint32_t count,
           const struct kql_syntax *at); /* resolves the overload, converts, folds; complains */
-/* The row of that name ("has_cs", "+") over bound operands: refuses the pairs of types that the
- * language refuses, then as bind_call. */
-const struct kql_expr *bind_operator_call(struct bind *b, enum kql_operator op,
-                                          const struct kql_expr *const *arguments, uint32_t count,
-                                          const struct kql_syntax *at);
-/* 'column op needle' over every column of the input, joined by or: where * has "x", search. */
-const struct kql_expr *bind_any_column(struct bind *b, enum kql_operator op,
-                                       const struct kql_expr *needle, const struct kql_syntax *at);
 /* A call by name in any of its forms: functions of the query, aggregates, window functions, special
  * ones. */
 const struct kql_expr *bind_function_call(struct bind *b, const struct kql_syntax *s);

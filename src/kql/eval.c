@@ -72,7 +72,8 @@ eval_slot_test(struct kql_run *run, const struct eval_node *n)
 
 /* ---- calls ---- */
 
-const struct kql_value *
+/* Array arguments from the second on laid out one by one; *count is theirs then. */
+static const struct kql_value *
 eval_flatten(struct pool *p, const struct kql_value *args, uint32_t *count)
 {
     uint64_t whole = *count;
@@ -272,7 +273,8 @@ eval_or(struct kql_run *run, const struct eval_node *n)
     return any;
 }
 
-bool
+/* True only when true: stops at the first that is not. */
+static bool
 eval_is_true(struct kql_run *run, const struct eval_node *n)
 {
     if (n->test != eval_and)

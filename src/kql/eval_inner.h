@@ -113,10 +113,6 @@ void eval_slot(struct kql_run *run, const struct eval_node *n, struct kql_value 
 enum eval_truth eval_slot_test(struct kql_run *run, const struct eval_node *n);
 enum eval_truth eval_and(struct kql_run *run, const struct eval_node *n);
 enum eval_truth eval_or(struct kql_run *run, const struct eval_node *n);
-/* True only when true: stops at the first that is not. */
-bool eval_is_true(struct kql_run *run, const struct eval_node *n);
 
-/* Array arguments from the second on laid out one by one; *count is theirs then. */
-const struct kql_value *eval_flatten(struct pool *p, const struct kql_value *args, uint32_t *count);
 /* Makes a call (arguments compiled, one of them varies) a node of its own kind, if there is one. */
 bool eval_make_fast(struct pool *p, struct eval_node *n);

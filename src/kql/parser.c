@@ -162,21 +162,6 @@ parser_fail(struct parser *p, const char *expected)
         parser_panic(p, KQL_E_SYNTAX, "expected %s, found %.*s", expected, (int)found.n, found.p);
 }
 
-void
-parser_complain(struct parser *p, enum kql_code code, const struct kql_syntax *at,
-                const char *format, ...)
-{
-    char text[512];
-    va_list args;
-
-    if (p->is_panic)
-        return;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    kql_complain(p->d, code, at->at, at->size, "%s", text);
-}
-
 bool
 parser_expect(struct parser *p, int kind, const char *what)
 {
@@ -402,7 +387,8 @@ recover_at_line(struct parser *p, size_t from, int64_t open)
     }
 }
 
-void
+/* Skips to the end of what went wrong: '|' or ';' or a closing bracket at that depth. */
+static void
 parser_recover(struct parser *p, int64_t open)
 {
     size_t from = p->next;
@@ -529,7 +515,8 @@ parser_pipe(struct parser *p)
     return left;
 }
 
-const struct kql_syntax *
+/* Operators as a chain from SYN_CONTEXT, up to the closing bracket. */
+static const struct kql_syntax *
 parser_sub_pipe(struct parser *p)
 {
     struct kql_syntax *n;

@@ -64,7 +64,7 @@ static const uint8_t levels[KQL_OP_COUNT] = {
 };
 
 /* The operator that stands here between two operands, or NONE. */
-enum kql_operator
+static enum kql_operator
 parser_infix(const struct parser *p)
 {
     static const uint8_t signs[256] = {

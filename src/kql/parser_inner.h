@@ -51,9 +51,6 @@ bool parser_expect_word(struct parser *p, const char *word);
 void parser_fail(struct parser *p, const char *expected);
 /* Any complaint at the next token, and panic. */
 void parser_panic(struct parser *p, enum kql_code code, const char *format, ...) PRINTF_LIKE(3, 4);
-/* A complaint about what was read; goes on. */
-void parser_complain(struct parser *p, enum kql_code code, const struct kql_syntax *at,
-                     const char *format, ...) PRINTF_LIKE(4, 5);
 /* False: too deep, complained. Otherwise parser_leave must follow. */
 bool parser_enter(struct parser *p);
 void parser_leave(struct parser *p);
@@ -72,14 +69,10 @@ void parser_name_token(struct parser *p, struct kql_syntax *n, const struct toke
 
 /* ---- parser.c: statements and pipes */
 const struct kql_syntax *parser_pipe(struct parser *p);
-/* Operators as a chain from SYN_CONTEXT, up to the closing bracket. */
-const struct kql_syntax *parser_sub_pipe(struct parser *p);
-/* ... and the brackets around them. */
+/* Operators as a chain from SYN_CONTEXT, with the brackets around them. */
 const struct kql_syntax *parser_bracketed_sub_pipe(struct parser *p);
 /* Statements up to the closing bracket, pushed. */
 void parser_statements(struct parser *p, int close);
-/* Skips to the end of what went wrong: '|' or ';' or a closing bracket at that depth. */
-void parser_recover(struct parser *p, int64_t open);
 /* "(a:int, b:string)", "(*)", "(a:int, *)" */
 const struct kql_syntax *parser_schema(struct parser *p);
 const struct kql_syntax *parser_type(struct parser *p);
@@ -119,7 +112,6 @@ const struct kql_syntax *parser_entity(struct parser *p, const char *what);
 const struct kql_syntax *parser_any_word(struct parser *p, const char *what);
 const struct kql_syntax *parser_star(struct parser *p);
 const struct kql_syntax *parser_unary(struct parser *p);
-enum kql_operator parser_infix(const struct parser *p);
 
 /* ---- parser_literal.c */
 bool parser_at_literal(const struct parser *p);
@@ -138,10 +130,7 @@ const struct kql_syntax *parser_externaldata(struct parser *p);
 /* Pushes the options that stand here: name=value. 'known' ends at NULL: others are left alone;
  * NULL: whatever looks like one is one. */
 void parser_options(struct parser *p, const char *const *known);
-/* with (a=b, ...) */
-void parser_properties(struct parser *p);
 bool parser_is_operator_name(struct span name);
-void parser_offer_operators(struct kql_nearest *n);
 
 /* ---- parser_graph.c: each reads what is behind the operator's name. */
 void parser_graph(struct parser *p, struct kql_syntax *n);

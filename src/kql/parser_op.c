@@ -110,7 +110,8 @@ property(struct parser *p)
     push_option(p, name->name, t->at, t->size, property_value(p));
 }
 
-void
+/* with (a=b, ...) */
+static void
 parser_properties(struct parser *p)
 {
     parser_expect(p, '(', "and properties: (name=value, ...)");
@@ -1089,7 +1090,7 @@ parser_is_operator_name(struct span name)
     return row != NULL && (row->flags & AFTER_PIPE);
 }
 
-void
+static void
 parser_offer_operators(struct kql_nearest *n)
 {
     for (size_t i = 0; i < COUNT_OF(operators); i++)

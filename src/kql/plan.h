@@ -333,5 +333,3 @@ struct kql_op {
 
 /* A printable tree: an operator a line, its expressions, its schema; for --explain and tests. */
 struct span kql_plan_print(struct pool *p, const struct kql_op *plan);
-struct span kql_expr_print(struct pool *p, const struct kql_expr *e,
-                           const struct kql_schema *schema);

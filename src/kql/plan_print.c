@@ -302,15 +302,6 @@ expr_text(struct printer *p, const struct kql_expr *e, const struct kql_schema *
     return (struct span){q.text, q.size};
 }
 
-struct span
-kql_expr_print(struct pool *pool, const struct kql_expr *e, const struct kql_schema *schema)
-{
-    struct printer p = {.pool = pool};
-
-    put_expr(&p, e, schema);
-    return (struct span){p.text, p.size};
-}
-
 /* ---- operators ---- */
 
 static const char *const kind_names[] = {

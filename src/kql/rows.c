@@ -515,7 +515,8 @@ list_next(struct rows_cursor *c, struct kql_value *row)
     return true;
 }
 
-struct rows_cursor *
+/* A cursor over rows that are there. */
+static struct rows_cursor *
 rows_open_list(struct rows_run *run, const struct kql_op *op, const struct rows_list *list,
                bool is_lasting)
 {

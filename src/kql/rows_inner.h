@@ -128,9 +128,6 @@ struct kql_value *rows_picks_copy(const struct rows_picks *p, struct pool *to,
 /* A whole row again. */
 void rows_picks_spread(const struct rows_picks *p, const struct kql_value *kept, uint32_t width,
                        struct kql_value *row);
-/* A cursor over rows that are there. */
-struct rows_cursor *rows_open_list(struct rows_run *run, const struct kql_op *op,
-                                   const struct rows_list *list, bool is_lasting);
 
 /* Expressions over a row. Programs are compiled once per 'owner' (a thing of the plan) and 'slot'. */
 struct rows_eval {
