@@ -29,6 +29,7 @@ struct deliver_options {
     void *clock;
     unsigned block_buffers;              /* blocks in memory at a time, shared by all exports */
     unsigned retry_ms_min, retry_ms_max; /* back-off; 0: 250 and 60,000 */
+    bool shares_nothing; /* each export evaluates all of its conditions itself: for measurements */
 };
 
 MUST_CHECK enum status deliver_start(const struct deliver_options *o, struct deliverer **d,

@@ -386,8 +386,10 @@ fill_from(struct export *e, const struct pool_block *held, struct reach *at,
     pthread_mutex_lock(&e->lock);
     e->status.read_rows += at->row - before;
     if (e->transform != NULL) {
-        struct verdicts_counts counts = verdicts_counts(e->verdicts);
+        struct verdicts_counts counts = {0};
 
+        if (e->verdicts != NULL)
+            counts = verdicts_counts(e->verdicts);
         e->status.shared_rows = counts.rows - counts.evaluated;
         e->status.filtered_rows = window_filtered(e->window);
         e->status.exhausted_rows = transform_exhausted(e->transform);
@@ -1090,13 +1092,14 @@ export_start(const struct export_context *context, struct plan *plan,
     }
     if (route->transform != NULL) {
         if (transform_run_make(&route->transform, 1, &e->transform, err) != ST_OK ||
-            verdicts_join(context->verdicts, route, e->transform, &e->verdicts, err) != ST_OK) {
+            (!context->options.shares_nothing &&
+             verdicts_join(context->verdicts, route, e->transform, &e->verdicts, err) != ST_OK)) {
             transform_run_free(e->transform);
             window_free(e->window);
             free(e);
             return ST_FULL;
         }
-        window_transform(e->window, e->transform, 0, true);
+        window_transform(e->window, e->transform, 0, e->verdicts != NULL);
     }
     e->context = context;
     e->plan = plan_hold(plan);
