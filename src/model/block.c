@@ -99,7 +99,7 @@ head_check(const struct block_head *head, struct span index, struct span body, s
     if (head->version != BLOCK_VERSION)
         return err_set(err, ST_INVALID, "block version %u, this program reads %d", head->version,
                        BLOCK_VERSION);
-    if (head->kind != BLOCK_ROWS && head->kind != BLOCK_CONTROL)
+    if (head->kind != BLOCK_ROWS && head->kind != BLOCK_CONTROL && head->kind != BLOCK_EVENTS)
         return err_set(err, ST_INVALID, "unknown kind %u of block", head->kind);
     if (head->index_size != index.n || head->body_size != body.n)
         return err_set(err, ST_INVALID, "block of %u+%u bytes in %zu+%zu", head->index_size,

@@ -169,7 +169,7 @@ static const struct {
         offset, 0                                                                                  \
     }  /* is filled up */
     {"newer version",          FIELD(version),      2                  },
-    {"unknown kind",           FIELD(kind),         3                  },
+    {"unknown kind",           FIELD(kind),         4                  },
     {"another index size",     FIELD(index_size),   8                  },
     {"another body size",      FIELD(body_size),    56                 },
     {"too many rows",          FIELD(row_count),    UINT32_MAX         },
