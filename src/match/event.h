@@ -24,7 +24,8 @@ struct event_filter_source {
     enum event_source source;
     const struct rule_sets *rules; /* NULL: all of its events. Borrowed while the filter lives */
 };
-/* 'scopes': ids of subscriptions or resource groups, any case; borrowed for the call. */
+/* 'scopes': ids of subscriptions or resource groups, any case; borrowed for the call. ST_INVALID: one
+ * is neither, there is none, or there are too many. */
 MUST_CHECK enum status event_filter_make(const struct span *scopes, size_t scope_count,
                                          const struct event_filter_source *sources,
                                          size_t source_count, struct event_filter **out,
@@ -34,17 +35,27 @@ uint64_t event_filter_fingerprint(const struct event_filter *f);
 /* Whether events of the source can pass at all. */
 bool event_filter_wants(const struct event_filter *f, enum event_source source);
 
+/* Whether the scope of an event (as in its block, lower-case) is in one of the filter's. Cheap: for
+ * leaving out blocks before their events are opened. Not for attack paths, which belong to the scopes of
+ * their two ends too. */
+bool event_filter_covers(const struct event_filter *f, struct span scope);
+/* Told of rules that can be saved but never match events of the source: "properties." paths on
+ * Alerts (section 1.6). 'target' as in rule_sets_make. */
+void event_source_check(enum event_source source, const struct rule_sets *rules, const char *target,
+                        rule_told *told, void *app);
+
 /* An event opened for matching: parsed once, whatever the number of filters. For rules, an alert has
  * the synthetic members of section 1.8 (Version, ProductComponentName). */
 struct event {
     enum event_source source;
-    struct span scope;    /* lower-case, see event_source.h */
-    struct span text;     /* the document's bytes */
-    json_t *document;     /* private: without synthetic members */
-    json_t *for_matching; /* private: with them, where there are any; else the same */
+    struct span scope;   /* lower-case, see event_source.h */
+    struct span text;    /* the document's bytes */
+    struct tree tree;    /* private: the document, and for alerts the synthetic members behind it */
+    struct span ends[2]; /* private: of an attack path: ids of entry point and target, any case */
 };
 /* Row 'row' of a block of kind BLOCK_EVENTS; lends from it. ST_INVALID: no event (counted and parked by
- * the caller, never dropped silently). */
+ * the caller, never dropped silently). ST_FULL: no memory now. After a failure there is nothing to
+ * close. */
 MUST_CHECK enum status event_open(struct event *e, const struct block *block, uint32_t row,
                                   struct err *err);
 /* The same from parts, for "automation test" and tests. */
@@ -53,8 +64,9 @@ MUST_CHECK enum status event_open_text(struct event *e, enum event_source source
 void event_close(struct event *e);
 
 bool event_filter_passes(const struct event_filter *f, const struct event *e);
-/* Filter by filter part: {"matches":bool,"scope":{...},"sources":[{"eventSource","matches","ruleSets":rule_sets_explain}]}.
- * New reference; NULL: no memory. */
+/* Filter by filter part: {"matches":bool,"why":TEXT,"scope":{"matches":bool,"event":SCOPE,"scopePaths":[...],"why":TEXT},
+ * "sources":[{"eventSource","matches":bool,"why":TEXT,"ruleSets":rule_sets_explain}]} (ruleSets only where
+ * the source is the event's). New reference; NULL: no memory. */
 json_t *event_filter_explain(const struct event_filter *f, const struct event *e);
 
 /* Many filters at once: by source, scope and the commonest equality among their rules, so that a

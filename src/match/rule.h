@@ -6,11 +6,13 @@
  * Paths: member names joined by '.', [n], ['a name'], an optional leading "$" or "$.". Names ignore
  * case; of members that differ only in case the first that is spelt alike counts, else the first.
  * Missing or null: false, but NotEquals: true. String: scalars as text, objects and arrays as compact
- * JSON; case ignored (simple case folding of Unicode). Integer and Number: both sides as exact decimals,
- * what is no number is false. Boolean: true and false in any case. */
+ * JSON; case ignored as .NET's OrdinalIgnoreCase does (kql/text.h: what is not ASCII never equals
+ * ASCII). Integer and Number: both sides as exact decimals, what is no number is false. Boolean: true
+ * and false in any case, all else is false. */
 #pragma once
 #include "base/base.h"
 #include "wire/json.h"
+#include "wire/tree.h"
 
 enum {
     RULE_SETS_MAX = 1000,      /* of one source */
@@ -18,6 +20,7 @@ enum {
     RULE_PATH_SIZE_MAX = 1024, /* bytes */
     RULE_PATH_STEPS_MAX = 32,
     RULE_VALUE_SIZE_MAX = 4096, /* bytes of expectedValue */
+    RULE_MEMORY_MAX = 16 << 20, /* bytes of one source's compiled sets */
 };
 
 enum rule_type { RULE_STRING, RULE_INTEGER, RULE_NUMBER, RULE_BOOLEAN };
@@ -32,18 +35,21 @@ enum rule_operator {
     RULE_STARTS_WITH,
     RULE_ENDS_WITH
 };
-const char *rule_type_name(enum rule_type type);             /* "String" */
-const char *rule_operator_name(enum rule_operator operator); /* "LesserThanOrEqualTo" */
+const char *rule_type_name(enum rule_type type);          /* "String" */
+const char *rule_operator_name(enum rule_operator which); /* "LesserThanOrEqualTo" */
 
-/* What is wrong with a rule, told one by one: 'target' as "properties.sources[0].ruleSets[1].rules[0].operator";
- * 'is_warning': it can be saved all the same. 'code' is PascalCase ("UnknownOperator",
- * "OperatorTypeMismatch", "InvalidExpectedValue", "InvalidPropertyPath", ...). Lends. */
+/* What is wrong with a rule, told one by one: 'target' as "properties.sources[0].ruleSets[1].rules[0].operator"
+ * (where two members disagree: the rule); 'is_warning': it can be saved all the same. Faults:
+ * InvalidRuleSets, InvalidRule, TooManyRules, MissingProperty, InvalidPropertyPath, UnknownPropertyType,
+ * UnknownOperator, OperatorTypeMismatch, InvalidExpectedValue. Warnings: NeverTrue, UnknownProperty.
+ * Lends. */
 typedef void rule_told(void *app, const char *code, const char *target, const char *message,
                        bool is_warning);
 
 struct rule_sets;
 /* 'json': the array, null or NULL (no filter: everything passes). 'target': "properties.sources[0].ruleSets".
- * Tells all faults; ST_INVALID if one of them is no warning. Borrows nothing of 'json'. */
+ * Tells all faults ('told' may be NULL); ST_INVALID if one of them is no warning, and err holds the first.
+ * ST_FULL: they take more than RULE_MEMORY_MAX. Borrows nothing of 'json'. */
 MUST_CHECK enum status rule_sets_make(const json_t *json, const char *target, rule_told *told,
                                       void *app, struct rule_sets **out, struct err *err);
 void rule_sets_free(struct rule_sets *r); /* NULL is fine */
@@ -52,8 +58,10 @@ void rule_sets_free(struct rule_sets *r); /* NULL is fine */
 json_t *rule_sets_json(const struct rule_sets *r);
 uint64_t rule_sets_fingerprint(const struct rule_sets *r);
 /* 'r' may be NULL: passes. */
-bool rule_sets_pass(const struct rule_sets *r, const json_t *document);
+bool rule_sets_pass(const struct rule_sets *r, const struct tree *document);
+/* Whether a rule looks at a member below this top-level one ("properties"), any case. */
+bool rule_sets_look_at(const struct rule_sets *r, struct span member);
 /* What each rule found, for "automation test": [{"passes":bool,"rules":[{"propertyJPath","operator","expectedValue",
- * "found":VALUE|null,"passes":bool,"why":"'Medium' is not equal to 'High'"}]}]. New reference; NULL: no
- * memory. */
-json_t *rule_sets_explain(const struct rule_sets *r, const json_t *document);
+ * "found":VALUE|null,"passes":bool,"why":"'Medium' is not equal to 'High'"}]}]. A number that is no 64-bit integer is found
+ * as its text; what is long is cut. New reference; NULL: no memory. */
+json_t *rule_sets_explain(const struct rule_sets *r, const struct tree *document);
