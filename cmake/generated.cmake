@@ -33,3 +33,20 @@ if(BUILD_TESTING)
              COMMAND ${Python3_EXECUTABLE} script/generate-zones --self-test data/zones.txt
              WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 endif()
+
+# What user agents' names tell: data/user-agents.txt as a constant table.
+set(user_agent_data ${CMAKE_BINARY_DIR}/generated/user_agent_data.c)
+add_custom_command(
+    OUTPUT ${user_agent_data}
+    COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/script/generate-user-agents
+            ${CMAKE_SOURCE_DIR}/data/user-agents.txt ${user_agent_data}
+    DEPENDS data/user-agents.txt script/generate-user-agents
+    COMMENT "user agents"
+    VERBATIM)
+list(APPEND GENERATED_kql ${user_agent_data})
+if(BUILD_TESTING)
+    add_test(NAME law/user-agents
+             COMMAND ${Python3_EXECUTABLE} script/generate-user-agents --self-test
+                     data/user-agents.txt
+             WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+endif()

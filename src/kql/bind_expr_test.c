@@ -265,7 +265,7 @@ static const struct {
     {"T | extend x = row_number()", "!KQL111 row_number()"},
     {"T | project d * d", "!KQL105 d * d"},
     {"T | where s matches regex \"a(\"", "!KQL110 s matches regex \"a(\""},
-    {"T | project parse_user_agent(s, \"browser\")", "!KQL004 parse_user_agent(s, \"browser\")"},
+    {"T | project parse_user_agent(s, \"browser\")", "Column1:dynamic"},
     {"T | invoke FileProfile(s, 5)", "!KQL004 FileProfile(s, 5)"},
     {"T | extend x = geo_point_to_h3cell(r, r) | where x == nope", "!KQL004 geo_point_to_h3cell(r, r) !KQL102 nope"},
     {"T | extend x = nope | summarize count() by x | where x > 1", "!KQL102 nope"},

@@ -738,11 +738,5 @@ const struct kql_function kql_functions_parse[] = {
     ROW("parse_cef_dictionary", KQL_F_TRANSFORM | KQL_F_TRANSFORM_ONLY,
         "(cef_text: string) -> dynamic", parse_cef,
         "The members of a CEF message, Extension as a bag."),
-    {.name = "parse_user_agent",
-       .kind = KQL_SCALAR,
-       .flags = KQL_F_NOT_BUILT,
-       .signature = "(user_agent: string, look_for?: string) -> dynamic\n"
-                  "(user_agent: string, look_for: array) -> dynamic", .doc = "What a user agent's name tells; needs a large set of rules that is not shipped.",
-       .group = "parse"},
     {.name = NULL},
 };

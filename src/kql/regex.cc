@@ -1,5 +1,5 @@
 /* regex.cc - regular expressions: the documented dialect (that of Rust's regex crate) brought to
- * RE2. The only file of the project that is C++; nothing is thrown out of it.
+ * RE2. C++, as regex_list.cc is and no other file; nothing is thrown out of it.
  *
  * What is rewritten for RE2:
  *   \d \w \s and \D \W \S    are Unicode's: \p{Nd}; letters, marks, digits, connectors and what else

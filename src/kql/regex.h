@@ -1,7 +1,7 @@
-/* regex.h - regular expressions: RE2 behind it (the only file that sees C++). Linear time, no
- * back-references, no look-around. \d \w \s and their negations are Unicode's, as the documented
- * dialect has them: the shim rewrites them for RE2, whose own are ASCII. Where it differs still is
- * said in regex.cc and the manual. Any thread. */
+/* regex.h - regular expressions: RE2 behind it (C++ stays in regex.cc and regex_list.cc). Linear
+ * time, no back-references, no look-around. \d \w \s and their negations are Unicode's, as the
+ * documented dialect has them: the shim rewrites them for RE2, whose own are ASCII. Where it differs
+ * still is said in regex.cc and the manual. Any thread. */
 #pragma once
 #include "base/base.h"
 

@@ -12,7 +12,7 @@ import peers  # noqa: E402
 
 # suite, tier (None: all), least share that must pass: what is reached, so that nothing is lost again. What fails in docs core
 # are hash_combine() and hash_many(), which are not built since their algorithm is not published, and a page that prints a no-break space as a blank; in
-# schema what is not built (plugins that ask other services, parse_user_agent()), and functions of several results under one
+# schema what is not built (plugins that ask other services, geo_simplify_polygons_array()), and functions of several results under one
 # name, where the engine gives the first and the binder all.
 FLOORS = [
     ("docs", "core", 0.98),
