@@ -1,13 +1,11 @@
-/* store.c - the one file that knows SQLite. Statements are prepared for each call: nothing here is
- * on the data path.
+/* store.c - the file of the store, and the tables of store.h; inventory.c and automation_store.c have
+ * theirs. Statements are prepared for each call: nothing here is on the data path.
  *
  * Parked rows are counted by triggers in the transaction that adds or drops them, so that the limit
  * holds whoever writes, and asking for it costs one row. */
-#include "control/store.h"
+#include "control/store_inner.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <sqlite3.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -18,14 +16,6 @@ enum {
     VALUE_SIZE_MAX = 65536,
 };
 #define PARKED_SIZE_MAX_DEFAULT (UINT64_C(1) << 30)
-
-struct store {
-    pthread_mutex_t lock;
-    sqlite3 *db;
-    char path[4096];
-    uint32_t own_changes;
-    uint64_t parked_size_max;
-};
 
 /* migrations[n] brings version n to n + 1. Never change one that was released: add the next. */
 static const char *const migrations[] = {
@@ -55,10 +45,21 @@ static const char *const migrations[] = {
     "  position INTEGER NOT NULL, row INTEGER NOT NULL, modified INTEGER NOT NULL,"
     "  PRIMARY KEY (tenant, hub, consumer_group)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE \"values\" (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;",
+    /* subscriptions and resource groups (inventory.c), automations (automation_store.c) */
+    "CREATE TABLE subscriptions (id TEXT PRIMARY KEY, tenant TEXT NOT NULL, name TEXT NOT NULL,"
+    "  origin INTEGER NOT NULL, created INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX subscriptions_tenant ON subscriptions (tenant, id);"
+    "CREATE TABLE resource_groups (subscription TEXT NOT NULL, id TEXT NOT NULL,"
+    "  name TEXT NOT NULL, location TEXT NOT NULL, tags TEXT NOT NULL, created INTEGER NOT NULL,"
+    "  modified INTEGER NOT NULL, PRIMARY KEY (subscription, id)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE automations (subscription TEXT NOT NULL, resource_group TEXT NOT NULL,"
+    "  id TEXT NOT NULL, json TEXT NOT NULL, private TEXT NOT NULL, created INTEGER NOT NULL,"
+    "  modified INTEGER NOT NULL, PRIMARY KEY (subscription, resource_group, id))"
+    "  STRICT, WITHOUT ROWID;",
 };
 
-static enum status
-db_failed(struct store *s, const char *what, struct err *err)
+enum status
+store_failed(struct store *s, const char *what, struct err *err)
 {
     int code = sqlite3_errcode(s->db) & 0xff;
     enum status st = ST_IO;
@@ -70,18 +71,16 @@ db_failed(struct store *s, const char *what, struct err *err)
     return err_set(err, st, "%s: cannot %s: %s", s->path, what, sqlite3_errmsg(s->db));
 }
 
-/* Prepares and binds: t const char *, i int64_t, b struct span as blob, s struct span as text.
- * Borrowed until the statement is finalized. */
-static enum status
-prepare(struct store *s, sqlite3_stmt **out, const char *what, struct err *err, const char *sql,
-        const char *types, ...)
+enum status
+store_prepare(struct store *s, sqlite3_stmt **out, const char *what, struct err *err,
+              const char *sql, const char *types, ...)
 {
     va_list args;
     int bound = SQLITE_OK;
 
     *out = NULL;
     if (sqlite3_prepare_v2(s->db, sql, -1, out, NULL) != SQLITE_OK)
-        return db_failed(s, what, err);
+        return store_failed(s, what, err);
     va_start(args, types);
     for (int i = 0; types[i] != '\0' && bound == SQLITE_OK; i++) {
         if (types[i] == 't') {
@@ -99,7 +98,7 @@ prepare(struct store *s, sqlite3_stmt **out, const char *what, struct err *err, 
     }
     va_end(args);
     if (bound != SQLITE_OK) {
-        enum status st = db_failed(s, what, err);
+        enum status st = store_failed(s, what, err);
 
         sqlite3_finalize(*out);
         *out = NULL;
@@ -108,9 +107,8 @@ prepare(struct store *s, sqlite3_stmt **out, const char *what, struct err *err, 
     return ST_OK;
 }
 
-/* Runs a statement that yields no rows, and is done with it. */
-static enum status
-finish(struct store *s, sqlite3_stmt *x, const char *what, struct err *err)
+enum status
+store_finish(struct store *s, sqlite3_stmt *x, const char *what, struct err *err)
 {
     enum status st = ST_OK;
 
@@ -120,39 +118,38 @@ finish(struct store *s, sqlite3_stmt *x, const char *what, struct err *err)
         if (step == SQLITE_DONE)
             break;
         if (step != SQLITE_ROW)
-            st = db_failed(s, what, err);
+            st = store_failed(s, what, err);
     }
     sqlite3_finalize(x);
     return st;
 }
 
-static enum status
-execute(struct store *s, const char *sql, const char *what, struct err *err)
+enum status
+store_execute(struct store *s, const char *sql, const char *what, struct err *err)
 {
     if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK)
-        return db_failed(s, what, err);
+        return store_failed(s, what, err);
     return ST_OK;
 }
 
-/* Ends a transaction: keeps it if all went well so far. */
-static enum status
-conclude(struct store *s, enum status st, const char *what, struct err *err)
+enum status
+store_conclude(struct store *s, enum status st, const char *what, struct err *err)
 {
     if (st == ST_OK)
-        st = execute(s, "COMMIT", what, err);
+        st = store_execute(s, "COMMIT", what, err);
     if (st != ST_OK && !sqlite3_get_autocommit(s->db))
         sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
     return st;
 }
 
-static void
-enter(struct store *s)
+void
+store_enter(struct store *s)
 {
     pthread_mutex_lock(&s->lock);
 }
 
-static enum status
-leave(struct store *s, enum status st, bool has_changed)
+enum status
+store_leave(struct store *s, enum status st, bool has_changed)
 {
     if (has_changed && st == ST_OK)
         s->own_changes++;
@@ -160,28 +157,27 @@ leave(struct store *s, enum status st, bool has_changed)
     return st;
 }
 
-static const char *
-column(sqlite3_stmt *x, int i)
+const char *
+store_column(sqlite3_stmt *x, int i)
 {
     const char *text = (const char *)sqlite3_column_text(x, i);
 
     return text != NULL ? text : "";
 }
 
-static struct span
-column_span(sqlite3_stmt *x, int i)
+struct span
+store_column_span(sqlite3_stmt *x, int i)
 {
     const char *p = sqlite3_column_blob(x, i);
 
     return (struct span){p != NULL ? p : "", (size_t)sqlite3_column_bytes(x, i)};
 }
 
-/* One integer of the first row; 'absent' if there is none. */
-static enum status
-integer(struct store *s, const char *sql, const char *what, int64_t *value, struct err *err)
+enum status
+store_integer(struct store *s, const char *sql, const char *what, int64_t *value, struct err *err)
 {
     sqlite3_stmt *x;
-    enum status st = prepare(s, &x, what, err, sql, "");
+    enum status st = store_prepare(s, &x, what, err, sql, "");
     int step;
 
     if (st != ST_OK)
@@ -190,7 +186,7 @@ integer(struct store *s, const char *sql, const char *what, int64_t *value, stru
     if (step == SQLITE_ROW)
         *value = sqlite3_column_int64(x, 0);
     else
-        st = db_failed(s, what, err);
+        st = store_failed(s, what, err);
     sqlite3_finalize(x);
     return st;
 }
@@ -200,14 +196,17 @@ migrate(struct store *s, struct err *err)
 {
     int64_t version = 0, application = 0, tables = 0;
     char sql[80];
-    enum status st = execute(s, "BEGIN IMMEDIATE", "open it", err);
+    enum status st = store_execute(s, "BEGIN IMMEDIATE", "open it", err);
 
     if (st != ST_OK)
         return st;
-    if ((st = integer(s, "PRAGMA user_version", "read its version", &version, err)) != ST_OK ||
-        (st = integer(s, "PRAGMA application_id", "read its kind", &application, err)) != ST_OK ||
-        (st = integer(s, "SELECT count(*) FROM sqlite_schema", "read it", &tables, err)) != ST_OK)
-        return conclude(s, st, "open it", err);
+    if ((st = store_integer(s, "PRAGMA user_version", "read its version", &version, err)) !=
+            ST_OK ||
+        (st = store_integer(s, "PRAGMA application_id", "read its kind", &application, err)) !=
+            ST_OK ||
+        (st = store_integer(s, "SELECT count(*) FROM sqlite_schema", "read it", &tables, err)) !=
+            ST_OK)
+        return store_conclude(s, st, "open it", err);
     if (application != APPLICATION_ID && (application != 0 || version != 0 || tables != 0))
         st = err_set(err, ST_INVALID, "%s is a database, but not one of penstock", s->path);
     else if (version > (int64_t)COUNT_OF(migrations))
@@ -216,14 +215,14 @@ migrate(struct store *s, struct err *err)
                      "knows %zu): run that one, or restore a copy",
                      s->path, (long long)version, COUNT_OF(migrations));
     for (; st == ST_OK && version < (int64_t)COUNT_OF(migrations); version++)
-        st = execute(s, migrations[version], "bring it forward", err);
+        st = store_execute(s, migrations[version], "bring it forward", err);
     snprintf(sql, sizeof sql, "PRAGMA user_version = %zu", COUNT_OF(migrations));
     if (st == ST_OK)
-        st = execute(s, sql, "bring it forward", err);
+        st = store_execute(s, sql, "bring it forward", err);
     snprintf(sql, sizeof sql, "PRAGMA application_id = %d", APPLICATION_ID);
     if (st == ST_OK)
-        st = execute(s, sql, "bring it forward", err);
-    return conclude(s, st, "bring it forward", err);
+        st = store_execute(s, sql, "bring it forward", err);
+    return store_conclude(s, st, "bring it forward", err);
 }
 
 enum status
@@ -247,16 +246,16 @@ store_open(const char *path, struct store **store, struct err *err)
     close(fd);
     if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
         SQLITE_OK) {
-        st = db_failed(s, "open it", err);
+        st = store_failed(s, "open it", err);
         goto fail;
     }
     sqlite3_extended_result_codes(s->db, 1);
     sqlite3_busy_timeout(s->db, BUSY_MS);
-    st = execute(s,
-                 "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;"
-                 "PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF;"
-                 "PRAGMA secure_delete = ON; PRAGMA cell_size_check = ON;",
-                 "open it", err);
+    st = store_execute(s,
+                       "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;"
+                       "PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF;"
+                       "PRAGMA secure_delete = ON; PRAGMA cell_size_check = ON;",
+                       "open it", err);
     if (st == ST_OK)
         st = migrate(s, err);
     if (st != ST_OK)
@@ -285,12 +284,13 @@ store_changed(struct store *s)
     int64_t version = 0;
     struct err ignored;
 
-    enter(s);
-    if (integer(s, "PRAGMA data_version", "see whether it changed", &version, &ignored) != ST_OK)
+    store_enter(s);
+    if (store_integer(s, "PRAGMA data_version", "see whether it changed", &version, &ignored) !=
+        ST_OK)
         s->own_changes++; /* better one look too many */
     uint64_t changed = (uint64_t)s->own_changes << 32 | (uint32_t)version;
 
-    (void)leave(s, ST_OK, false);
+    (void)store_leave(s, ST_OK, false);
     return changed;
 }
 
@@ -302,33 +302,32 @@ store_tenant_set(struct store *s, const struct store_tenant *t, bool *is_new, st
     enum status st;
     int before = 0;
 
-    enter(s);
-    st = execute(s, "BEGIN IMMEDIATE", what, err);
+    store_enter(s);
+    st = store_execute(s, "BEGIN IMMEDIATE", what, err);
     if (st == ST_OK)
-        st = prepare(s, &x, what, err, "SELECT 1 FROM tenants WHERE id = ?", "t", t->id);
+        st = store_prepare(s, &x, what, err, "SELECT 1 FROM tenants WHERE id = ?", "t", t->id);
     if (st == ST_OK) {
         before = sqlite3_step(x);
         sqlite3_finalize(x);
-        st = prepare(s, &x, what, err,
-                     "INSERT INTO tenants VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET name ="
-                     " excluded.name, is_active = excluded.is_active, is_configured ="
-                     " excluded.is_configured",
-                     "ttiii", t->id, t->name, (int64_t)t->is_active, (int64_t)t->is_configured,
-                     t->created);
+        st = store_prepare(
+            s, &x, what, err,
+            "INSERT INTO tenants VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET name ="
+            " excluded.name, is_active = excluded.is_active, is_configured ="
+            " excluded.is_configured",
+            "ttiii", t->id, t->name, (int64_t)t->is_active, (int64_t)t->is_configured, t->created);
     }
     if (st == ST_OK)
-        st = finish(s, x, what, err);
-    st = conclude(s, st, what, err);
+        st = store_finish(s, x, what, err);
+    st = store_conclude(s, st, what, err);
     if (is_new != NULL)
         *is_new = before == SQLITE_DONE;
-    return leave(s, st, true);
+    return store_leave(s, st, true);
 }
 
-/* Steps through a statement and hands each row to 'row'; done when that says so, or at the end. */
-static enum status
-each(struct store *s, sqlite3_stmt *x, const char *what,
-     bool (*row)(sqlite3_stmt *x, void *visit, void *app), void *visit, void *app, bool wants_one,
-     struct err *err)
+enum status
+store_each(struct store *s, sqlite3_stmt *x, const char *what,
+           bool (*row)(sqlite3_stmt *x, void *visit, void *app), void *visit, void *app,
+           bool wants_one, struct err *err)
 {
     enum status st = ST_OK;
     bool was_there = false;
@@ -341,7 +340,7 @@ each(struct store *s, sqlite3_stmt *x, const char *what,
             if (row(x, visit, app))
                 continue;
         } else if (step != SQLITE_DONE) {
-            st = db_failed(s, what, err);
+            st = store_failed(s, what, err);
         }
         break;
     }
@@ -361,8 +360,8 @@ typedef bool (*cursor_fn)(void *app, const struct store_cursor *c);
 static bool
 tenant_row(sqlite3_stmt *x, void *visit, void *app)
 {
-    struct store_tenant t = {.id = column(x, 0),
-                             .name = column(x, 1),
+    struct store_tenant t = {.id = store_column(x, 0),
+                             .name = store_column(x, 1),
                              .is_active = sqlite3_column_int(x, 2) != 0,
                              .is_configured = sqlite3_column_int(x, 3) != 0,
                              .created = sqlite3_column_int64(x, 4)};
@@ -377,11 +376,11 @@ store_tenants(struct store *s, bool (*visit)(void *app, const struct store_tenan
     sqlite3_stmt *x;
     enum status st;
 
-    enter(s);
-    st = prepare(s, &x, "list the tenants", err, "SELECT * FROM tenants ORDER BY id", "");
+    store_enter(s);
+    st = store_prepare(s, &x, "list the tenants", err, "SELECT * FROM tenants ORDER BY id", "");
     if (st == ST_OK)
-        st = each(s, x, "list the tenants", tenant_row, &visit, app, false, err);
-    return leave(s, st, false);
+        st = store_each(s, x, "list the tenants", tenant_row, &visit, app, false, err);
+    return store_leave(s, st, false);
 }
 
 static bool
@@ -398,13 +397,13 @@ store_tenant_find(struct store *s, const char *id, bool *is_active, struct err *
     sqlite3_stmt *x;
     enum status st;
 
-    enter(s);
-    st = prepare(s, &x, "find a tenant", err, "SELECT * FROM tenants WHERE id = ?", "t", id);
+    store_enter(s);
+    st = store_prepare(s, &x, "find a tenant", err, "SELECT * FROM tenants WHERE id = ?", "t", id);
     if (st == ST_OK)
-        st = each(s, x, "find a tenant", tenant_row, &visit, is_active, true, err);
+        st = store_each(s, x, "find a tenant", tenant_row, &visit, is_active, true, err);
     if (st == ST_END)
         st = err_set(err, ST_END, "there is no tenant %.64s", id);
-    return leave(s, st, false);
+    return store_leave(s, st, false);
 }
 
 enum status
@@ -414,27 +413,27 @@ store_token_add(struct store *s, const struct store_token *t, struct err *err)
     sqlite3_stmt *x;
     enum status st;
 
-    enter(s);
-    st = prepare(s, &x, what, err, "INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?, ?)", "tttibiii",
-                 t->id, t->tenant, t->name, (int64_t)t->roles,
-                 (struct span){(const char *)t->hash, sizeof t->hash}, t->created, t->expires,
-                 t->revoked);
+    store_enter(s);
+    st = store_prepare(s, &x, what, err, "INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                       "tttibiii", t->id, t->tenant, t->name, (int64_t)t->roles,
+                       (struct span){(const char *)t->hash, sizeof t->hash}, t->created, t->expires,
+                       t->revoked);
     if (st == ST_OK)
-        st = finish(s, x, what, err);
-    return leave(s, st, true);
+        st = store_finish(s, x, what, err);
+    return store_leave(s, st, true);
 }
 
 static bool
 token_row(sqlite3_stmt *x, void *visit, void *app)
 {
-    struct store_token t = {.id = column(x, 0),
-                            .tenant = column(x, 1),
-                            .name = column(x, 2),
+    struct store_token t = {.id = store_column(x, 0),
+                            .tenant = store_column(x, 1),
+                            .name = store_column(x, 2),
                             .roles = (unsigned)sqlite3_column_int64(x, 3),
                             .created = sqlite3_column_int64(x, 5),
                             .expires = sqlite3_column_int64(x, 6),
                             .revoked = sqlite3_column_int64(x, 7)};
-    struct span hash = column_span(x, 4);
+    struct span hash = store_column_span(x, 4);
 
     if (hash.n != sizeof t.hash)
         return true; /* not made by us: it can match nothing */
@@ -449,11 +448,11 @@ store_tokens(struct store *s, bool (*visit)(void *app, const struct store_token 
     sqlite3_stmt *x;
     enum status st;
 
-    enter(s);
-    st = prepare(s, &x, "list the tokens", err, "SELECT * FROM tokens ORDER BY id", "");
+    store_enter(s);
+    st = store_prepare(s, &x, "list the tokens", err, "SELECT * FROM tokens ORDER BY id", "");
     if (st == ST_OK)
-        st = each(s, x, "list the tokens", token_row, &visit, app, false, err);
-    return leave(s, st, false);
+        st = store_each(s, x, "list the tokens", token_row, &visit, app, false, err);
+    return store_leave(s, st, false);
 }
 
 enum status
@@ -462,16 +461,16 @@ store_token_revoke(struct store *s, const char *id, int64_t now, struct err *err
     sqlite3_stmt *x;
     enum status st;
 
-    enter(s);
-    st = prepare(s, &x, "revoke a token", err,
-                 "UPDATE tokens SET revoked = CASE revoked WHEN 0 THEN ? ELSE revoked END"
-                 " WHERE id = ?",
-                 "it", now, id);
+    store_enter(s);
+    st = store_prepare(s, &x, "revoke a token", err,
+                       "UPDATE tokens SET revoked = CASE revoked WHEN 0 THEN ? ELSE revoked END"
+                       " WHERE id = ?",
+                       "it", now, id);
     if (st == ST_OK)
-        st = finish(s, x, "revoke a token", err);
+        st = store_finish(s, x, "revoke a token", err);
     if (st == ST_OK && sqlite3_changes(s->db) == 0)
         st = err_set(err, ST_END, "there is no token %.32s", id);
-    return leave(s, st, true);
+    return store_leave(s, st, true);
 }
 
 /* What stands there now: its json is compared with 'only_if'. */
@@ -481,8 +480,8 @@ setting_precondition(struct store *s, const char *tenant, const char *id, struct
 {
     sqlite3_stmt *x;
     enum status st =
-        prepare(s, &x, "find a setting", err,
-                "SELECT json FROM settings WHERE tenant = ? AND id = ?", "tt", tenant, id);
+        store_prepare(s, &x, "find a setting", err,
+                      "SELECT json FROM settings WHERE tenant = ? AND id = ?", "tt", tenant, id);
     int step;
 
     if (st != ST_OK)
@@ -490,8 +489,8 @@ setting_precondition(struct store *s, const char *tenant, const char *id, struct
     step = sqlite3_step(x);
     *is_there = step == SQLITE_ROW;
     if (step != SQLITE_ROW && step != SQLITE_DONE)
-        st = db_failed(s, "find a setting", err);
-    else if (only_if.p != NULL && (!*is_there || !span_equal(column_span(x, 0), only_if)))
+        st = store_failed(s, "find a setting", err);
+    else if (only_if.p != NULL && (!*is_there || !span_equal(store_column_span(x, 0), only_if)))
         st = err_set(err, ST_INVALID, "the setting was changed meanwhile");
     sqlite3_finalize(x);
     return st;
@@ -501,13 +500,13 @@ static enum status
 setting_room(struct store *s, const char *tenant, uint64_t count_max, struct err *err)
 {
     sqlite3_stmt *x;
-    enum status st = prepare(s, &x, "count the settings", err,
-                             "SELECT count(*) FROM settings WHERE tenant = ?", "t", tenant);
+    enum status st = store_prepare(s, &x, "count the settings", err,
+                                   "SELECT count(*) FROM settings WHERE tenant = ?", "t", tenant);
 
     if (st != ST_OK)
         return st;
     if (sqlite3_step(x) != SQLITE_ROW)
-        st = db_failed(s, "count the settings", err);
+        st = store_failed(s, "count the settings", err);
     else if ((uint64_t)sqlite3_column_int64(x, 0) >= count_max)
         st = err_set(err, ST_FULL, "the tenant has %llu settings, as many as it may have",
                      (unsigned long long)count_max);
@@ -524,8 +523,8 @@ store_setting_put(struct store *s, const struct store_setting *x, struct span on
     bool is_there = false, is_limit = false;
     enum status st;
 
-    enter(s);
-    st = execute(s, "BEGIN IMMEDIATE", what, err);
+    store_enter(s);
+    st = store_execute(s, "BEGIN IMMEDIATE", what, err);
     if (st == ST_OK)
         st = setting_precondition(s, x->tenant, x->id, only_if, &is_there, err);
     if (st == ST_OK && !is_there && count_max > 0) {
@@ -533,28 +532,29 @@ store_setting_put(struct store *s, const struct store_setting *x, struct span on
         is_limit = st == ST_FULL;
     }
     if (st == ST_OK)
-        st = prepare(s, &q, what, err,
-                     "INSERT INTO settings VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-                     " json = excluded.json, secret = excluded.secret, modified ="
-                     " excluded.modified",
-                     "ttsbii", x->tenant, x->id, x->json, x->secret, x->created, x->modified);
+        st =
+            store_prepare(s, &q, what, err,
+                          "INSERT INTO settings VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+                          " json = excluded.json, secret = excluded.secret, modified ="
+                          " excluded.modified",
+                          "ttsbii", x->tenant, x->id, x->json, x->secret, x->created, x->modified);
     if (st == ST_OK)
-        st = finish(s, q, what, err);
-    st = conclude(s, st, what, err);
+        st = store_finish(s, q, what, err);
+    st = store_conclude(s, st, what, err);
     if (st == ST_FULL && !is_limit)
         st = ST_IO;
     if (is_new != NULL)
         *is_new = !is_there;
-    return leave(s, st, true);
+    return store_leave(s, st, true);
 }
 
 static bool
 setting_row(sqlite3_stmt *x, void *visit, void *app)
 {
-    struct store_setting setting = {.tenant = column(x, 0),
-                                    .id = column(x, 1),
-                                    .json = column_span(x, 2),
-                                    .secret = column_span(x, 3),
+    struct store_setting setting = {.tenant = store_column(x, 0),
+                                    .id = store_column(x, 1),
+                                    .json = store_column_span(x, 2),
+                                    .secret = store_column_span(x, 3),
                                     .created = sqlite3_column_int64(x, 4),
                                     .modified = sqlite3_column_int64(x, 5)};
 
@@ -568,13 +568,13 @@ store_settings(struct store *s, const char *tenant,
     sqlite3_stmt *x;
     enum status st;
 
-    enter(s);
-    st = prepare(s, &x, "list the settings", err,
-                 "SELECT * FROM settings WHERE ?1 IS NULL OR tenant = ?1 ORDER BY tenant, id", "t",
-                 tenant);
+    store_enter(s);
+    st = store_prepare(s, &x, "list the settings", err,
+                       "SELECT * FROM settings WHERE ?1 IS NULL OR tenant = ?1 ORDER BY tenant, id",
+                       "t", tenant);
     if (st == ST_OK)
-        st = each(s, x, "list the settings", setting_row, &visit, app, false, err);
-    return leave(s, st, false);
+        st = store_each(s, x, "list the settings", setting_row, &visit, app, false, err);
+    return store_leave(s, st, false);
 }
 
 enum status
@@ -585,14 +585,14 @@ store_setting_find(struct store *s, const char *tenant, const char *id,
     sqlite3_stmt *x;
     enum status st;
 
-    enter(s);
-    st = prepare(s, &x, "find a setting", err, "SELECT * FROM settings WHERE tenant = ? AND id = ?",
-                 "tt", tenant, id);
+    store_enter(s);
+    st = store_prepare(s, &x, "find a setting", err,
+                       "SELECT * FROM settings WHERE tenant = ? AND id = ?", "tt", tenant, id);
     if (st == ST_OK)
-        st = each(s, x, "find a setting", setting_row, &visit, app, true, err);
+        st = store_each(s, x, "find a setting", setting_row, &visit, app, true, err);
     if (st == ST_END)
         st = err_set(err, ST_END, "there is no setting '%.128s'", id);
-    return leave(s, st, false);
+    return store_leave(s, st, false);
 }
 
 enum status
@@ -604,8 +604,8 @@ store_setting_delete(struct store *s, const char *tenant, const char *id, struct
     bool is_there = false;
     enum status st;
 
-    enter(s);
-    st = execute(s, "BEGIN IMMEDIATE", what, err);
+    store_enter(s);
+    st = store_execute(s, "BEGIN IMMEDIATE", what, err);
     if (st == ST_OK)
         st = setting_precondition(s, tenant, id, (struct span){0}, &is_there, err);
     if (st == ST_OK && !is_there)
@@ -613,11 +613,11 @@ store_setting_delete(struct store *s, const char *tenant, const char *id, struct
     if (st == ST_OK && only_if.p != NULL)
         st = setting_precondition(s, tenant, id, only_if, &is_there, err);
     if (st == ST_OK)
-        st = prepare(s, &x, what, err, "DELETE FROM settings WHERE tenant = ? AND id = ?", "tt",
-                     tenant, id);
+        st = store_prepare(s, &x, what, err, "DELETE FROM settings WHERE tenant = ? AND id = ?",
+                           "tt", tenant, id);
     if (st == ST_OK)
-        st = finish(s, x, what, err);
-    return leave(s, conclude(s, st, what, err), true);
+        st = store_finish(s, x, what, err);
+    return store_leave(s, store_conclude(s, st, what, err), true);
 }
 
 enum status
@@ -627,14 +627,14 @@ store_groups_set(struct store *s, const char *tenant, struct span json, int64_t 
     sqlite3_stmt *x;
     enum status st;
 
-    enter(s);
-    st = prepare(s, &x, "keep the device groups", err,
-                 "INSERT INTO device_groups VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET json ="
-                 " excluded.json, modified = excluded.modified",
-                 "tsi", tenant, json, now);
+    store_enter(s);
+    st = store_prepare(s, &x, "keep the device groups", err,
+                       "INSERT INTO device_groups VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET json ="
+                       " excluded.json, modified = excluded.modified",
+                       "tsi", tenant, json, now);
     if (st == ST_OK)
-        st = finish(s, x, "keep the device groups", err);
-    return leave(s, st, true);
+        st = store_finish(s, x, "keep the device groups", err);
+    return store_leave(s, st, true);
 }
 
 /* The first column of the one row, malloc'd. Takes the statement. */
@@ -648,9 +648,9 @@ text_take(struct store *s, sqlite3_stmt *x, const char *what, char **text, size_
     if (step == SQLITE_DONE) {
         st = err_set(err, ST_END, "it is not there");
     } else if (step != SQLITE_ROW) {
-        st = db_failed(s, what, err);
+        st = store_failed(s, what, err);
     } else {
-        struct span value = column_span(x, 0);
+        struct span value = store_column_span(x, 0);
         char *copy = malloc(value.n + 1);
 
         if (copy == NULL) {
@@ -673,20 +673,20 @@ store_groups_get(struct store *s, const char *tenant, char **json, struct err *e
     size_t size;
     enum status st;
 
-    enter(s);
-    st = prepare(s, &x, "read the device groups", err,
-                 "SELECT json FROM device_groups WHERE tenant = ?", "t", tenant);
+    store_enter(s);
+    st = store_prepare(s, &x, "read the device groups", err,
+                       "SELECT json FROM device_groups WHERE tenant = ?", "t", tenant);
     if (st == ST_OK)
         st = text_take(s, x, "read the device groups", json, &size, err);
-    return leave(s, st, false);
+    return store_leave(s, st, false);
 }
 
 void
 store_parked_limit(struct store *s, uint64_t size_max)
 {
-    enter(s);
+    store_enter(s);
     s->parked_size_max = size_max;
-    (void)leave(s, ST_OK, false);
+    (void)store_leave(s, ST_OK, false);
 }
 
 static uint64_t
@@ -701,16 +701,16 @@ park_one(struct store *s, struct store_parked *row, struct err *err)
 {
     static const char what[] = "park rows";
     sqlite3_stmt *x;
-    enum status st =
-        prepare(s, &x, what, err,
-                "INSERT INTO parked (tenant, owner, category, position, row, count, reason, time,"
-                " size, bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                "tttiiitiib", row->tenant, row->owner, row->category, (int64_t)row->position,
-                (int64_t)row->row, (int64_t)row->count, row->reason, row->time,
-                (int64_t)parked_size(row), row->bytes);
+    enum status st = store_prepare(
+        s, &x, what, err,
+        "INSERT INTO parked (tenant, owner, category, position, row, count, reason, time,"
+        " size, bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "tttiiitiib", row->tenant, row->owner, row->category, (int64_t)row->position,
+        (int64_t)row->row, (int64_t)row->count, row->reason, row->time, (int64_t)parked_size(row),
+        row->bytes);
 
     if (st == ST_OK)
-        st = finish(s, x, what, err);
+        st = store_finish(s, x, what, err);
     if (st == ST_OK)
         row->id = sqlite3_last_insert_rowid(s->db);
     return st;
@@ -726,10 +726,10 @@ store_park(struct store *s, struct store_parked *rows, size_t count, struct err 
 
     for (size_t i = 0; i < count; i++)
         wanted += parked_size(&rows[i]);
-    enter(s);
-    st = execute(s, "BEGIN IMMEDIATE", what, err);
+    store_enter(s);
+    st = store_execute(s, "BEGIN IMMEDIATE", what, err);
     if (st == ST_OK)
-        st = integer(s, "SELECT size FROM parked_total", what, &size, err);
+        st = store_integer(s, "SELECT size FROM parked_total", what, &size, err);
     if (st == ST_OK &&
         (wanted > s->parked_size_max || (uint64_t)size > s->parked_size_max - wanted))
         st = err_set(err, ST_FULL,
@@ -738,25 +738,25 @@ store_park(struct store *s, struct store_parked *rows, size_t count, struct err 
                      (long long)size, (unsigned long long)s->parked_size_max);
     for (size_t i = 0; i < count && st == ST_OK; i++)
         st = park_one(s, &rows[i], err);
-    return leave(s, conclude(s, st, what, err), false);
+    return store_leave(s, store_conclude(s, st, what, err), false);
 }
 
 static bool
 parked_row(sqlite3_stmt *x, void *visit, void *app)
 {
     struct store_parked row = {.id = sqlite3_column_int64(x, 0),
-                               .tenant = column(x, 1),
-                               .owner = column(x, 2),
-                               .category = column(x, 3),
+                               .tenant = store_column(x, 1),
+                               .owner = store_column(x, 2),
+                               .category = store_column(x, 3),
                                .position = (uint64_t)sqlite3_column_int64(x, 4),
                                .row = (uint32_t)sqlite3_column_int64(x, 5),
                                .count = (uint32_t)sqlite3_column_int64(x, 6),
-                               .reason = column(x, 7),
+                               .reason = store_column(x, 7),
                                .time = sqlite3_column_int64(x, 8),
                                .bytes_size = (uint64_t)sqlite3_column_int64(x, 9)};
 
     if (sqlite3_column_count(x) > 10)
-        row.bytes = column_span(x, 10);
+        row.bytes = store_column_span(x, 10);
     return (*(parked_fn *)visit)(app, &row);
 }
 
@@ -781,13 +781,13 @@ store_parked_list(struct store *s, const struct store_parked_filter *f,
     sqlite3_stmt *x;
     enum status st;
 
-    enter(s);
-    st = prepare(s, &x, "list parked rows", err,
-                 PARKED_COLUMNS PARKED_FILTER " ORDER BY id LIMIT ?5", "tttii", f->tenant, f->owner,
-                 f->category, f->after, limit_of(f->count_max));
+    store_enter(s);
+    st = store_prepare(s, &x, "list parked rows", err,
+                       PARKED_COLUMNS PARKED_FILTER " ORDER BY id LIMIT ?5", "tttii", f->tenant,
+                       f->owner, f->category, f->after, limit_of(f->count_max));
     if (st == ST_OK)
-        st = each(s, x, "list parked rows", parked_row, &visit, app, false, err);
-    return leave(s, st, false);
+        st = store_each(s, x, "list parked rows", parked_row, &visit, app, false, err);
+    return store_leave(s, st, false);
 }
 
 enum status
@@ -798,15 +798,15 @@ store_parked_show(struct store *s, const char *tenant, int64_t id,
     sqlite3_stmt *x;
     enum status st;
 
-    enter(s);
-    st =
-        prepare(s, &x, "show parked rows", err,
-                PARKED_COLUMNS ", bytes FROM parked WHERE tenant = ? AND id = ?", "ti", tenant, id);
+    store_enter(s);
+    st = store_prepare(s, &x, "show parked rows", err,
+                       PARKED_COLUMNS ", bytes FROM parked WHERE tenant = ? AND id = ?", "ti",
+                       tenant, id);
     if (st == ST_OK)
-        st = each(s, x, "show parked rows", parked_row, &visit, app, true, err);
+        st = store_each(s, x, "show parked rows", parked_row, &visit, app, true, err);
     if (st == ST_END)
         st = err_set(err, ST_END, "nothing is parked under %lld", (long long)id);
-    return leave(s, st, false);
+    return store_leave(s, st, false);
 }
 
 enum status
@@ -820,24 +820,24 @@ store_parked_drop(struct store *s, int64_t id, const struct store_parked_filter 
     *dropped = 0;
     if (f->tenant == NULL)
         return err_set(err, ST_INVALID, "to drop parked rows, name their tenant");
-    enter(s);
+    store_enter(s);
     if (id != 0)
-        st = prepare(s, &x, what, err, "DELETE FROM parked WHERE tenant = ? AND id = ?", "ti",
-                     f->tenant, id);
+        st = store_prepare(s, &x, what, err, "DELETE FROM parked WHERE tenant = ? AND id = ?", "ti",
+                           f->tenant, id);
     else
-        st = prepare(s, &x, what, err,
-                     "DELETE FROM parked WHERE id IN (SELECT id" PARKED_FILTER
-                     " ORDER BY id LIMIT ?5)",
-                     "tttii", f->tenant, f->owner, f->category, f->after, limit_of(f->count_max));
+        st = store_prepare(
+            s, &x, what, err,
+            "DELETE FROM parked WHERE id IN (SELECT id" PARKED_FILTER " ORDER BY id LIMIT ?5)",
+            "tttii", f->tenant, f->owner, f->category, f->after, limit_of(f->count_max));
     if (st == ST_OK)
-        st = finish(s, x, what, err);
+        st = store_finish(s, x, what, err);
     if (st == ST_OK)
         *dropped = (uint64_t)sqlite3_changes64(s->db);
     if (st == ST_OK && id != 0 && *dropped == 0)
         st = err_set(err, ST_END, "nothing is parked under %lld", (long long)id);
     if (st == ST_OK) /* gives pages back to the disk; no harm if it cannot now */
         sqlite3_exec(s->db, "PRAGMA incremental_vacuum(10000)", NULL, NULL, NULL);
-    return leave(s, st, false);
+    return store_leave(s, st, false);
 }
 
 enum status
@@ -849,15 +849,16 @@ store_parked_count(struct store *s, const char *tenant, const char *owner,
     sqlite3_stmt *x;
     enum status st;
 
-    enter(s);
-    st = is_all ? prepare(s, &x, what, err, "SELECT entries, rows, size FROM parked_total", "")
-                : prepare(s, &x, what, err,
-                          "SELECT count(*), total(count), total(size) FROM parked WHERE"
-                          " (?1 IS NULL OR tenant = ?1) AND (?2 IS NULL OR owner = ?2)",
-                          "tt", tenant, owner);
+    store_enter(s);
+    st = is_all
+             ? store_prepare(s, &x, what, err, "SELECT entries, rows, size FROM parked_total", "")
+             : store_prepare(s, &x, what, err,
+                             "SELECT count(*), total(count), total(size) FROM parked WHERE"
+                             " (?1 IS NULL OR tenant = ?1) AND (?2 IS NULL OR owner = ?2)",
+                             "tt", tenant, owner);
     if (st == ST_OK) {
         if (sqlite3_step(x) != SQLITE_ROW)
-            st = db_failed(s, what, err);
+            st = store_failed(s, what, err);
         else
             *totals =
                 (struct store_parked_totals){.entries = (uint64_t)sqlite3_column_int64(x, 0),
@@ -866,7 +867,7 @@ store_parked_count(struct store *s, const char *tenant, const char *owner,
                                              .size_max = s->parked_size_max};
         sqlite3_finalize(x);
     }
-    return leave(s, st, false);
+    return store_leave(s, st, false);
 }
 
 enum status
@@ -876,31 +877,32 @@ store_cursor_set(struct store *s, const struct store_cursor *c, struct err *err)
     sqlite3_stmt *x;
     enum status st;
 
-    enter(s);
-    st = prepare(s, &x, what, err,
-                 "INSERT INTO cursors SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE"
-                 " (SELECT count(*) FROM cursors) < ?7 OR EXISTS (SELECT 1 FROM cursors WHERE"
-                 " tenant = ?1 AND hub = ?2 AND consumer_group = ?3)"
-                 " ON CONFLICT DO UPDATE SET position = excluded.position, row = excluded.row,"
-                 " modified = excluded.modified",
-                 "tttiiii", c->tenant, c->hub, c->group, (int64_t)c->position, (int64_t)c->row,
-                 c->modified, (int64_t)STORE_CURSORS_MAX);
+    store_enter(s);
+    st =
+        store_prepare(s, &x, what, err,
+                      "INSERT INTO cursors SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE"
+                      " (SELECT count(*) FROM cursors) < ?7 OR EXISTS (SELECT 1 FROM cursors WHERE"
+                      " tenant = ?1 AND hub = ?2 AND consumer_group = ?3)"
+                      " ON CONFLICT DO UPDATE SET position = excluded.position, row = excluded.row,"
+                      " modified = excluded.modified",
+                      "tttiiii", c->tenant, c->hub, c->group, (int64_t)c->position, (int64_t)c->row,
+                      c->modified, (int64_t)STORE_CURSORS_MAX);
     if (st == ST_OK)
-        st = finish(s, x, what, err);
+        st = store_finish(s, x, what, err);
     if (st == ST_OK && sqlite3_changes(s->db) == 0)
         st = err_set(err, ST_FULL,
                      "there are %d consumer groups, as many as there may be: delete "
                      "some",
                      STORE_CURSORS_MAX);
-    return leave(s, st, false);
+    return store_leave(s, st, false);
 }
 
 static bool
 cursor_row(sqlite3_stmt *x, void *visit, void *app)
 {
-    struct store_cursor c = {.tenant = column(x, 0),
-                             .hub = column(x, 1),
-                             .group = column(x, 2),
+    struct store_cursor c = {.tenant = store_column(x, 0),
+                             .hub = store_column(x, 1),
+                             .group = store_column(x, 2),
                              .position = (uint64_t)sqlite3_column_int64(x, 3),
                              .row = (uint32_t)sqlite3_column_int64(x, 4),
                              .modified = sqlite3_column_int64(x, 5)};
@@ -927,19 +929,19 @@ store_cursor_get(struct store *s, const char *tenant, const char *hub, const cha
     sqlite3_stmt *x;
     enum status st;
 
-    enter(s);
-    st = prepare(s, &x, "read a cursor", err,
-                 "SELECT * FROM cursors WHERE tenant = ? AND hub = ? AND consumer_group = ?", "ttt",
-                 tenant, hub, group);
+    store_enter(s);
+    st = store_prepare(s, &x, "read a cursor", err,
+                       "SELECT * FROM cursors WHERE tenant = ? AND hub = ? AND consumer_group = ?",
+                       "ttt", tenant, hub, group);
     if (st == ST_OK)
-        st = each(s, x, "read a cursor", cursor_row, &visit, &found, true, err);
+        st = store_each(s, x, "read a cursor", cursor_row, &visit, &found, true, err);
     if (st == ST_OK) {
         *position = found.position;
         *row = found.row;
     }
     if (st == ST_END)
         st = err_set(err, ST_END, "there is no consumer group '%.100s'", group);
-    return leave(s, st, false);
+    return store_leave(s, st, false);
 }
 
 enum status
@@ -949,14 +951,14 @@ store_cursors(struct store *s, const char *tenant,
     sqlite3_stmt *x;
     enum status st;
 
-    enter(s);
-    st = prepare(s, &x, "list the cursors", err,
-                 "SELECT * FROM cursors WHERE ?1 IS NULL OR tenant = ?1"
-                 " ORDER BY tenant, hub, consumer_group",
-                 "t", tenant);
+    store_enter(s);
+    st = store_prepare(s, &x, "list the cursors", err,
+                       "SELECT * FROM cursors WHERE ?1 IS NULL OR tenant = ?1"
+                       " ORDER BY tenant, hub, consumer_group",
+                       "t", tenant);
     if (st == ST_OK)
-        st = each(s, x, "list the cursors", cursor_row, &visit, app, false, err);
-    return leave(s, st, false);
+        st = store_each(s, x, "list the cursors", cursor_row, &visit, app, false, err);
+    return store_leave(s, st, false);
 }
 
 enum status
@@ -966,15 +968,15 @@ store_cursor_delete(struct store *s, const char *tenant, const char *hub, const 
     sqlite3_stmt *x;
     enum status st;
 
-    enter(s);
-    st = prepare(s, &x, "delete a cursor", err,
-                 "DELETE FROM cursors WHERE tenant = ? AND hub = ? AND consumer_group = ?", "ttt",
-                 tenant, hub, group);
+    store_enter(s);
+    st = store_prepare(s, &x, "delete a cursor", err,
+                       "DELETE FROM cursors WHERE tenant = ? AND hub = ? AND consumer_group = ?",
+                       "ttt", tenant, hub, group);
     if (st == ST_OK)
-        st = finish(s, x, "delete a cursor", err);
+        st = store_finish(s, x, "delete a cursor", err);
     if (st == ST_OK && sqlite3_changes(s->db) == 0)
         st = err_set(err, ST_END, "there is no consumer group '%.100s'", group);
-    return leave(s, st, false);
+    return store_leave(s, st, false);
 }
 
 enum status
@@ -985,14 +987,14 @@ store_value_set(struct store *s, const char *name, struct span value, struct err
 
     if (value.n > VALUE_SIZE_MAX)
         return err_set(err, ST_INVALID, "the value '%.64s' is longer than 65536 bytes", name);
-    enter(s);
-    st = prepare(s, &x, "keep a value", err,
-                 "INSERT INTO \"values\" VALUES (?, ?) ON CONFLICT DO UPDATE SET value ="
-                 " excluded.value",
-                 "tb", name, value);
+    store_enter(s);
+    st = store_prepare(s, &x, "keep a value", err,
+                       "INSERT INTO \"values\" VALUES (?, ?) ON CONFLICT DO UPDATE SET value ="
+                       " excluded.value",
+                       "tb", name, value);
     if (st == ST_OK)
-        st = finish(s, x, "keep a value", err);
-    return leave(s, st, false);
+        st = store_finish(s, x, "keep a value", err);
+    return store_leave(s, st, false);
 }
 
 enum status
@@ -1001,10 +1003,10 @@ store_value_get(struct store *s, const char *name, char **value, size_t *size, s
     sqlite3_stmt *x;
     enum status st;
 
-    enter(s);
-    st = prepare(s, &x, "read a value", err, "SELECT value FROM \"values\" WHERE name = ?", "t",
-                 name);
+    store_enter(s);
+    st = store_prepare(s, &x, "read a value", err, "SELECT value FROM \"values\" WHERE name = ?",
+                       "t", name);
     if (st == ST_OK)
         st = text_take(s, x, "read a value", value, size, err);
-    return leave(s, st, false);
+    return store_leave(s, st, false);
 }
