@@ -2,6 +2,7 @@
  * tenant, body, in this order, so that nothing of a body is taken from anyone who may not send
  * it. */
 #include "api/api.h"
+#include "api/arm.h"
 #include "api/call.h"
 #include "base/clock.h"
 #include "base/counter.h"
@@ -10,6 +11,7 @@
 #include "model/arm_id.h"
 #include "model/datetime.h"
 #include "source/device_groups_json.h"
+#include <ctype.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -244,24 +246,32 @@ only_tenant_visit(void *app, const struct store_tenant *t)
     return only->count < 2;
 }
 
-/* A token for every tenant leaves open which one is meant. False: answered. */
-static bool
-tenant_choose(struct call *c, const char *named, struct http_reply *reply)
+enum token_answer
+call_token(const struct call *c, struct span bearer, struct principal *who)
+{
+    enum token_answer answer = token_verify(c->control->tokens, bearer, call_now(c), who);
+
+    /* Made a moment ago, perhaps by the command line in another process: look once more. Only a
+     * well-formed token (its check part holds) gets here. */
+    if (answer == TOKEN_UNKNOWN && tokens_refresh(c->control->tokens, NULL) == ST_OK)
+        answer = token_verify(c->control->tokens, bearer, call_now(c), who);
+    return answer;
+}
+
+bool
+call_tenant_choose(struct call *c, const char *named, bool in_path, struct http_reply *reply)
 {
     struct only_tenant only = {.count = 0};
     bool is_active = false;
     struct err err;
     enum status st;
 
-    if (named == NULL && c->route->scope == SCOPE_ANY)
-        return true;
     if (named == NULL) {
         st = store_tenants(c->control->store, only_tenant_visit, &only, &err);
         if (st == ST_OK && only.count != 1) {
-            http_reply_error(
-                reply, 400, "TenantRequired", "the token is for every tenant: say which with %s",
-                c->route->scope == SCOPE_PATH ? "--tenant, or in the path in place of '-'"
-                                              : "?tenantId=");
+            http_reply_error(reply, 400, "TenantRequired",
+                             "the token is for every tenant: say which with %s",
+                             in_path ? "--tenant, or in the path in place of '-'" : "?tenantId=");
             return false;
         }
         named = only.id;
@@ -297,13 +307,7 @@ authorize(struct call *c, struct http_reply *reply)
         return true;
     if (c->route->scope == SCOPE_PATH && strcmp(named, "-") == 0)
         named = NULL;
-    answer =
-        token_verify(c->control->tokens, header == NULL ? (struct span){"", 0} : span_of(header),
-                     call_now(c), &c->who);
-    /* Made a moment ago, perhaps by the command line in another process: look once more. Only a
-     * well-formed token (its check part holds) gets here. */
-    if (answer == TOKEN_UNKNOWN && tokens_refresh(c->control->tokens, NULL) == ST_OK)
-        answer = token_verify(c->control->tokens, span_of(header), call_now(c), &c->who);
+    answer = call_token(c, header == NULL ? (struct span){"", 0} : span_of(header), &c->who);
     if (answer != TOKEN_GOOD) {
         refuse_token(reply, header == NULL ? TOKEN_MISSING : answer);
         return false;
@@ -322,8 +326,11 @@ authorize(struct call *c, struct http_reply *reply)
             http_reply_error(reply, 400, "InvalidTenant", "the tenant is not a GUID");
         return false;
     }
+    if (is_for_all && named == NULL && c->route->scope == SCOPE_ANY)
+        return true;
     if (is_for_all)
-        return tenant_choose(c, named == NULL ? NULL : tenant, reply);
+        return call_tenant_choose(c, named == NULL ? NULL : tenant, c->route->scope == SCOPE_PATH,
+                                  reply);
     if (named != NULL && strcmp(tenant, c->who.tenant) != 0) {
         refuse_role(c, reply);
         return false;
@@ -463,24 +470,29 @@ on_end(void *app, const struct http_request *r, void *state, struct http_reply *
     answered(c, reply);
 }
 
+void
+call_count(const struct call *c, const char *method, const char *pattern)
+{
+    char status[16];
+
+    snprintf(status, sizeof status, "%u", c->status); /* 0: the peer left */
+    counter_add(counter_at(&requests, method, pattern, status), 1);
+    counter_observe(counter_at(&durations, method, pattern),
+                    (clock_monotonic_ms() - c->begun_ms) * 1000);
+}
+
 static void
 on_gone(void *app, void *state)
 {
     struct call *c = state;
-    const char *method, *pattern;
-    char status[16];
 
     (void)app;
     if (c == NULL)
         return;
     if (c->route != NULL && c->route->gone != NULL)
         c->route->gone(c);
-    method = c->route == NULL ? "" : c->route->method;
-    pattern = c->route == NULL ? "" : c->route->pattern;
-    snprintf(status, sizeof status, "%u", c->status); /* 0: the peer left */
-    counter_add(counter_at(&requests, method, pattern, status), 1);
-    counter_observe(counter_at(&durations, method, pattern),
-                    (clock_monotonic_ms() - c->begun_ms) * 1000);
+    call_count(c, c->route == NULL ? "" : c->route->method,
+               c->route == NULL ? "" : c->route->pattern);
     free(c->body);
     free(c);
 }
@@ -490,8 +502,11 @@ api_route(void *app, const struct http_request *r)
 {
     static const struct http_handler with_body = {NULL, on_begin, on_data, on_end, on_gone};
     static const struct http_handler without = {NULL, on_begin, NULL, on_end, on_gone};
+    const struct http_handler *arm = arm_handler(r);
 
     (void)app;
+    if (arm != NULL)
+        return arm;
     return strcmp(r->method, "GET") == 0 ? &without : &with_body;
 }
 
@@ -507,9 +522,27 @@ api_describe(bool (*visit)(void *app, const struct api_row *row), void *app)
         if (!visit(app, &shown))
             return;
     }
+    (void)arm_describe(visit, app);
 }
 
 /* ---- what handlers answer with ---- */
+
+void
+call_base(const struct call *c, char base[300])
+{
+    const char *host = http_header(c->request, "Host");
+    bool is_plain = host != NULL && host[0] != '\0' && strlen(host) < 260;
+
+    if (c->control->config->http.public_url != NULL) {
+        snprintf(base, 300, "%.290s", c->control->config->http.public_url);
+        return;
+    }
+    for (const char *p = host; is_plain && *p != '\0'; p++)
+        is_plain = isalnum((unsigned char)*p) || strchr(".-_:[]", *p) != NULL;
+    snprintf(base, 300, "%s://%s",
+             c->control->config->http.tls == CONFIG_TLS_OFF ? "http" : "https",
+             is_plain ? host : "localhost");
+}
 
 void
 call_header(struct http_reply *reply, const char *name, const char *value)

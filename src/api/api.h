@@ -11,6 +11,8 @@ struct admitter;
 struct devices;
 struct journal;
 struct deliverer;
+struct posture;
+struct arm_pace;
 
 /* What the routes work on; borrowed, outlives the server. Filled in by "penstock serve" and by
  * tests. */
@@ -22,6 +24,8 @@ struct api {
     struct devices *devices;
     struct journal *journal;
     struct deliverer *deliverer;
+    struct posture *posture;     /* NULL: there is none */
+    struct arm_pace *pace;       /* of ARM's callers; NULL: nobody is held back */
     int64_t (*now)(void *clock); /* ticks */
     void *clock;
     const char *version;
@@ -41,6 +45,10 @@ struct api {
     char *(*status_extra)(void *app);
     void *app; /* of the five above */
 };
+
+/* How many requests ARM's callers may make, see the configuration's "arm". */
+MUST_CHECK enum status arm_pace_make(struct arm_pace **pace, struct err *err);
+void arm_pace_free(struct arm_pace *pace); /* NULL is fine */
 
 /* For http_server_start: app is the struct api. */
 const struct http_handler *api_route(void *app, const struct http_request *r);

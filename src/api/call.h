@@ -59,6 +59,23 @@ struct call {
     void *state;      /* of a streaming route */
 };
 
+/* ---- for api.c and arm.c ---- */
+
+/* Who a bearer token ("Bearer pst_..." or the bare text) speaks for; one that was made a moment ago in
+ * another process is known. */
+MUST_CHECK enum token_answer call_token(const struct call *c, struct span bearer,
+                                        struct principal *who);
+/* A token for every tenant leaves open which one is meant: 'named' (lower-case GUID), or with NULL the only
+ * one there is. False: answered. 'in_path': for the advice. */
+MUST_CHECK bool call_tenant_choose(struct call *c, const char *named, bool in_path,
+                                   struct http_reply *reply);
+/* The request is over: counts it under the row that it came to ("" if none). */
+void call_count(const struct call *c, const char *method, const char *pattern);
+/* What the client calls us: "https://host:port"; a Host header that is none stands for nothing. */
+void call_base(const struct call *c, char base[300]);
+
+/* ---- for handlers ---- */
+
 int64_t call_now(const struct call *c); /* ticks */
 
 /* Takes the tree (NULL: no memory, answers 500). */

@@ -6,7 +6,6 @@
 #include "control/store.h"
 #include "deliver/deliver.h"
 #include "model/datetime.h"
-#include <ctype.h>
 #include <stdlib.h>
 
 /* An error with all that is wrong, as OData has it. */
@@ -50,27 +49,13 @@ reply_settings(struct call *c, struct settings_reply *from, struct http_reply *r
         call_header(reply, "ETag", from->etag);
 }
 
-/* What the client calls us: "https://host:port"; a Host header that is none stands for nothing. */
-static void
-base_read(const struct call *c, char base[300])
-{
-    const char *host = http_header(c->request, "Host");
-    bool is_plain = host != NULL && host[0] != '\0' && strlen(host) < 260;
-
-    for (const char *p = host; is_plain && *p != '\0'; p++)
-        is_plain = isalnum((unsigned char)*p) || strchr(".-_:[]", *p) != NULL;
-    snprintf(base, 300, "%s://%s",
-             c->control->config->http.tls == CONFIG_TLS_OFF ? "http" : "https",
-             is_plain ? host : "localhost");
-}
-
 void
 settings_answer_list(struct call *c, struct http_reply *reply)
 {
     struct settings_reply from = {0};
     char base[300];
 
-    base_read(c, base);
+    call_base(c, base);
     settings_list(c->control, c->tenant, base, &from);
     reply_settings(c, &from, reply);
 }

@@ -54,6 +54,22 @@ const struct key_row config_keys[] = {
      "At the end, requests under way have so long."},
     {"http", "headSize", KEY_SIZE, AT(http.head_size_max), "32 KiB", 4096, MIB, NULL, true,
      "Request line and headers together."},
+    {"http", "publicUrl", KEY_TEXT, AT(http.public_url), NULL, 0, 0, NULL, false,
+     "What clients call the daemon where a proxy stands before it (https://arm.example); for links in answers. By default what their Host header says."},
+    {"arm", "readBurst", KEY_COUNT, AT(arm.burst[0]), "250", 0, 1000000, NULL, false,
+     "Reads that one token may make of one subscription at once; 0: no limit. Beyond, 429 with Retry-After."},
+    {"arm", "readsPerSecond", KEY_COUNT, AT(arm.per_s[0]), "25", 1, 1000000, NULL, false,
+     "So many come back each second."},
+    {"arm", "writeBurst", KEY_COUNT, AT(arm.burst[1]), "200", 0, 1000000, NULL, false,
+     "The same for PUT, PATCH and POST."},
+    {"arm", "writesPerSecond", KEY_COUNT, AT(arm.per_s[1]), "10", 1, 1000000, NULL, false,
+     "So many come back each second."},
+    {"arm", "deleteBurst", KEY_COUNT, AT(arm.burst[2]), "200", 0, 1000000, NULL, false,
+     "The same for DELETE."},
+    {"arm", "deletesPerSecond", KEY_COUNT, AT(arm.per_s[2]), "10", 1, 1000000, NULL, false,
+     "So many come back each second."},
+    {"arm", "privateCallbacks", KEY_TEXT, AT(arm.private_callbacks), NULL, 0, 0, NULL, false,
+     "Hosts, addresses and CIDR blocks, separated by blanks, that the uri of a LogicApp action may name although they are private; http is taken there too."},
     {"limits", "body", KEY_SIZE, AT(limits.body_size_max), "1 GiB", 1024, TIB, NULL, false,
      "One request's body, after decompression."},
     {"limits", "record", KEY_SIZE, AT(limits.record_size_max), "1 MiB", 1024, 4 * MIB, NULL, true,
@@ -70,6 +86,8 @@ const struct key_row config_keys[] = {
      "Devices remembered, for their groups."},
     {"limits", "settings", KEY_COUNT, AT(limits.settings_max), "100", 1, 10000, NULL, false,
      "Data export settings of one tenant."},
+    {"limits", "automations", KEY_COUNT, AT(limits.automations_max), "1000", 1, 100000, NULL, false,
+     "Automations of one subscription."},
     {"limits", "parked", KEY_SIZE, AT(limits.parked_size_max), "1 GiB", MIB, TIB, NULL, false,
      "Rows that a destination refused and that wait for a decision."},
     {"journal", "folder", KEY_PATH, AT(journal.folder), NULL, 0, 0, NULL, true,
@@ -100,6 +118,7 @@ const struct key_row config_keys[] = {
 const struct item_row config_items[] = {
     {"tenants[]", "id", "GUID", NULL, true, false, "The tenant's id. Without a list of tenants, one is made at first start."},
     {"tenants[]", "name", "text", NULL, false, false, "For people; the id unless given."},
+    {"tenants[]", "subscriptions", "list of GUIDs", NULL, false, false, "Its subscriptions, besides the one whose id is the tenant's own."},
     {"resources[]", "id", "ARM id", NULL, true, false, "The destination's id as export settings name it."},
     {"resources[]", "kind", "kind of sink", NULL, false, false, "By default what the id's type and name say: blob or kafka by Azure's public names."},
     {"resources[]", "settings", "names and values", NULL, false, true, "The kind's settings; a secret may be {file: PATH} or {env: NAME}."},
@@ -657,8 +676,8 @@ root_read(struct config_reader *r, const json_t *root, const char *data)
                                             NULL};
     static const char *const catalog_lists[] = {"tables", NULL};
     static const char *const none[] = {NULL};
-    static const char *const sections[] = {"http",    "limits",  "journal", "log",
-                                           "metrics", "catalog", NULL};
+    static const char *const sections[] = {"http", "arm",     "limits",  "journal",
+                                           "log",  "metrics", "catalog", NULL};
     enum status st = defaults_set(r);
 
     if (st != ST_OK)

@@ -17,7 +17,8 @@ enum {
     CONFIG_RESOURCES_MAX = 10000,
     CONFIG_SOURCES_MAX = 100,
     CONFIG_TABLES_MAX = 1000,
-    CONFIG_COLUMNS_MAX = 2000, /* of one added table */
+    CONFIG_COLUMNS_MAX = 2000,       /* of one added table */
+    CONFIG_SUBSCRIPTIONS_MAX = 1000, /* of one tenant */
 };
 
 enum config_tls { CONFIG_TLS_OFF, CONFIG_TLS_SELF_SIGNED, CONFIG_TLS_FILES };
@@ -30,6 +31,8 @@ enum config_metrics {
 struct config_tenant {
     char id[37]; /* lower-case GUID */
     const char *name;
+    const char *const *subscriptions; /* lower-case GUIDs, besides its own id */
+    size_t subscription_count;
 };
 /* how an ARM id is reached; settings complete, defaults of the id's type filled in, secrets
  * opened */
@@ -66,13 +69,21 @@ struct config {
         unsigned connections_max;
         uint64_t idle_ms, grace_ms;
         uint64_t head_size_max;
+        const char *public_url; /* without a slash at its end; NULL: what the client's Host says */
     } http;
+    struct {
+        /* of one token in one subscription: reads, writes, deletes. 0: no limit */
+        unsigned burst[3], per_s[3];
+        const char
+            *private_callbacks; /* hosts and CIDR blocks, separated by blanks or commas; NULL */
+    } arm;
     struct {
         uint64_t body_size_max; /* after inflation; 0: no limit */
         uint32_t record_size_max, depth_max, columns_max;
         uint64_t memory_max; /* bytes that all requests hold together */
         uint32_t wait_ms_max;
         uint64_t devices_max, settings_max; /* settings: per tenant */
+        uint64_t automations_max;           /* per subscription */
         uint64_t parked_size_max;
     } limits;
     struct {

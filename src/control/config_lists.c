@@ -137,6 +137,52 @@ room_make(struct config_reader *r, const char *name, size_t count, size_t count_
     return *items != NULL ? ST_OK : config_no_memory(r);
 }
 
+static bool
+subscription_is_listed(const struct config_tenant *tenants, size_t count, const char *id)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(tenants[i].id, id) == 0)
+            return true;
+        for (size_t k = 0; k < tenants[i].subscription_count; k++)
+            if (strcmp(tenants[i].subscriptions[k], id) == 0)
+                return true;
+    }
+    return false;
+}
+
+/* 'tenants[index]' is the one being read. */
+static enum status
+tenant_subscriptions(const struct entry *e, struct config_tenant *tenants, size_t index)
+{
+    const json_t *list = json_object_get(e->object, "subscriptions");
+    size_t count = json_array_size(list);
+    const char **ids;
+
+    if (list == NULL)
+        return ST_OK;
+    if (!json_is_array(list) || count == 0 || count > CONFIG_SUBSCRIPTIONS_MAX)
+        return entry_fault(e, "subscriptions", "a list of 1 to %d GUIDs is wanted here",
+                           CONFIG_SUBSCRIPTIONS_MAX);
+    ids = heap_take(&e->r->whole->heap, count * sizeof *ids);
+    if (ids == NULL)
+        return config_no_memory(e->r);
+    tenants[index].subscriptions = ids;
+    for (size_t i = 0; i < count; i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+        char id[37];
+
+        if (text == NULL || !guid_copy(span_of(text), id))
+            return entry_fault(e, "subscriptions", "'%.60s' is no GUID", text != NULL ? text : "");
+        if (subscription_is_listed(tenants, index + 1, id))
+            return entry_fault(e, "subscriptions", "the subscription %s is here twice", id);
+        ids[i] = heap_text(&e->r->whole->heap, span_of(id));
+        if (ids[i] == NULL)
+            return config_no_memory(e->r);
+        tenants[index].subscription_count++;
+    }
+    return ST_OK;
+}
+
 enum status
 config_read_tenants(struct config_reader *r, const json_t *list)
 {
@@ -158,6 +204,10 @@ config_read_tenants(struct config_reader *r, const json_t *list)
         for (size_t k = 0; k < i && st == ST_OK; k++)
             if (strcmp(items[k].id, items[i].id) == 0)
                 st = entry_fault(&e, "id", "the tenant %s is here twice", items[i].id);
+        if (st == ST_OK && subscription_is_listed(items, i, items[i].id))
+            st = entry_fault(&e, "id", "%s is a subscription of another tenant above", items[i].id);
+        if (st == ST_OK)
+            st = tenant_subscriptions(&e, items, i);
     }
     if (st == ST_OK) {
         c->tenants = items;

@@ -233,6 +233,17 @@ subscription_remove(struct store *s, const char *tenant, const char *id, struct 
     return store_leave(s, st, true);
 }
 
+enum status
+subscription_release(struct store *s, const char *id, struct err *err)
+{
+    enum status st;
+
+    store_enter(s);
+    st = run_by(s, "UPDATE subscriptions SET origin = 2 WHERE id = ? AND origin = 1",
+                "release a subscription", id, NULL, err);
+    return store_leave(s, st, true);
+}
+
 /* ---- resource groups ---- */
 
 bool

@@ -53,6 +53,9 @@ MUST_CHECK enum status subscriptions(struct store *s, const char *tenant, bool a
 MUST_CHECK enum status subscription_remove(struct store *s, const char *tenant, const char *id,
                                            struct err *err);
 
+/* A configured one becomes a registered one. */
+MUST_CHECK enum status subscription_release(struct store *s, const char *id, struct err *err);
+
 struct resource_group {
     const char *subscription; /* lower-case GUID */
     const char *name;         /* as last given */

@@ -1,6 +1,7 @@
 /* prepare.c - the store brought in line with the configuration. */
 #include "control/config.h"
 #include "control/control.h"
+#include "control/inventory.h"
 #include "control/settings.h"
 #include "control/store.h"
 #include <openssl/rand.h>
@@ -192,6 +193,139 @@ tenants_prepare(struct work *w)
 }
 
 static enum status
+subscription_add(struct work *w, const char *id, const char *tenant, const char *name,
+                 enum subscription_origin origin)
+{
+    struct subscription x = {
+        .id = id, .tenant = tenant, .name = name, .origin = origin, .created = w->now};
+    struct err why = {""};
+    enum status st = subscription_set(w->c->store, &x, NULL, &why);
+
+    if (st != ST_OK)
+        return err_set(w->err, st, "tenant %s: subscription %s: %.200s", tenant, id, why.text);
+    return ST_OK;
+}
+
+/* Each tenant's own, and those that the configuration names: written where they are not as they should be,
+ * since it happens at each reload. */
+struct subscriptions_now {
+    struct known_subscription {
+        char id[40], tenant[40];
+        char name[204];
+        enum subscription_origin origin;
+    } * items;
+    size_t count, room;
+    bool has_no_memory;
+};
+
+static bool
+subscription_note(void *app, const struct subscription *x)
+{
+    struct subscriptions_now *all = app;
+
+    if (all->count == all->room) {
+        size_t room = all->room == 0 ? 64 : all->room * 2;
+        void *items = realloc(all->items, room * sizeof *all->items);
+
+        if (items == NULL) {
+            all->has_no_memory = true;
+            return false;
+        }
+        all->items = items;
+        all->room = room;
+    }
+    struct known_subscription *k = &all->items[all->count++];
+
+    k->origin = x->origin;
+    snprintf(k->id, sizeof k->id, "%s", x->id);
+    snprintf(k->tenant, sizeof k->tenant, "%s", x->tenant);
+    snprintf(k->name, sizeof k->name, "%s", x->name);
+    return true;
+}
+
+static const struct known_subscription *
+subscription_known(const struct subscriptions_now *all, const char *id)
+{
+    size_t low = 0, high = all->count;
+
+    while (low < high) { /* they came by id */
+        size_t middle = (low + high) / 2;
+        int order = strcmp(all->items[middle].id, id);
+
+        if (order == 0)
+            return &all->items[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+static enum status
+tenant_subscriptions(struct work *w, const struct subscriptions_now *all, const struct known *t)
+{
+    const struct config *c = w->c->config;
+    const struct known_subscription *own = subscription_known(all, t->id);
+    enum status st = ST_OK;
+
+    if (own == NULL || own->origin != SUBSCRIPTION_DEFAULT || strcmp(own->tenant, t->id) != 0)
+        st = subscription_add(w, t->id, t->id, t->name, SUBSCRIPTION_DEFAULT);
+    for (size_t i = 0; i < c->tenant_count && st == ST_OK; i++)
+        for (size_t k = 0; k < c->tenants[i].subscription_count && st == ST_OK &&
+                           strcmp(c->tenants[i].id, t->id) == 0;
+             k++) {
+            const char *id = c->tenants[i].subscriptions[k];
+            const struct known_subscription *there = subscription_known(all, id);
+
+            if (there == NULL || there->origin == SUBSCRIPTION_REGISTERED ||
+                strcmp(there->tenant, t->id) != 0)
+                st = subscription_add(w, id, t->id, there == NULL ? id : there->name,
+                                      SUBSCRIPTION_CONFIGURED);
+        }
+    return st;
+}
+
+/* What the configuration named once and names no longer is as if registered: it can be removed. */
+static enum status
+subscriptions_release(struct work *w, const struct subscriptions_now *all)
+{
+    const struct config *c = w->c->config;
+    enum status st = ST_OK;
+
+    for (size_t i = 0; i < all->count && st == ST_OK; i++) {
+        bool is_named = all->items[i].origin != SUBSCRIPTION_CONFIGURED;
+
+        for (size_t t = 0; t < c->tenant_count && !is_named; t++)
+            for (size_t k = 0; k < c->tenants[t].subscription_count && !is_named; k++)
+                is_named = strcmp(c->tenants[t].subscriptions[k], all->items[i].id) == 0;
+        if (!is_named)
+            st = subscription_release(w->c->store, all->items[i].id, w->err);
+    }
+    return st;
+}
+
+static enum status
+subscriptions_prepare(struct work *w)
+{
+    struct subscriptions_now all = {0};
+    struct tenants tenants = {0};
+    enum status st = store_tenants(w->c->store, tenant_note, &tenants, w->err);
+
+    if (st == ST_OK)
+        st = subscriptions(w->c->store, NULL, true, subscription_note, &all, w->err);
+    if (st == ST_OK && (all.has_no_memory || tenants.has_no_memory))
+        st = err_set(w->err, ST_FULL, "no memory for the subscriptions");
+    if (st == ST_OK)
+        st = subscriptions_release(w, &all);
+    for (size_t i = 0; i < tenants.count && st == ST_OK; i++)
+        st = tenant_subscriptions(w, &all, &tenants.items[i]);
+    free(all.items);
+    free(tenants.items);
+    return st;
+}
+
+static enum status
 groups_prepare(struct work *w)
 {
     const struct config *config = w->c->config;
@@ -220,6 +354,8 @@ control_prepare(const struct control *c, int64_t now, char made[400], struct err
 
     made[0] = '\0';
     st = tenants_prepare(&w);
+    if (st == ST_OK)
+        st = subscriptions_prepare(&w);
     if (st == ST_OK)
         st = groups_prepare(&w);
     n = strlen(made);

@@ -568,6 +568,9 @@ daemon_start(const struct daemon_options *o, struct daemon **daemon, struct err 
         st = sources_start(config_of(d), d->admitter, &d->sources, err);
     if (st != ST_OK)
         goto fail;
+    st = arm_pace_make(&d->api.pace, err);
+    if (st != ST_OK)
+        goto fail;
     d->api.admitter = d->admitter;
     d->api.devices = d->devices;
     d->api.journal = d->journal;
@@ -682,6 +685,7 @@ daemon_stop(struct daemon *d)
     devices_free(d->devices);
     if (d->journal != NULL)
         journal_close(d->journal);
+    arm_pace_free(d->api.pace);
     tokens_close(d->tokens);
     secrets_close(d->secrets);
     store_close(d->store);

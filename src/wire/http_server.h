@@ -37,7 +37,7 @@ struct http_reply {           /* zeroed before every request */
     size_t body_size;
     unsigned retry_after_s; /* 0: no header */
     struct {
-        char name[40];
+        char name[48];
         char value[200];
     } headers[6]; /* further ones; the first empty name ends them */
 };
