@@ -22,6 +22,7 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpedantic" /* C's compound literals in base.h */
 #include "kql/regex.h"
+#include "kql/regex_piece.hh"
 #include "kql/text_filter.h"
 #pragma GCC diagnostic pop
 #include <algorithm>
@@ -43,17 +44,7 @@ constexpr uint32_t CLASSES_MAX = 256;
 constexpr int DEPTH_MAX = 32; /* of classes in classes */
 constexpr int32_t LAST = 0x10ffff;
 
-/* RE2's view of text: re2::StringPiece in older versions, std's or absl's string_view in newer. */
-template <class F> struct match_piece;
-template <class T>
-struct match_piece<bool (RE2::*)(const T &, size_t, size_t, RE2::Anchor, T *, int) const> {
-    using type = T;
-};
-template <class T>
-struct match_piece<bool (RE2::*)(T, size_t, size_t, RE2::Anchor, T *, int) const> {
-    using type = T;
-};
-using piece = match_piece<decltype(&RE2::Match)>::type;
+using kql::piece;
 
 struct refused { /* thrown and caught in this file alone */
     std::string why;

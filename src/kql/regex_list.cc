@@ -14,6 +14,7 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpedantic" /* C's compound literals in base.h */
 #include "kql/regex_list.h"
+#include "kql/regex_piece.hh"
 #pragma GCC diagnostic pop
 #include <algorithm>
 #include <cstring>
@@ -30,17 +31,7 @@ namespace
 constexpr int LITERAL_SIZE_MIN = 3;
 constexpr uint32_t KEY_BITS = 15;
 
-/* RE2's view of text: re2::StringPiece in older versions, std's or absl's string_view in newer. */
-template <class F> struct match_piece;
-template <class T>
-struct match_piece<bool (RE2::*)(const T &, size_t, size_t, RE2::Anchor, T *, int) const> {
-    using type = T;
-};
-template <class T>
-struct match_piece<bool (RE2::*)(T, size_t, size_t, RE2::Anchor, T *, int) const> {
-    using type = T;
-};
-using piece = match_piece<decltype(&RE2::Match)>::type;
+using kql::piece;
 
 uint32_t
 key_of(const unsigned char *p)
