@@ -1,7 +1,7 @@
 #include "sink/sink.h"
 
 const struct sink_kind *const sink_kinds[] = {
-    &sink_folder, &sink_blob, &sink_kafka, &sink_file, &sink_stdout, NULL,
+    &sink_folder, &sink_blob, &sink_kafka, &sink_syslog, &sink_file, &sink_stdout, NULL,
 };
 
 const struct sink_kind *

@@ -114,7 +114,8 @@ struct sink_kind {
     void (*close)(void *state);
 };
 
-extern const struct sink_kind sink_folder, sink_blob, sink_kafka, sink_file, sink_stdout;
+extern const struct sink_kind sink_folder, sink_blob, sink_kafka, sink_syslog, sink_file,
+    sink_stdout;
 /* All kinds, NULL-terminated. */
 extern const struct sink_kind *const sink_kinds[];
 const struct sink_kind *sink_kind_find(const char *name);

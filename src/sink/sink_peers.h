@@ -6,6 +6,7 @@
 #include "sink/peer.h"
 #include "wire/kafka.h"
 #include "wire/kafka_mock.h"
+#include "wire/stream_peer.h"
 
 struct peer {
     const char *name;
@@ -240,6 +241,64 @@ kafka_peer_end(struct peer *peer)
     kafka_mock_end(&kafka_peer);
 }
 
+/* A port that nothing listens on, until the receiver comes up there. */
+static struct stream_peer syslog_peer;
+
+static inline void
+syslog_peer_start(struct peer *peer)
+{
+    stream_peer_start(&syslog_peer);
+    stream_peer_stop(&syslog_peer);
+    snprintf(peer->path, sizeof peer->path, "127.0.0.1:%u", syslog_peer.port);
+    peer->values[0] = (struct sink_value){"address", peer->path};
+    peer->values[1] = (struct sink_value){"tls", "false"};
+    peer->values[2] = (struct sink_value){"confirm", "read"}; /* so that 'read' need not wait */
+    peer->value_count = 3;
+}
+
+static inline void
+syslog_peer_up(struct peer *peer)
+{
+    (void)peer;
+    stream_peer_start(&syslog_peer);
+}
+
+/* The messages' own parts, behind the structured data. */
+static inline char *
+syslog_peer_read(struct peer *peer, const struct lane *lane, size_t *size)
+{
+    char *all = calloc(1, 65536), *rest;
+
+    (void)peer;
+    (void)lane;
+    *size = 0;
+    pthread_mutex_lock(&syslog_peer.lock);
+    for (const char *at = syslog_peer.bytes; at < syslog_peer.bytes + syslog_peer.size;) {
+        size_t n = strtoul(at, &rest, 10);
+        const char *text = memmem(rest, n, "] ", 2);
+
+        if (text == NULL)
+            break;
+        at = rest + 1 + n;
+        memcpy(all + *size, text + 2, (size_t)(at - text) - 2);
+        *size += (size_t)(at - text) - 2;
+    }
+    pthread_mutex_unlock(&syslog_peer.lock);
+    return all;
+}
+
+static inline void
+syslog_peer_end(struct peer *peer)
+{
+    (void)peer;
+    stream_peer_stop(&syslog_peer);
+    stream_peer_forget(&syslog_peer);
+}
+
+#define PEER_ROWS                                                                                  \
+    {                                                                                              \
+        "{\"n\":1}", "{\"n\":2}", "{\"n\":3}", "{\"n\":4}"                                         \
+    }
 #define PEER_MESSAGES                                                                              \
     {                                                                                              \
         "{\"records\":[{\"n\":1}]}", "{\"records\":[{\"n\":2}]}",                                  \
@@ -274,6 +333,13 @@ static struct peer peers[] = {
      .starts_down = kafka_peer_up,
      .read = kafka_peer_read,
      .end = kafka_peer_end},
+    {.name = "syslog",
+     .kind = &sink_syslog,
+     .bodies = PEER_ROWS,
+     .start = syslog_peer_start,
+     .starts_down = syslog_peer_up,
+     .read = syslog_peer_read,
+     .end = syslog_peer_end},
     {.name = "file",
      .kind = &sink_file,
      .bodies = PEER_LINES,
@@ -286,5 +352,5 @@ static struct peer peers[] = {
      .bodies = PEER_LINES,
      .start = stdout_peer_start,
      .read = file_peer_read,
-     .end = stdout_peer_end              },
+     .end = stdout_peer_end                  },
 };
