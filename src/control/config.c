@@ -565,20 +565,29 @@ loopback_is(const char *address)
     return inet_pton(AF_INET6, address, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
 }
 
-/* Whether there is such a file; what may not be looked at may be there for the daemon's user. */
-static enum status
-file_check(const struct config_reader *r, const json_t *http, const char *key, const char *place,
-           const char *path)
+enum status
+config_pem_check(const char *path, struct err *err)
 {
     struct stat info;
 
     if (stat(path, &info) != 0)
-        return errno == EACCES ? ST_OK
-                               : config_fault(r, http, key, 0, place, "cannot read %s: %s", path,
-                                              strerror(errno));
+        return errno == EACCES
+                   ? ST_OK
+                   : err_set(err, ST_INVALID, "cannot read %s: %s", path, strerror(errno));
     return S_ISDIR(info.st_mode)
-               ? config_fault(r, http, key, 0, place, "%s is a folder, a PEM file is wanted", path)
+               ? err_set(err, ST_INVALID, "%s is a folder, a PEM file is wanted", path)
                : ST_OK;
+}
+
+static enum status
+file_check(const struct config_reader *r, const json_t *http, const char *key, const char *place,
+           const char *path)
+{
+    struct err why;
+
+    return config_pem_check(path, &why) == ST_OK
+               ? ST_OK
+               : config_fault(r, http, key, 0, place, "%s", why.text);
 }
 
 /* What only several keys together can get wrong. */

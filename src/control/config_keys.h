@@ -53,6 +53,9 @@ MUST_CHECK enum status config_unknown(const struct config_reader *r, const json_
                                       const char *path, const char *const *names);
 /* Absolute: counted from the reader's folder. */
 char *config_path(const struct config_reader *r, const char *path);
+/* Whether there is such a PEM file; one that may not be looked at may be there for the daemon's user.
+ * ST_INVALID: err says what is there instead, without a place. */
+MUST_CHECK enum status config_pem_check(const char *path, struct err *err);
 
 /* The lists; each checks its part in full. In this order. */
 MUST_CHECK enum status config_read_tenants(struct config_reader *r, const json_t *list);

@@ -268,6 +268,22 @@ secret_read(const struct entry *e, const char *name, const json_t *object, const
     return st;
 }
 
+/* A setting that names a PEM file. */
+static enum status
+file_value(const struct entry *e, const char *name, const json_t *value, const char **text)
+{
+    struct err why;
+
+    if (!json_is_string(value) || json_string_length(value) == 0)
+        return entry_fault(e, "settings", "%s: a file's path is wanted", name);
+    *text = config_path(e->r, json_string_value(value));
+    if (*text == NULL)
+        return config_no_memory(e->r);
+    return config_pem_check(*text, &why) == ST_OK
+               ? ST_OK
+               : entry_fault(e, "settings", "%s: %.240s", name, why.text);
+}
+
 static enum status
 setting_value(const struct entry *e, const char *name, const json_t *value, bool is_secret,
               const char **text)
@@ -334,7 +350,10 @@ settings_read(const struct entry *e, const struct control_kind *kind,
             return unknown_setting(e, kind, name);
         if (*count == VALUES_MAX)
             return entry_fault(e, "settings", "more than %d", VALUES_MAX);
-        st = setting_value(e, name, value, s != NULL && s->is_secret, &text);
+        if (s != NULL && s->is_file)
+            st = file_value(e, name, value, &text);
+        else
+            st = setting_value(e, name, value, s != NULL && s->is_secret, &text);
         values[*count].name = heap_text(&e->r->whole->heap, span_of(name));
         values[(*count)++].value = text;
         if (st == ST_OK && values[*count - 1].name == NULL)

@@ -92,6 +92,15 @@ static const struct {
      NULL                                                                                                                                                                 },
     {"no credential",                   "resources:\n  - id: " STORAGE_ID "\n",
      "resources[0].settings|no credential"                                                                                                                                },
+    {"no such file of authorities",
+     "resources:\n  - id: " STORAGE_ID "\n    settings: {key: k, ca_file: no/such.pem}\n",
+     "resources[0].settings|ca_file: cannot read /|no/such.pem: No such file"                                                                                             },
+    {"a folder for authorities",
+     "resources:\n  - id: " STORAGE_ID "\n    settings: {key: k, ca_file: /proc}\n",
+     "ca_file: /proc is a folder"                                                                                                                                         },
+    {"a number for authorities",
+     "resources:\n  - id: " STORAGE_ID "\n    settings: {key: k, ca_file: 5}\n",
+     "ca_file: a file's path is wanted"                                                                                                                                   },
     {"an unknown setting",              "resources:\n  - id: " STORAGE_ID "\n    settings: {kye: hush}\n",
      "no setting 'kye'; did you mean 'key'"                                                                                                                               },
     {"an unknown kind",                 "resources:\n  - id: " STORAGE_ID "\n    kind: blbo\n",
@@ -380,7 +389,7 @@ check_files(void)
               file_replace(path("p.yaml"),
                            span_of("data: sub/folder\nhttp: {certificate: c.pem, key: k.pem}\n"
                                    "resources:\n  - id: " STORAGE_ID
-                                   "\n    settings: {key: {file: key}}\n"),
+                                   "\n    settings: {key: {file: key}, ca_file: c.pem}\n"),
                            0600, &err) == ST_OK,
           "%s", err.text);
     CHECK(config_read(path("p.yaml"), NULL, &test_kinds, &c, &err) == ST_INVALID &&
@@ -392,6 +401,11 @@ check_files(void)
     CHECK(strcmp(c->http.certificate, path("c.pem")) == 0 &&
               strcmp(c->http.key, path("k.pem")) == 0 && c->http.tls == CONFIG_TLS_FILES,
           "%s %s", c->http.certificate, c->http.key);
+    const char *ca_file =
+        resource_value(c->resources[0].settings, c->resources[0].setting_count, "ca_file");
+
+    CHECK(ca_file != NULL && strcmp(ca_file, path("c.pem")) == 0, "%s",
+          ca_file != NULL ? ca_file : "no ca_file");
     CHECK(strcmp(resource_value(c->resources[0].settings, c->resources[0].setting_count, "key"),
                  "from a file") == 0 &&
               !c->has_inline_secrets,

@@ -18,6 +18,9 @@ struct control_setting {
     const char *help;
     const char *default_value; /* NULL: required unless is_optional */
     bool is_optional, is_secret;
+    /* Names a PEM file, which the configuration looks for from its own folder on: control checks that
+     * it is there and hands on the absolute path. */
+    bool is_file;
 };
 
 /* One kind of sink or source. "hub" (the journal itself) needs no row: control knows it. */

@@ -5,31 +5,32 @@
 #include "control/resource.h"
 
 static const struct control_setting test_path[] = {
-    {"path", "Where.", NULL, false, false},
+    {"path", "Where.", NULL, false, false, false},
     {0 }
 };
 static const struct control_setting test_blob[] = {
-    {"endpoint", "Address.", NULL, true, false},
-    {"account",      "Account.", NULL, true, false},
-    {"connection_string",     "Connection string.", NULL, true, true},
-    {"key",  "Key.", NULL, true, true},
-    {"insecure",      "Do not verify.", "false", false, false},
-    {0    }
+    {"endpoint",  "Address.", NULL, true, false, false},
+    {"account",       "Account.", NULL, true, false, false},
+    {"connection_string",      "Connection string.", NULL, true, true, false},
+    {"key",           "Key.", NULL, true, true, false},
+    {"ca_file","Authorities.", NULL, true, false, true},
+    {"insecure",       "Do not verify.", "false", false, false, false},
+    {0     }
 };
 static const struct control_setting test_kafka[] = {
-    {"brokers",           "Brokers.", NULL, true, false},
-    {"connection_string",               "Connection string.", NULL, true, true},
-    {"password",              "Password.", NULL, true, true},
-    {"user", "User.", NULL, true, false},
-    {"hub",               "Hub.", NULL, true, false},
-    {"security",               "Security.", NULL, true, false},
-    {0         }
+    {"brokers",             "Brokers.", NULL, true, false, false},
+    {"connection_string",                 "Connection string.", NULL, true, true, false},
+    {"password",                "Password.", NULL, true, true, false},
+    {"user",                     "User.", NULL, true, false, false},
+    {"hub","Hub.", NULL, true, false, false},
+    {"security",                 "Security.", NULL, true, false, false},
+    {0               }
 };
 static const struct control_setting test_source_kafka[] = {
-    {"brokers", "Brokers.", NULL, false, false},
-    {"topic",     "Topic.", NULL, false, false},
-    {"password",    "Password.", NULL, true, true},
-    {0  }
+    {"brokers", "Brokers.", NULL, false, false, false},
+    {"topic",     "Topic.", NULL, false, false, false},
+    {"password",    "Password.", NULL, true, true, false},
+    {0        }
 };
 static const struct control_kind test_sinks[] = {
     {"folder", "A folder.", test_path },

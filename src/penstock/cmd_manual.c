@@ -14,6 +14,7 @@
 #include "penstock/client.h"
 #include "penstock/commands.h"
 #include "penstock/query_table.h"
+#include "sink/security_record.h"
 #include "sink/sink.h"
 #include "source/admit.h"
 #include "source/devices.h"
@@ -130,7 +131,8 @@ print_sinks(void)
         const struct sink_kind *k = sink_kinds[i];
 
         printf("\n### Sink `%s`\n\n%s\n\n", k->name, k->help);
-        printf("- Guarantee: %s.\n", k->is_positioned
+        printf("- Guarantee: %s.\n", k->guarantee != NULL ? k->guarantee
+                                     : k->is_positioned
                                          ? "exactly once, over kills and lost answers; the length "
                                            "of each object is the proof"
                                          : "at least once");
@@ -147,6 +149,80 @@ print_sinks(void)
         printf("\n| Setting | Default | Meaning |\n|---|---|---|\n");
         for (const struct sink_setting *s = k->settings; s->name != NULL; s++)
             print_setting(s->name, s->default_value, s->is_optional, s->is_secret, s->help);
+    }
+}
+
+/* ---- CEF and LEEF ---- */
+
+/* A path or a fact, as the chapter's first words have it. */
+static void
+print_from(const char *from)
+{
+    if (from[0] == '=')
+        printf("\"%s\"", from + 1);
+    else if (from[0] == '@')
+        printf("*%s*", from + 1);
+    else
+        printf("`%s`", from);
+}
+
+static void
+print_security_field(const struct security_field *f)
+{
+    static const char *const forms[] = {
+        [SECURITY_TEXT] = "",
+        [SECURITY_TIME] = " in milliseconds since 1970",
+        [SECURITY_ADDRESS] = " if it is an IP address",
+    };
+
+    printf("| ");
+    print_from(f->from);
+    printf("%s | ", forms[f->form]);
+    code_cell(f->cef);
+    if (f->cef_label != NULL)
+        printf(" %s", f->cef_label);
+    printf(" | ");
+    code_cell(f->leef);
+    printf(" |\n");
+}
+
+static void
+print_security(void)
+{
+    printf("\n## Records as CEF and LEEF\n\n"
+           "What the sink `syslog` makes of a record with `format: cef` or `leef`. Names are "
+           "columns of "
+           "the record; `a.b` is a\n"
+           "member of a member, `Entities[host]` the first entity of that type. In italics what is "
+           "known of the record besides:\n"
+           "*id* (its position and row in the journal), *tenant*, *category*, *table*, *time* (its "
+           "own, "
+           "else the envelope's) and\n"
+           "*record* (the whole of it as JSON). What is absent, null or empty is left out. The "
+           "header's "
+           "vendor and product are\n"
+           "`penstock`, its event the table, its name the category, where the record does not say; "
+           "its version is this\n"
+           "program's. CEF has IPv6 addresses in `c6a2` (source) and `c6a3` (destination).\n\n"
+           "| Severity of the record | CEF, LEEF | Syslog |\n|---|---|---|\n");
+    for (int i = SECURITY_SEVERITIES; i-- > 0;) {
+        const struct security_severity_row *s = &security_severity_rows[i];
+
+        printf("| %s | %d | %d |\n", s->name[0] != '\0' ? s->name : "none, or another word",
+               s->score, s->syslog);
+    }
+    for (const struct security_kind *k = security_kinds; k->name != NULL; k++) {
+        printf("\n### Fields: %s\n\nVendor ", k->name);
+        print_from(k->vendor);
+        printf(", product ");
+        print_from(k->product);
+        printf(", event ");
+        print_from(k->event);
+        printf(", name ");
+        print_from(k->title);
+        printf(".\n\n| From | CEF | LEEF |\n|---|---|---|\n");
+        for (const struct security_field *f = k->fields; f->from != NULL; f++)
+            print_security_field(f);
     }
 }
 
@@ -390,6 +466,7 @@ cmd_manual(int argc, char **argv)
         return client_usage_error("penstock manual", "'%.40s' is one word too many", argv[1]);
     print_configuration();
     print_sinks();
+    print_security();
     print_sources();
     print_routes();
     print_roles();

@@ -57,8 +57,8 @@ fill(void)
         for (size_t i = 0; sink_kinds[n]->settings[i].name != NULL && i < SETTINGS_MAX; i++) {
             const struct sink_setting *s = &sink_kinds[n]->settings[i];
 
-            settings[n][i] = (struct control_setting){s->name, s->help, s->default_value,
-                                                      s->is_optional, s->is_secret};
+            settings[n][i] = (struct control_setting){
+                s->name, s->help, s->default_value, s->is_optional, s->is_secret, s->is_file};
         }
     }
     size_t m = 0;
@@ -72,8 +72,8 @@ fill(void)
              i++) {
             const struct source_setting *s = &source_kinds[m]->settings[i];
 
-            to[i] = (struct control_setting){s->name, s->help, s->default_value, s->is_optional,
-                                             s->is_secret};
+            to[i] = (struct control_setting){s->name,        s->help,      s->default_value,
+                                             s->is_optional, s->is_secret, false};
         }
     }
     kinds = (struct control_kinds){

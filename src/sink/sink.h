@@ -58,6 +58,8 @@ struct sink_setting {
     const char *help;
     const char *default_value; /* NULL: required unless is_optional */
     bool is_optional, is_secret;
+    bool
+        is_file; /* the path of a PEM file that must be there; the sink is handed an absolute one */
 };
 
 struct sink_value {
@@ -67,6 +69,7 @@ struct sink_value {
 struct sink_kind {
     const char *name;
     const char *help;
+    const char *guarantee; /* for the manual; NULL: by is_positioned, exactly or at least once */
     enum framing framing;
     bool by_hour; /* lanes differ by hour */
     /* objects are appended to at known offsets: exactly once (locate, length are there) */

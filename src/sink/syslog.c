@@ -40,10 +40,11 @@ static const struct sink_setting syslog_settings[] = {
     {.name = "address",
      .help = "HOST:PORT of the receiver; [ADDRESS]:PORT for IPv6. Without a port 6514, without TLS "
              "601."},
-    {.name = "tls",                                                                                           .help = "false: plain TCP, readable on the way.", .default_value = "true"},
+    {.name = "tls",                                                                       .help = "false: plain TCP, readable on the way.", .default_value = "true"},
     {.name = "ca_file",
      .help = "PEM file of the authorities to trust instead of the system's.",
-     .is_optional = true},
+     .is_optional = true,
+     .is_file = true},
     {.name = "tls_name",
      .help = "Name that the receiver's certificate must have, if it is not the host's.",
      .is_optional = true},
@@ -52,7 +53,8 @@ static const struct sink_setting syslog_settings[] = {
      .default_value = "false"},
     {.name = "certificate",
      .help = "PEM file with our own certificate and its chain, where the receiver asks for one.",
-     .is_optional = true},
+     .is_optional = true,
+     .is_file = true},
     {.name = "key",
      .help = "Its private key, PEM text: {file: PATH}.",
      .is_optional = true,
@@ -70,7 +72,7 @@ static const struct sink_setting syslog_settings[] = {
     {.name = "hostname",
      .help = "HOSTNAME of the messages; by default this machine's name.",
      .is_optional = true},
-    {.name = "app_name",                                                                                           .help = "APP-NAME of the messages.", .default_value = "penstock"},
+    {.name = "app_name",                                                     .help = "APP-NAME of the messages.", .default_value = "penstock"},
     {.name = "enterprise",
      .help =
          "Your private enterprise number, for the name of the structured data; the default is for "
@@ -85,7 +87,7 @@ static const struct sink_setting syslog_settings[] = {
     {.name = "timeout_ms",
      .help = "How long the receiver may take no bytes, or leave them unconfirmed.",
      .default_value = "30000"},
-    {0                                                                          },
+    {0                                                },
 };
 
 struct given {
@@ -406,6 +408,9 @@ syslog_open(const struct sink_value *values, size_t count, const atomic_bool *st
 const struct sink_kind sink_syslog = {
     .name = "syslog",
     .help = "A SIEM or other receiver of syslog (RFC 5424), over TLS or TCP, as JSON, CEF or LEEF.",
+    .guarantee =
+        "at least once as far as `confirm` reaches: into the memory of the receiver's machine, or "
+        "with `read` of its program; syslog has no acknowledgement",
     .framing = FRAME_ROW,
     .is_lasting_at_once = true, /* it promises what 'confirm' says */
     .body_max = ROW_MAX,
