@@ -69,8 +69,11 @@ bool event_filter_passes(const struct event_filter *f, const struct event *e);
  * the source is the event's). New reference; NULL: no memory. */
 json_t *event_filter_explain(const struct event_filter *f, const struct event *e);
 
-/* Many filters at once: by source, scope and the commonest equality among their rules, so that a
- * thousand automations cost little more than ten. Borrows the filters. */
+/* Many filters at once: by source, scope and the rarest equality or search among the rules of a set, so
+ * that a thousand automations cost little more than ten where few match. Borrows the filters.
+ * ST_FULL: no memory, or more than EVENT_INDEX_FILTERS_MAX filters or EVENT_INDEX_PARTS_MAX (scope,
+ * source, rule set) of them: ask each filter then. */
+enum { EVENT_INDEX_FILTERS_MAX = 65536, EVENT_INDEX_PARTS_MAX = 4 << 20 };
 struct event_index;
 MUST_CHECK enum status event_index_make(const struct event_filter *const *filters, size_t count,
                                         struct event_index **out, struct err *err);
