@@ -23,15 +23,16 @@
 #pragma once
 #include "base/base.h"
 #include "model/event_source.h"
-#include "wire/json.h"
 
 struct posture;
 
 enum {
-    POSTURE_ID_SIZE_MAX = 2048,      /* bytes of an id */
-    POSTURE_BODY_SIZE_MAX = 1 << 20, /* bytes of one resource */
-    POSTURE_BATCH_MAX = 10000,       /* items of one posture_apply */
-    POSTURE_PAGE_MAX = 1000,         /* resources of one posture_list */
+    POSTURE_ID_SIZE_MAX = 2048, /* bytes of an id */
+    POSTURE_BODY_SIZE_MAX =
+        512 << 10,             /* bytes of one resource; with its metadata it still is an event */
+    POSTURE_BATCH_MAX = 10000, /* items of one posture_apply */
+    POSTURE_PAGE_MAX = 1000,   /* resources of one posture_list */
+    POSTURE_REPORT_SCOPES_MAX = 10000,
 };
 
 struct posture_options {
@@ -49,6 +50,8 @@ struct posture_options {
     bool score_by_percentage;  /* compare percentage (0..1) in place of current */
     int64_t score_delay;       /* ticks from a change to the computation it causes; 0: 5 s */
     int64_t snapshot_interval; /* ticks; 0: 7 days; < 0: only on demand */
+    uint64_t
+        outbox_size_max; /* bytes of events that wait; beyond it no change is taken; 0: 1 GiB */
 };
 MUST_CHECK enum status posture_open(const struct posture_options *o, struct posture **p,
                                     struct err *err);
@@ -82,9 +85,11 @@ MUST_CHECK enum status posture_apply(struct posture *p, const char *tenant, cons
                                      struct posture_result *results, struct err *err);
 
 /* A scanner's full report: what of the covered scopes it does not name any more is withdrawn at its end. One
- * report is one thread's; several may run side by side. 'scopes': ids of resources, subscriptions or
- * assessments whose assessments (findings) the report names completely. 'producer': withdraws only what the
- * same producer ("trivy") put; NULL: all. A report that is given up withdraws nothing. */
+ * report is one thread's; several may run side by side. 'scopes': ids of resources, groups and subscriptions
+ * whose assessments and findings (at the scope and below it), or of assessments whose findings the report
+ * names completely. 'producer': withdraws only what the
+ * same producer ("trivy") put or changed last; NULL: all. What came after the report's beginning stays.
+ * Named is also what was refused. A report that is given up withdraws nothing. */
 struct posture_report;
 MUST_CHECK enum status posture_report_begin(struct posture *p, const char *tenant,
                                             const char *producer, const struct span *scopes,
@@ -93,16 +98,19 @@ MUST_CHECK enum status posture_report_begin(struct posture *p, const char *tenan
 MUST_CHECK enum status posture_report_apply(struct posture_report *r,
                                             const struct posture_item *items, size_t count,
                                             struct posture_result *results, struct err *err);
-/* *withdrawn: how many. Frees the report in any case. */
+/* *withdrawn: how many, without the findings that their assessments took along. In transactions of some
+ * hundred: other than ST_OK may leave a part withdrawn, and the next report does the rest. Frees the
+ * report in any case. */
 MUST_CHECK enum status posture_report_end(struct posture_report *r, uint64_t *withdrawn,
                                           struct err *err);
 void posture_report_give_up(struct posture_report *r);
 
 /* ---- reading ---- */
 
-/* The resource as its GET answers it; new reference. ST_END: not there (for this tenant). */
+/* The resource as its GET answers it, as compact JSON text: numbers leave as they came. *text is
+ * malloc'd, NUL-terminated. ST_END: not there (for this tenant). */
 MUST_CHECK enum status posture_get(struct posture *p, const char *tenant, struct span id,
-                                   json_t **resource, struct err *err);
+                                   bool expand, char **text, size_t *size, struct err *err);
 struct posture_query {
     const char *tenant;
     const char *type; /* "assessments", "subAssessments", "secureScoreControls", ... any case */
@@ -113,10 +121,14 @@ struct posture_query {
     size_t top;         /* 1 to POSTURE_PAGE_MAX */
     bool expand;        /* definitions and metadata with the resource ($expand) */
 };
-/* Resources by id in *value (a JSON array, new reference), and where the next page begins ("" if there is
- * none). ST_INVALID: a filter that is not understood, named with its place. */
-MUST_CHECK enum status posture_list(struct posture *p, const struct posture_query *q,
-                                    json_t **value, char next[64], struct err *err);
+/* Resources, those of one scope together, as the text of a JSON array in *text (malloc'd, NUL-terminated),
+ * and where the next page begins ("" if there is none). A page may be short or empty and yet have a
+ * next one: looking for what a filter lets through is done in portions. ST_INVALID: a type, scope,
+ * 'after' or filter that is not understood, named with its place. */
+MUST_CHECK enum status posture_list(struct posture *p, const struct posture_query *q, char **text,
+                                    size_t *size, char next[64], struct err *err);
+/* What $filter may say, one paragraph for people. */
+extern const char posture_filter_help[];
 
 /* ---- events ---- */
 
@@ -146,8 +158,10 @@ MUST_CHECK enum status posture_snapshot(struct posture *p, const char *tenant,
                                         struct err *err);
 
 struct posture_counts {
-    uint64_t resources[EVENT_SOURCES];            /* by streaming source */
-    uint64_t metadata, outbox, size;              /* size: bytes of the file */
+    uint64_t resources[EVENT_SOURCES]; /* by streaming source */
+    uint64_t metadata, outbox, outbox_size,
+        size; /* outbox: events that wait; sizes in bytes, of the file */
     uint64_t changed, unchanged, refused, events; /* since open */
 };
+/* 'tenant' NULL: of all. The outbox and what counts since open is always of all. */
 void posture_counts(struct posture *p, const char *tenant, struct posture_counts *counts);
