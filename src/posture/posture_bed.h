@@ -25,6 +25,7 @@
 static struct err err;
 static int64_t ticks;
 static bool wants_nothing;
+static const char *bed_portal; /* for links; NULL: none */
 
 static inline int64_t
 now(void *clock)
@@ -72,6 +73,7 @@ open_again(uint64_t outbox_size_max)
                                       .cache_size = 4 << 20,
                                       .now = now,
                                       .is_wanted = is_wanted,
+                                      .portal = bed_portal,
                                       .outbox_size_max = outbox_size_max};
     struct posture *p = NULL;
 
