@@ -17,6 +17,7 @@
 
 static const char *const tls_choices[] = {"off", "self-signed", "files", NULL};
 static const char *const level_choices[] = {"debug", "info", "warn", "error", NULL};
+static const char *const score_choices[] = {"current", "percentage", NULL};
 static const char *const metrics_choices[] = {"loopback", "token", "open", NULL};
 
 #define AT(member) offsetof(struct config, member), sizeof(((struct config *)0)->member)
@@ -106,6 +107,18 @@ const struct key_row config_keys[] = {
      "Compression level of the journal; 0: none."},
     {"journal", "sync", KEY_YES_NO, AT(journal.sync), "true", 0, 0, NULL, true,
      "Wait for the disk before a record is acknowledged. false loses records when power fails: for measurements only."},
+    {"posture", "cache", KEY_SIZE, AT(posture.cache_size), "128 MiB", 4 * MIB, TIB, NULL, true,
+     "Memory for recommendations, findings and scores; however many there are. A million findings take about 100 MiB to be compared without reading the disk."},
+    {"posture", "outbox", KEY_SIZE, AT(posture.outbox_size_max), "1 GiB", MIB, TIB, NULL, true,
+     "Events that wait because the journal is full; beyond this, reports are told to come again."},
+    {"posture", "scoreThreshold", KEY_COUNT, AT(posture.score_threshold), "1", 1, 100000, NULL, true,
+     "A control's score is exported when it moved by so many hundredths since it was exported last."},
+    {"posture", "scoreMetric", KEY_CHOICE, AT(posture.score_metric), "current", 0, 0, score_choices, true,
+     "What the threshold is compared with: current (points) or percentage (0 to 1)."},
+    {"posture", "scoreDelay", KEY_DURATION, AT(posture.score_delay_ms), "5 s", 1, DAY_MS, NULL, true,
+     "Scores and compliance are computed so long after the first change."},
+    {"posture", "snapshotInterval", KEY_DURATION, AT(posture.snapshot_interval_ms), "7 d", 0, 365 * DAY_MS, NULL, true,
+     "How often snapshots are exported; 0: only on demand."},
     {"log", "level", KEY_CHOICE, AT(log_level), "info", 0, 0, level_choices, false,
      "What is written to standard error."},
     {"metrics", "access", KEY_CHOICE, AT(metrics), "loopback", 0, 0, metrics_choices, false,

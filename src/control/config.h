@@ -22,6 +22,7 @@ enum {
 };
 
 enum config_tls { CONFIG_TLS_OFF, CONFIG_TLS_SELF_SIGNED, CONFIG_TLS_FILES };
+enum config_score_metric { CONFIG_SCORE_CURRENT, CONFIG_SCORE_PERCENTAGE };
 enum config_metrics {
     CONFIG_METRICS_LOOPBACK, /* /metrics without a token from this machine only; others need one */
     CONFIG_METRICS_TOKEN,    /* always a token */
@@ -92,6 +93,12 @@ struct config {
         int zstd_level;
         bool sync;
     } journal;
+    struct {
+        uint64_t cache_size, outbox_size_max;
+        unsigned score_threshold; /* hundredths of a point or of 1 */
+        enum config_score_metric score_metric;
+        uint64_t score_delay_ms, snapshot_interval_ms; /* interval 0: only on demand */
+    } posture;
     const char *secret_key_file; /* NULL: data/secret.key, made at first start */
     enum log_level log_level;
     enum config_metrics metrics;

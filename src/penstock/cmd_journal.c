@@ -203,6 +203,14 @@ print_row(const struct block *b, const struct block_row *row)
     fputc('\n', stdout);
 }
 
+static const char *
+kind_name(const struct block *b)
+{
+    return b->head->kind == BLOCK_CONTROL  ? "control"
+           : b->head->kind == BLOCK_EVENTS ? "events"
+                                           : "rows";
+}
+
 static void
 print_block(uint64_t position, const struct block *b)
 {
@@ -210,8 +218,8 @@ print_block(uint64_t position, const struct block *b)
 
     datetime_write(time, b->head->admitted);
     printf("%" PRIu64 " %.*s %zu", position, DATETIME_TEXT_SIZE, time, b->body.n);
-    if (b->head->kind == BLOCK_CONTROL)
-        fputs(" control", stdout);
+    if (b->head->kind != BLOCK_ROWS)
+        printf(" %s", kind_name(b));
     for (uint32_t i = 0; i < b->head->stream_count; i++)
         printf(" %s/%s=%" PRIu32, b->streams[i].tenant, b->streams[i].table,
                b->streams[i].row_count);
@@ -230,10 +238,10 @@ print_block_json(uint64_t position, const struct block *b)
             streams, json_pack("{s:s, s:s, s:s, s:I}", "tenant", b->streams[i].tenant, "category",
                                b->streams[i].category, "table", b->streams[i].table, "rows",
                                (json_int_t)b->streams[i].row_count));
-    line = json_pack(
-        "{s:I, s:s%, s:s, s:I, s:I, s:o}", "position", (json_int_t)position, "time", time,
-        (size_t)DATETIME_TEXT_SIZE, "kind", b->head->kind == BLOCK_CONTROL ? "control" : "rows",
-        "bytes", (json_int_t)b->body.n, "rows", (json_int_t)b->head->row_count, "streams", streams);
+    line =
+        json_pack("{s:I, s:s%, s:s, s:I, s:I, s:o}", "position", (json_int_t)position, "time", time,
+                  (size_t)DATETIME_TEXT_SIZE, "kind", kind_name(b), "bytes", (json_int_t)b->body.n,
+                  "rows", (json_int_t)b->head->row_count, "streams", streams);
     if (line != NULL) /* NULL: a name that is not UTF-8, which admission does not let in */
         json_dumpf(line, stdout, JSON_COMPACT);
     fputc('\n', stdout);
@@ -253,7 +261,7 @@ visit_cat(void *app, uint64_t position, const struct block *block, const struct 
         print_block_json(position, block);
     } else if (!v->options->rows) {
         print_block(position, block);
-    } else if (block->head->kind == BLOCK_ROWS) {
+    } else if (block->head->kind != BLOCK_CONTROL) {
         for (uint32_t i = 0; i < block->head->row_count; i++)
             print_row(block, &block->rows[i]);
     }

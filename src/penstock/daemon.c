@@ -1,7 +1,7 @@
 /* daemon.c - what is made before what, and why in that order:
  *
  *   configuration (all of it checked, nothing touched) -> store, secrets, tokens -> catalog -> journal (recovery) -> device registry (its file, then
- *   what the journal has since) -> admission -> plan and exports -> sources -> HTTP: nothing is taken in before everything behind it stands.
+ *   what the journal has since) -> admission -> posture -> plan and exports -> posture's feed -> sources -> HTTP: nothing is taken in before everything behind it stands.
  *
  * A reload makes a new configuration and catalog beside the old ones; those are kept until the end,
  * since requests and exports may still look at them. */
@@ -18,6 +18,7 @@
 #include "deliver/deliver.h"
 #include "journal/journal.h"
 #include "penstock/kinds.h"
+#include "penstock/posture_part.h"
 #include "penstock/registry.h"
 #include "penstock/sources.h"
 #include "source/admit.h"
@@ -60,6 +61,7 @@ struct daemon {
     struct admitter *admitter;
     struct deliverer *deliverer;
     struct sources *sources;
+    struct posture_part *posture;
     struct http_server *server;
     struct api api;
     pthread_mutex_t plan_lock;
@@ -159,6 +161,8 @@ rebuild_plan(void *app, struct err *err)
 
     if (st == ST_OK) {
         st = deliver_set_plan(d->deliverer, plan, true, err);
+        if (st == ST_OK)
+            posture_part_plan(d->posture, plan);
         plan_release(plan);
     }
     if (st != ST_OK)
@@ -280,6 +284,8 @@ is_healthy(void *app, char text[400])
         snprintf(text, 400, "%s", stuck);
         return false;
     }
+    if (!posture_part_is_healthy(d->posture, text, 400))
+        return false;
     return sources_are_healthy(d->sources, text, 400);
 }
 
@@ -299,7 +305,19 @@ status_extra(void *app)
 {
     struct daemon *d = app;
 
-    return sources_status_json(d->sources, &d->recovery);
+    char *of_sources = sources_status_json(d->sources, &d->recovery);
+    char *of_posture = posture_part_status_json(d->posture), *both = NULL;
+
+    if (of_sources == NULL || of_posture == NULL ||
+        asprintf(&both, "%s,%s", of_sources, of_posture) < 0)
+        both = NULL;
+    if (both == NULL) {
+        free(of_posture);
+        return of_sources;
+    }
+    free(of_sources);
+    free(of_posture);
+    return both;
 }
 
 /* ---- start ---- */
@@ -563,7 +581,11 @@ daemon_start(const struct daemon_options *o, struct daemon **daemon, struct err 
     if (st == ST_OK)
         st = open_admission(d, err);
     if (st == ST_OK)
+        st = posture_part_open(config_of(d), &d->posture, err);
+    if (st == ST_OK)
         st = open_delivery(d, err);
+    if (st == ST_OK)
+        st = posture_part_start(d->posture, d->journal, err);
     if (st == ST_OK)
         st = sources_start(config_of(d), d->admitter, &d->sources, err);
     if (st != ST_OK)
@@ -574,6 +596,7 @@ daemon_start(const struct daemon_options *o, struct daemon **daemon, struct err 
     d->api.admitter = d->admitter;
     d->api.devices = d->devices;
     d->api.journal = d->journal;
+    d->api.posture = posture_part_get(d->posture);
     d->api.deliverer = d->deliverer;
     d->api.now = now_ticks;
     d->api.version = PENSTOCK_VERSION;
@@ -632,6 +655,7 @@ daemon_tend(struct daemon *d)
     if (now_ms - d->retained_ms >= RETAIN_MS) {
         d->retained_ms = now_ms;
         journal_retain(d->journal);
+        posture_part_tend(d->posture);
     }
 }
 
@@ -678,9 +702,11 @@ daemon_stop(struct daemon *d)
         deliver_end_waits(d->deliverer); /* long polls end */
     if (d->server != NULL)
         http_server_stop(d->server, grace_ms);
+    posture_part_stop(d->posture); /* nobody reports any more; its last events may still leave */
     deliver_stop(d->deliverer, grace_ms);
     if (d->journal != NULL && d->devices != NULL && d->admitter != NULL)
         registry_save(d);
+    posture_part_close(d->posture);
     admitter_free(d->admitter);
     devices_free(d->devices);
     if (d->journal != NULL)

@@ -81,8 +81,8 @@ date_of(struct span status, const char *name, int64_t ticks)
     struct span value = json_at(status, name);
     int64_t found;
 
-    if (json_is_string(value) && datetime_read((struct span){value.p + 1, value.n - 2}, &found) &&
-        found <= ticks)
+    if (json_text_is_string(value) &&
+        datetime_read((struct span){value.p + 1, value.n - 2}, &found) && found <= ticks)
         return found;
     return ticks;
 }
@@ -120,12 +120,12 @@ add_details(struct span details, struct span scope, struct text *out)
     size_t count = 0;
 
     text_puts(out, "{\"source\":");
-    if (json_is_null(source))
+    if (json_text_is_null(source))
         text_puts(out, "\"Azure\"");
     else
         assessment_enum(out, source, sources);
     count++;
-    if (!json_is_null(id)) {
+    if (!json_text_is_null(id)) {
         posture_member(out, "id", id, &count);
     } else {
         text_puts(out, ",\"id\":");
@@ -159,7 +159,7 @@ make(struct posture_txn *t, struct posture_change *c, struct err *err)
     posture_member(&whole, "additionalData", json_at(properties, "additionalData"), &count);
     posture_member(&whole, "metadata", json_at(properties, "metadata"), &count);
     posture_member(&whole, "links", json_at(properties, "links"), &count);
-    if (json_is_object(partners)) {
+    if (json_text_is_object(partners)) {
         size_t kept = 0;
 
         text_puts(&whole, ",\"partnersData\":{");
@@ -187,7 +187,7 @@ assessment_resource_id(struct span id, struct span document)
 
     if (arm_path_parse(id, &path, &ignored) != ST_OK)
         return id;
-    if (json_is_string(given)) {
+    if (json_text_is_string(given)) {
         given = (struct span){given.p + 1, given.n - 2};
         if (arm_path_parse(given, &about, &ignored) == ST_OK &&
             arm_path_equal(about.subscription, path.subscription))
@@ -229,7 +229,7 @@ add_event_details(struct text *out, struct span details)
 
     text_puts(out, "{");
     posture_members(out, details, NULL, &count);
-    if (json_is_string(id) && json_string_is(json_at(details, "source"), "Azure") &&
+    if (json_text_is_string(id) && json_string_is(json_at(details, "source"), "Azure") &&
         arm_path_parse((struct span){id.p + 1, id.n - 2}, &path, &ignored) == ST_OK &&
         path.pair_count > 0) {
         const struct arm_path_pair *last = &path.pairs[path.pair_count - 1];
@@ -295,7 +295,7 @@ event(const struct posture_event_maker *m, const struct posture_resource *r, str
     name = json_at(properties, "additionalData");
     text_add(out, name.n > 0 ? name : SPAN_LITERAL("{}"));
     text_puts(out, ",\"metadata\":");
-    if (json_is_object(about))
+    if (json_text_is_object(about))
         assessment_metadata_copy(about, out);
     else
         text_puts(out, "null");

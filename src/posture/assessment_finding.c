@@ -73,10 +73,10 @@ make(struct posture_txn *t, struct posture_change *c, struct err *err)
         if (strcmp(members[i], "status") == 0) {
             text_puts(&whole, count++ > 0 ? ",\"status\":" : "\"status\":");
             add_status(value, c->code, &whole);
-        } else if (strcmp(members[i], "timeGenerated") == 0 && json_is_null(value)) {
+        } else if (strcmp(members[i], "timeGenerated") == 0 && json_text_is_null(value)) {
             datetime_write(date, t->now);
             text_addf(&whole, ",\"timeGenerated\":\"%.*s\"", DATETIME_TEXT_SIZE, date);
-        } else if (strcmp(members[i], "resourceDetails") == 0 && json_is_null(value)) {
+        } else if (strcmp(members[i], "resourceDetails") == 0 && json_text_is_null(value)) {
             text_puts(&whole, ",\"resourceDetails\":{\"source\":\"Azure\",\"id\":");
             text_string(&whole, c->path.scope);
             text_puts(&whole, "}");

@@ -114,14 +114,14 @@ make(struct posture_txn *t, struct posture_change *c, struct err *err)
         if (inner++ > 0)
             text_puts(&whole, ",");
         text_addf(&whole, "\"%s\":", members[i].name);
-        if (members[i].values != NULL && json_is_array(value))
+        if (members[i].values != NULL && json_text_is_array(value))
             add_enums(&whole, value, members[i].values, false);
         else if (members[i].values != NULL)
             assessment_enum(&whole, value, members[i].values);
         else
             text_add(&whole, value);
     }
-    if (json_is_object(partner)) {
+    if (json_text_is_object(partner)) {
         size_t kept = 0;
 
         text_puts(&whole, inner++ > 0 ? ",\"partnerData\":{" : "\"partnerData\":{");
@@ -242,7 +242,7 @@ assessment_metadata_copy(struct span properties, struct text *out)
     text_puts(out, "{");
     while (json_walk_next(&w, &key, &value)) {
         text_addf(out, "%s\"%.*s\":", is_first ? "" : ",", (int)key.n, key.p);
-        if (span_is(key, "threats") && json_is_array(value))
+        if (span_is(key, "threats") && json_text_is_array(value))
             add_enums(out, value, threats, true);
         else
             text_add(out, value);

@@ -197,7 +197,7 @@ read_item(struct batch *b, size_t i, enum status *st, struct err *err)
     struct span body = trim(item->body);
 
     *st = json_text_check(body, w->kind->skip, b->p->seed, &w->hash, &why);
-    if (*st == ST_OK && json_is_object(body))
+    if (*st == ST_OK && json_text_is_object(body))
         return true;
     w->state = WORK_DONE;
     if (*st == ST_FULL) {

@@ -482,7 +482,7 @@ member(struct span object_text, struct span name)
     struct json_walk w = json_walk_begin(object_text);
     struct span key, found;
 
-    if (!json_is_object(object_text))
+    if (!json_text_is_object(object_text))
         return (struct span){NULL, 0};
     while (json_walk_next(&w, &key, &found)) {
         if (span_equal(key, name))
@@ -521,7 +521,7 @@ json_at(struct span object_text, const char *path)
 void
 text_decode(struct text *out, struct span string_value)
 {
-    if (json_is_string(string_value))
+    if (json_text_is_string(string_value))
         decode(out, (struct span){string_value.p + 1, string_value.n - 2});
 }
 
@@ -531,7 +531,7 @@ json_string_is(struct span string_value, const char *chars)
     struct text plain = {0};
     bool is_it;
 
-    if (!json_is_string(string_value))
+    if (!json_text_is_string(string_value))
         return false;
     text_decode(&plain, string_value);
     is_it = span_is(text_span(&plain), chars);
@@ -542,7 +542,7 @@ json_string_is(struct span string_value, const char *chars)
 int
 json_string_among(struct span string_value, const char *const *list)
 {
-    if (!json_is_string(string_value))
+    if (!json_text_is_string(string_value))
         return -1;
     for (int i = 0; list[i] != NULL; i++)
         if (strlen(list[i]) == string_value.n - 2 &&

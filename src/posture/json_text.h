@@ -58,28 +58,28 @@ json_walk_begin(struct span container)
  * first of several with one name; exact case. */
 struct span json_at(struct span object, const char *path);
 static inline bool
-json_is_object(struct span value)
+json_text_is_object(struct span value)
 {
     return value.n > 0 && value.p[0] == '{';
 }
 static inline bool
-json_is_array(struct span value)
+json_text_is_array(struct span value)
 {
     return value.n > 0 && value.p[0] == '[';
 }
 static inline bool
-json_is_string(struct span value)
+json_text_is_string(struct span value)
 {
     return value.n > 0 && value.p[0] == '"';
 }
 static inline bool
-json_is_number(struct span value)
+json_text_is_number(struct span value)
 {
     return value.n > 0 && (value.p[0] == '-' || (value.p[0] >= '0' && value.p[0] <= '9'));
 }
 /* Absent counts as null. */
 static inline bool
-json_is_null(struct span value)
+json_text_is_null(struct span value)
 {
     return value.n == 0 || value.p[0] == 'n';
 }

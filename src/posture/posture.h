@@ -49,7 +49,6 @@ struct posture_options {
     double score_threshold;    /* points a control's score must move; 0: 0.01 */
     bool score_by_percentage;  /* compare percentage (0..1) in place of current */
     int64_t score_delay;       /* ticks from a change to the computation it causes; 0: 5 s */
-    const char *portal; /* "host[:port]" in links; NULL: links are null. Borrowed */
     int64_t snapshot_interval; /* ticks; 0: 7 days; < 0: only on demand */
     uint64_t
         outbox_size_max; /* bytes of events that wait; beyond it no change is taken; 0: 1 GiB */
@@ -88,9 +87,9 @@ MUST_CHECK enum status posture_apply(struct posture *p, const char *tenant, cons
 /* A scanner's full report: what of the covered scopes it does not name any more is withdrawn at its end. One
  * report is one thread's; several may run side by side. 'scopes': ids of resources, groups and subscriptions
  * whose assessments and findings (at the scope and below it), or of assessments whose findings the report
- * names completely. 'producer': withdraws only what the
- * same producer ("trivy") put or changed last; NULL: all. What came after the report's beginning stays.
- * Named is also what was refused. A report that is given up withdraws nothing. */
+ * names completely. 'producer': withdraws only what the same producer ("trivy") put or changed last; NULL:
+ * all. What came after the report's beginning stays. Named is also what was refused. A report that is given
+ * up withdraws nothing. */
 struct posture_report;
 MUST_CHECK enum status posture_report_begin(struct posture *p, const char *tenant,
                                             const char *producer, const struct span *scopes,
@@ -146,6 +145,8 @@ struct posture_event {
 MUST_CHECK enum status posture_outbox_read(struct posture *p, size_t count_max, size_t size_max,
                                            void (*visit)(void *app, const struct posture_event *e),
                                            void *app, uint64_t *last, struct err *err);
+/* 16 random bytes that name the file: with an event's number its identity over all files there ever were. */
+void posture_epoch(const struct posture *p, uint8_t epoch[16]);
 /* They are durable elsewhere. */
 MUST_CHECK enum status posture_outbox_drop(struct posture *p, uint64_t up_to, struct err *err);
 
@@ -157,19 +158,6 @@ MUST_CHECK enum status posture_tick(struct posture *p, bool *more, struct err *e
 MUST_CHECK enum status posture_snapshot(struct posture *p, const char *tenant,
                                         struct span subscription, uint32_t sources, char id[40],
                                         struct err *err);
-
-struct posture_snapshot_run {
-    char id[40];
-    int64_t requested, ended; /* ticks; ended 0: under way or waiting */
-    uint64_t made;            /* resources gone through */
-    bool is_scheduled;        /* weekly; else on demand */
-};
-/* The subscription's runs, newest first: those under way and the last hundred. 'visit' must not call
- * posture. */
-MUST_CHECK enum status
-posture_snapshots(struct posture *p, const char *tenant, struct span subscription,
-                  void (*visit)(void *app, const struct posture_snapshot_run *run), void *app,
-                  struct err *err);
 
 struct posture_counts {
     uint64_t resources[EVENT_SOURCES]; /* by streaming source */

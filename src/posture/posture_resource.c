@@ -326,7 +326,7 @@ strings_are_right(struct posture_change *c, const struct posture_field *f, struc
 
     for (size_t i = 0; json_walk_next(&w, &key, &value); i++) {
         snprintf(target, sizeof target, "%s[%zu]", f->path, i);
-        if (!json_is_string(value))
+        if (!json_text_is_string(value))
             return posture_refuse(c, target, "it must be a string");
         if (f->type == FIELD_ENUMS && json_string_among(value, f->values) < 0)
             return posture_refuse(c, target, "'%.*s' is not one of the values it may have",
@@ -356,28 +356,28 @@ field_is_right(struct posture_change *c, const struct posture_field *f, struct s
 
     switch (f->type) {
     case FIELD_STRING:
-        if (!json_is_string(value))
+        if (!json_text_is_string(value))
             return posture_refuse(c, f->path, "it must be a string");
         if (f->size_max > 0 && value.n > f->size_max + 2)
             return posture_refuse(c, f->path, "it has %zu bytes, at most %zu are allowed",
                                   value.n - 2, f->size_max);
         return true;
     case FIELD_OBJECT:
-        return json_is_object(value) || posture_refuse(c, f->path, "it must be an object");
+        return json_text_is_object(value) || posture_refuse(c, f->path, "it must be an object");
     case FIELD_STRINGS:
     case FIELD_ENUMS:
-        if (!json_is_array(value))
+        if (!json_text_is_array(value))
             return posture_refuse(c, f->path, "it must be an array of strings");
         return strings_are_right(c, f, value);
     case FIELD_BOOLEAN:
         return value.p[0] == 't' || value.p[0] == 'f' ||
                posture_refuse(c, f->path, "it must be true or false");
     case FIELD_NUMBER:
-        return json_is_number(value) || posture_refuse(c, f->path, "it must be a number");
+        return json_text_is_number(value) || posture_refuse(c, f->path, "it must be a number");
     case FIELD_ENUM:
         return enum_is_right(c, f, value);
     case FIELD_DATE:
-        return (json_is_string(value) &&
+        return (json_text_is_string(value) &&
                 datetime_read((struct span){value.p + 1, value.n - 2}, &ticks)) ||
                posture_refuse(c, f->path, "it must be a date, such as 2026-05-12T08:41:07Z");
     }
@@ -390,7 +390,7 @@ posture_fields_check(struct posture_change *c, const struct posture_field *field
     for (const struct posture_field *f = fields; f->path != NULL; f++) {
         struct span value = json_at(c->body, f->path);
 
-        if (json_is_null(value)) {
+        if (json_text_is_null(value)) {
             if (f->is_required)
                 return posture_refuse(c, f->path, "it is missing");
             continue;
