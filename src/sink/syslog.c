@@ -5,8 +5,9 @@
  * and the connection still stands (confirm: received). What the peer's kernel had then and its
  * program had not read is lost when that program dies. With confirm: read each window ends its
  * connection, and is done when the peer ends its side in order too: its program has read all, for a
- * kernel that holds unread bytes resets the connection instead. Whatever else happens the window is
- * sent again, so a message may come twice; its id tells.
+ * kernel that holds unread bytes resets the connection instead, and a killed program never says
+ * TLS's close_notify. Whatever else happens the window is sent again, so a message may come twice;
+ * its id tells.
  *
  * A message that is too long is refused: a receiver would cut it or drop the connection. */
 #include "sink/parcel.h"

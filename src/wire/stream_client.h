@@ -45,7 +45,9 @@ MUST_CHECK enum status stream_client_send(struct stream_client *c, struct span b
 MUST_CHECK enum status stream_client_settle(struct stream_client *c, struct err *err);
 /* Says that nothing more comes (in TLS with close_notify), and waits for the peer's own orderly end.
  * ST_OK: the peer's program has read every byte: a kernel with unread bytes would have reset the
- * connection. The connection is gone in any case; 'ready' makes the next one. */
+ * connection. In TLS the end is the program's own word (close_notify is insisted on); in plain TCP
+ * the kernel of a program that was killed right then says the same. The connection is gone in any
+ * case; 'ready' makes the next one. */
 MUST_CHECK enum status stream_client_finish(struct stream_client *c, struct err *err);
 /* Ends the connection in order, but waits for the peer no longer than 'ms'. */
 void stream_client_end(struct stream_client *c, unsigned ms);

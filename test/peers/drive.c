@@ -7,6 +7,8 @@
  *     next                                  the same parcel, in the lane's next object
  *     length                                of the last parcel's object
  *     sync
+ *     rows TENANT CATEGORY TABLE POSITION FILE   each line of the file as a parcel, for kinds that take single rows;
+ *       answered by: rows DONE RETRY REFUSED REASON
  *   peers_drive read BROKERS TOPIC GROUP COUNT FOLDER [CONNECTION-STRING]
  *     writes the payloads to FOLDER/0, 1, ..., commits, and prints "key partition offset size" of each
  *
@@ -76,6 +78,55 @@ command_send(const char *line)
     print_answer();
 }
 
+/* The file's lines as one window; the bytes end with the call. */
+static void
+command_rows(const char *line)
+{
+    static const char *const no_reason = "-";
+    struct lane at = {.hour = 0};
+    char path[1024];
+    unsigned long long position;
+    char *text = NULL;
+    struct parcel *parcels;
+    const char *reason = no_reason;
+    size_t size, count = 0, n = 0, answers[3] = {0};
+    struct err err;
+
+    if (sscanf(line, "rows %39s %103s %71s %llu %1023s", at.tenant, at.category, at.table,
+               &position, path) != 5) {
+        printf("error not understood\n");
+        return;
+    }
+    if (file_read(path, 64 << 20, &text, &size, &err) != ST_OK) {
+        printf("error %s\n", err.text);
+        return;
+    }
+    for (size_t i = 0; i < size; i++)
+        count += text[i] == '\n';
+    parcels = calloc(count + 1, sizeof *parcels);
+    for (char *row = text, *end; parcels != NULL && n < count; row = end + 1, n++) {
+        end = strchr(row, '\n');
+        parcels[n] = (struct parcel){
+            .lane = &at,
+            .body = {row, (size_t)(end - row)},
+            .row_count = 1,
+            .position = position,
+            .row = (uint32_t)n
+        };
+    }
+    if (n > 0)
+        kind->send(sink, parcels, n);
+    for (size_t i = 0; i < n; i++) {
+        answers[parcels[i].sent]++;
+        if (parcels[i].sent != SENT_DONE && reason == no_reason)
+            reason = parcels[i].err.text;
+    }
+    printf("rows %zu %zu %zu %s\n", answers[SENT_DONE], answers[SENT_RETRY], answers[SENT_REFUSED],
+           reason);
+    free(parcels);
+    free(text);
+}
+
 static void
 command(const char *line)
 {
@@ -84,6 +135,8 @@ command(const char *line)
 
     if (strncmp(line, "send ", 5) == 0) {
         command_send(line);
+    } else if (strncmp(line, "rows ", 5) == 0) {
+        command_rows(line);
     } else if (strcmp(line, "again") == 0 || strncmp(line, "at ", 3) == 0) {
         if (line[1] == 't')
             parcel.offset = strtoull(line + 3, NULL, 10);
