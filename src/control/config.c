@@ -137,6 +137,7 @@ const struct item_row config_items[] = {
     {"resources[]", "settings", "names and values", NULL, false, true, "The kind's settings; a secret may be {file: PATH} or {env: NAME}."},
     {"resources[]", "manyHubs", "true or false", "false", false, false, "A Premium or Dedicated namespace, or not Azure: more than 10 hubs."},
     {"resources[]", "tenants", "list of GUIDs", NULL, false, false, "The only tenants that may use it; by default all."},
+    {"resources[]", "solutions", "list of names", "Security", false, false, "Solutions enabled on a workspace; continuous export needs Security or SecurityCenterFree."},
     {"deviceGroups[]", "tenant", "GUID", NULL, true, false, "Whose groups these are; they replace those set over HTTP."},
     {"deviceGroups[]", "groups", "list of groups", NULL, true, false, "As over HTTP: Name, Priority, GroupRules."},
     {"catalog.tables[]", "name", "text", NULL, true, false, "A new table, or a known one that gets more columns."},

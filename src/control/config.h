@@ -45,6 +45,8 @@ struct config_resource {
     bool many_hubs;             /* a Premium or Dedicated namespace: no limit of 10 hubs */
     const char *const *tenants; /* lower-case GUIDs that may use it; none: every tenant */
     size_t tenant_count;
+    const char *const *solutions; /* of a workspace; none: Security */
+    size_t solution_count;
 };
 struct config_groups {
     char tenant[37];

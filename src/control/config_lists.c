@@ -467,6 +467,34 @@ resource_tenants(const struct entry *e, struct config_resource *item)
 }
 
 static enum status
+resource_solutions(const struct entry *e, struct config_resource *item)
+{
+    const json_t *list = json_object_get(e->object, "solutions");
+    size_t count = json_array_size(list);
+    const char **names;
+
+    if (list == NULL)
+        return ST_OK;
+    if (!json_is_array(list) || count == 0 || count > 100)
+        return entry_fault(e, "solutions", "a list of names is wanted here");
+    names = heap_take(&e->r->whole->heap, count * sizeof *names);
+    if (names == NULL)
+        return config_no_memory(e->r);
+    for (size_t i = 0; i < count; i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+
+        if (text == NULL || text[0] == '\0')
+            return entry_fault(e, "solutions", "a list of names is wanted here");
+        names[i] = heap_text(&e->r->whole->heap, span_of(text));
+        if (names[i] == NULL)
+            return config_no_memory(e->r);
+    }
+    item->solutions = names;
+    item->solution_count = count;
+    return ST_OK;
+}
+
+static enum status
 resource_read(const struct entry *e, struct config_resource *item)
 {
     struct config_reader *r = e->r;
@@ -486,6 +514,8 @@ resource_read(const struct entry *e, struct config_resource *item)
         st = flag_get(e, "manyHubs", &item->many_hubs);
     if (st == ST_OK)
         st = resource_tenants(e, item);
+    if (st == ST_OK)
+        st = resource_solutions(e, item);
     if (st != ST_OK)
         return st;
     has_default = resource_default(r->whole->c.data, span_of(item->id), &found, &why) == ST_OK;

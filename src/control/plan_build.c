@@ -1,19 +1,12 @@
 /* plan_build.c - every stored setting becomes a route; all text of the plan lives in one heap that
  * dies with it. */
-#include "control/plan_build.h"
 #include "control/config.h"
-#include "control/heap.h"
-#include "control/resource.h"
+#include "control/plan_inner.h"
 #include "control/secrets.h"
 #include "control/settings.h"
 #include "control/store.h"
 #include <openssl/evp.h>
 #include <stdlib.h>
-
-struct plan_whole {
-    struct plan plan; /* first: destroy gets its address */
-    struct heap heap;
-};
 
 /* What the store holds, copied, so that nothing is worked out under its lock. */
 struct stored {
@@ -103,14 +96,8 @@ gather(const struct control *c, struct gathering *g, struct err *err)
     return st;
 }
 
-struct building {
-    const struct control *c;
-    struct heap *heap;
-    bool has_no_memory;
-};
-
-static const char *
-keep(struct building *b, const char *text)
+const char *
+plan_keep(struct building *b, const char *text)
 {
     const char *copy = text == NULL ? NULL : heap_text(b->heap, span_of(text));
 
@@ -118,16 +105,16 @@ keep(struct building *b, const char *text)
     return copy;
 }
 
-static void
-destination_keep(struct building *b, const struct resource *r, const char *hub,
-                 struct plan_destination *out)
+void
+plan_destination_keep(struct building *b, const struct resource *r, const char *hub,
+                      struct plan_destination *out)
 {
-    *out = (struct plan_destination){.kind = keep(b, r->kind), .hub = keep(b, hub)};
+    *out = (struct plan_destination){.kind = plan_keep(b, r->kind), .hub = plan_keep(b, hub)};
     out->settings = heap_take(b->heap, r->setting_count * sizeof *out->settings + 1);
     b->has_no_memory |= out->settings == NULL;
     for (size_t i = 0; i < r->setting_count && !b->has_no_memory; i++)
-        out->settings[i] =
-            (struct plan_setting){keep(b, r->settings[i].name), keep(b, r->settings[i].value)};
+        out->settings[i] = (struct plan_setting){plan_keep(b, r->settings[i].name),
+                                                 plan_keep(b, r->settings[i].value)};
     out->setting_count = r->setting_count;
 }
 
@@ -158,7 +145,7 @@ destination_make(struct building *b, const struct setting *x, const struct store
     }
     if (resource_name_hub(&r, b->c->kinds, x->hub_name, st == ST_OK ? why : &ignored) != ST_OK)
         st = ST_INVALID;
-    destination_keep(b, &r, x->hub_name, out);
+    plan_destination_keep(b, &r, x->hub_name, out);
     secrets_wipe(connection, sizeof connection);
     return st;
 }
@@ -183,8 +170,8 @@ hash_number(EVP_MD_CTX *x, uint64_t n)
 
 /* SHA-256, of which 8 bytes are kept: two routes that differ have different ones. 0 if there is no
  * digest: then each swap starts the export anew. */
-static uint64_t
-fingerprint(const struct plan_route *r, uint64_t version)
+uint64_t
+plan_fingerprint(const struct plan_route *r, uint64_t version)
 {
     unsigned char hash[EVP_MAX_MD_SIZE] = {0};
     EVP_MD_CTX *x = EVP_MD_CTX_new();
@@ -217,6 +204,13 @@ fingerprint(const struct plan_route *r, uint64_t version)
     hash_number(x, r->drops_when_full);
     hash_number(x, r->is_enabled);
     hash_number(x, (uint64_t)r->start_ticks);
+    if (r->events != NULL) {
+        hash_number(x, event_filter_fingerprint(r->events));
+        hash_number(x, r->event_shape);
+        hash_number(x, r->has_legacy_findings);
+        hash_text(x, r->workspace);
+        hash_text(x, r->label);
+    }
     if (r->transform != NULL)
         hash_number(x, transform_fingerprint(r->transform));
     (void)EVP_DigestFinal_ex(x, hash, NULL);
@@ -232,7 +226,7 @@ categories_keep(struct building *b, const struct setting *x, struct plan_route *
 
     b->has_no_memory |= categories == NULL;
     for (size_t i = 0; i < x->category_count && !b->has_no_memory; i++)
-        categories[i] = keep(b, x->categories[i]);
+        categories[i] = plan_keep(b, x->categories[i]);
     route->categories = x->all_categories ? NULL : categories;
     route->category_count = x->category_count;
     route->all_categories = x->all_categories;
@@ -244,7 +238,7 @@ static enum status
 route_rest(struct building *b, const struct stored *row, struct plan_route *route, struct err *why)
 {
     *route = (struct plan_route){.id = heap_format(b->heap, "%s/%s", row->tenant, row->id),
-                                 .tenant = keep(b, row->tenant),
+                                 .tenant = plan_keep(b, row->tenant),
                                  .destination.kind = "none",
                                  .start_ticks = row->created};
     if (b->has_no_memory || route->id == NULL)
@@ -265,7 +259,7 @@ route_make(struct building *b, const struct stored *row, uint64_t version, struc
     if (st != ST_OK)
         return st == ST_FULL ? st : route_rest(b, row, route, why);
     *route = (struct plan_route){.id = heap_format(b->heap, "%s/%s", row->tenant, row->id),
-                                 .tenant = keep(b, row->tenant),
+                                 .tenant = plan_keep(b, row->tenant),
                                  .profile = x.profile,
                                  .group_mode = x.group_mode,
                                  .batch_bytes = x.batch_bytes,
@@ -288,7 +282,7 @@ route_make(struct building *b, const struct stored *row, uint64_t version, struc
     setting_free(&x);
     if (b->has_no_memory)
         return err_set(why, ST_FULL, "no memory for the plan");
-    route->fingerprint = fingerprint(route, version);
+    route->fingerprint = plan_fingerprint(route, version);
     return st;
 }
 
@@ -305,6 +299,11 @@ plan_destroy(struct plan *plan)
 
     for (size_t i = 0; i < plan->route_count; i++)
         transform_free((struct transform *)(uintptr_t)plan->routes[i].transform);
+    for (struct plan_filter *f = whole->filters; f != NULL; f = f->next) {
+        event_filter_free(f->filter);
+        for (size_t i = 0; i < f->rule_count; i++)
+            rule_sets_free(f->rules[i]);
+    }
     heap_free(&whole->heap);
     free(whole);
 }
@@ -314,17 +313,18 @@ routes_make(const struct control *c, const struct gathering *g, uint64_t version
             plan_fault_fn fault, void *app, struct plan_whole *whole, struct err *err)
 {
     struct building b = {.c = c, .heap = &whole->heap};
-    struct plan_route *routes = heap_take(&whole->heap, g->row_count * sizeof *routes + 1);
+    struct plan_route *routes;
     char id[240];
     size_t count = 0;
+    enum status automations =
+        plan_automations(&b, whole, version, g->row_count, &routes, &count, fault, app, err);
 
-    if (routes == NULL)
-        return err_set(err, ST_FULL, "no memory for the plan");
+    if (automations != ST_OK)
+        return automations;
     for (size_t i = 0; i < g->row_count; i++) {
         struct err why = {""};
         enum status st = route_make(&b, &g->rows[i], version, &routes[count], &why);
 
-        whole->plan.routes = routes;
         whole->plan.route_count = count + (st != ST_FULL && routes[count].id != NULL);
         if (st == ST_FULL) {
             transform_free((struct transform *)(uintptr_t)routes[count].transform);

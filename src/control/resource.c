@@ -8,15 +8,18 @@
 static const struct type_row {
     const char *provider, *type, *what;
     size_t name_min, name_max;
-    bool has_hyphens;
+    bool has_hyphens; /* and capitals */
+    const char *more; /* further characters of a name */
     const char *kind, *local_kind;
 } types[] = {
     [RESOURCE_HUBS] = {"Microsoft.EventHub",            "namespaces",      "an Event Hubs namespace", 6, 50, true,
-                       "kafka",                                                                                           "hub"   },
+                       "",                                                                                                  "kafka", "hub"    },
     [RESOURCE_STORAGE] = {"Microsoft.Storage",             "storageAccounts", "a storage account",       3, 24, false,
-                       "blob",                                                                                            "folder"},
+                       "",                                                                                                  "blob",  "folder" },
     [RESOURCE_WORKSPACE] = {"Microsoft.OperationalInsights", "workspaces",      "a workspace",             4, 63,
-                       true,                                                                                        NULL, NULL    },
+                       true,                                                                                        "",     NULL,    "folder" },
+    [RESOURCE_WORKFLOW] = {"Microsoft.Logic",               "workflows",       "a Logic App",             1, 80, true,  "_.()",
+                       "webhook",                                                                                                    "webhook"},
 };
 
 /* For %.*s in errors. */
@@ -48,6 +51,8 @@ name_is(const struct type_row *t, struct span name)
         if (c >= 'a' && c <= 'z')
             continue;
         if (t->has_hyphens && ((c >= 'A' && c <= 'Z') || (c == '-' && !is_edge)))
+            continue;
+        if (c != '\0' && strchr(t->more, c) != NULL && !(is_edge && c == '.'))
             continue;
         return false;
     }
@@ -152,11 +157,16 @@ resource_default(const char *data, struct span text, struct resource *r, struct 
     enum status st = ST_OK;
 
     *r = (struct resource){0};
-    if (!resource_type_of(text, &type) || types[type].kind == NULL)
+    if (!resource_type_of(text, &type))
         return err_set(err, ST_INVALID,
                        "the id is neither of a storage account (Microsoft.Storage/storageAccounts) "
                        "nor of an Event Hubs namespace (Microsoft.EventHub/namespaces)");
     st = id_parse(type, text, &id, err);
+    if (st == ST_OK && types[type].kind == NULL && !is_local(&id))
+        return err_set(err, ST_INVALID,
+                       "nothing says what %s %.*s is: name it with its kind under 'resources' of "
+                       "the configuration, or use a local one",
+                       types[type].what, cut(id.name), id.name.p);
     if (st == ST_OK)
         st = name_check(type, &id, err);
     if (st != ST_OK)
@@ -164,6 +174,8 @@ resource_default(const char *data, struct span text, struct resource *r, struct 
     if (is_local(&id)) {
         r->kind = types[type].local_kind;
         r->many_hubs = true;
+        if (type == RESOURCE_WORKSPACE)
+            st = add(r, "path", &used, "%s/workspaces/%.*s", data, (int)id.name.n, id.name.p);
         if (type == RESOURCE_STORAGE)
             st = add(r, "path", &used, "%s/storage/%.*s", data, (int)id.name.n, id.name.p);
     } else {
@@ -184,8 +196,8 @@ resource_default(const char *data, struct span text, struct resource *r, struct 
     return st == ST_OK ? st : err_set(err, ST_INVALID, "the data folder's name is too long");
 }
 
-static const struct config_resource *
-configured(const struct config *config, struct span id)
+const struct config_resource *
+resource_configured(const struct config *config, struct span id)
 {
     for (size_t i = 0; i < config->resource_count; i++)
         if (arm_id_equal(id, span_of(config->resources[i].id)))
@@ -251,7 +263,7 @@ enum status
 resource_resolve(const struct config *config, const char *tenant, enum resource_type type,
                  struct span text, struct resource *r, struct err *err)
 {
-    const struct config_resource *c = configured(config, text);
+    const struct config_resource *c = resource_configured(config, text);
     struct arm_id id;
     enum status st = id_parse(type, text, &id, err);
 

@@ -4,14 +4,16 @@
  *   .../subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/local/providers/
  *       Microsoft.Storage/storageAccounts/X     kind folder, path DATA/storage/X
  *       Microsoft.EventHub/namespaces/X         kind hub (the journal, read by long poll and "penstock tail")
+ *       Microsoft.OperationalInsights/workspaces/X   kind folder, path DATA/workspaces/X
  *   any other Microsoft.Storage/storageAccounts/X     kind blob,  endpoint https://X.blob.core.windows.net
  *   any other Microsoft.EventHub/namespaces/N         kind kafka, brokers N.servicebus.windows.net:9093, security sasl_tls
- * The last two have no credential unless the setting brings a connection string: they are for
+ *   any Microsoft.Logic/workflows/X                   kind webhook; its URL is the automation's
+ * The two before it have no credential unless the setting brings a connection string: they are for
  * 'resources' to give. */
 #pragma once
 #include "control/config.h"
 
-enum resource_type { RESOURCE_HUBS, RESOURCE_STORAGE, RESOURCE_WORKSPACE };
+enum resource_type { RESOURCE_HUBS, RESOURCE_STORAGE, RESOURCE_WORKSPACE, RESOURCE_WORKFLOW };
 
 struct resource {
     const char *kind;
@@ -40,6 +42,8 @@ MUST_CHECK enum status resource_connect(struct resource *r, const struct control
  * configuration gave. Borrowed as long as 'r'. */
 MUST_CHECK enum status resource_name_hub(struct resource *r, const struct control_kinds *kinds,
                                          const char *hub, struct err *err);
+/* What the configuration says of an id; NULL: nothing. */
+const struct config_resource *resource_configured(const struct config *config, struct span id);
 /* What an id means that the configuration does not name; 'r' as above. For the configuration
  * itself. */
 MUST_CHECK enum status resource_default(const char *data, struct span id, struct resource *r,

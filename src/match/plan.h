@@ -45,6 +45,8 @@ struct plan_route {
     const struct event_filter *events;
     enum event_shape event_shape;
     const char *workspace; /* EVENT_ROW: the workspace's GUID or name; else NULL */
+    /* EVENT_DOCUMENT: findings leave in their legacy form (PascalCase with $type, section 2.4) */
+    bool has_legacy_findings;
     /* for people, where the id is not: "rg-soc/ExportToEventHub EventHub security-hub"; NULL: the id */
     const char *label;
     const struct transform
