@@ -23,6 +23,7 @@ enum stream_manner {
     PEER_CLOSES,     /* in order after 'part' bytes of the first connection; then reads */
     PEER_STALLS,     /* never reads */
     PEER_STAYS_OPEN, /* reads, and never closes */
+    PEER_FORGETS,    /* reads, and keeps nothing: for benchmarks */
     PEER_TALKS,      /* reads, and answers each read with bytes nobody asked for */
 };
 
@@ -161,7 +162,8 @@ stream_peer_serve(struct stream_peer *p, int fd, SSL *tls)
             return;
         }
         part += (size_t)n;
-        stream_peer_keep(p, buffer, (size_t)n);
+        if (p->manner != PEER_FORGETS)
+            stream_peer_keep(p, buffer, (size_t)n);
         if (p->manner == PEER_TALKS &&
             (tls != NULL ? SSL_write(tls, talk, sizeof talk)
                          : send(fd, talk, sizeof talk, MSG_NOSIGNAL)) < 0)
