@@ -43,6 +43,9 @@ static const struct metric export_metrics[] = {
      EXPORT(resent_rows), U64, 0},
     {"penstock_export_filtered_records_total", "counter", "Records that transformKql dropped.",
      EXPORT(filtered_rows), U64, 0},
+    {"penstock_export_shared_records_total", "counter",
+     "Records that were not evaluated for this export, as another one had: conditions in common.",
+     EXPORT(shared_rows), U64, 0},
     {"penstock_export_exhausted_records_total", "counter",
      "Records whose transformKql needed too much memory: what it could not compute counts as true, "
      "or is null.",

@@ -51,8 +51,11 @@ deliver_start(const struct deliver_options *o, struct deliverer **deliverer, str
     pthread_rwlock_init(&d->lock, NULL);
     st = folder_make(d->folder, err);
     if (st == ST_OK)
+        st = verdicts_make(&d->context.verdicts, err);
+    if (st == ST_OK)
         st = block_pool_make(o->journal, o->block_buffers, &d->context.pool, err);
     if (st != ST_OK) {
+        verdicts_free(d->context.verdicts);
         free(d->folder);
         free(d);
         return st;
@@ -242,6 +245,7 @@ deliver_stop(struct deliverer *d, unsigned grace_ms)
     free(exports);
     plan_release(d->plan);
     block_pool_free(d->context.pool);
+    verdicts_free(d->context.verdicts);
     pthread_mutex_unlock(&d->change);
     pthread_mutex_destroy(&d->change);
     pthread_rwlock_destroy(&d->lock);

@@ -29,6 +29,7 @@ struct deliver_options {
     void *clock;
     unsigned block_buffers;              /* blocks in memory at a time, shared by all exports */
     unsigned retry_ms_min, retry_ms_max; /* back-off; 0: 250 and 60,000 */
+    bool shares_nothing; /* each export evaluates all of its conditions itself: for measurements */
 };
 
 MUST_CHECK enum status deliver_start(const struct deliver_options *o, struct deliverer **d,
@@ -76,7 +77,10 @@ struct deliver_status {
     uint64_t refused_rows; /* parked */
     uint64_t lost_rows;    /* passed over: journal quota with onLag drop, or unreadable */
     uint64_t resent_rows;
-    uint64_t filtered_rows;  /* dropped by transformKql */
+    uint64_t filtered_rows; /* dropped by transformKql */
+    /* of rows where another export has a condition in common: those that nothing was evaluated for, as
+     * another one had */
+    uint64_t shared_rows;
     uint64_t exhausted_rows; /* whose transformation needed too much memory: see transform.h */
     int64_t last_success, last_error; /* ticks; 0: never */
     char error[320];                  /* the last one, even if it is over */

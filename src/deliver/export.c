@@ -72,6 +72,7 @@ struct export
     bool has_stand;
     struct window *window;
     struct transform_run *transform; /* NULL: the route has none */
+    struct verdicts_user *verdicts;  /* likewise */
     struct flight flight;
     struct window_limits limits;
     struct pace bytes_pace, rows_pace;
@@ -362,9 +363,17 @@ fill_from(struct export *e, const struct pool_block *held, struct reach *at,
         at->row = row_end;
     if (last && bound->row < row_end)
         row_end = bound->row;
+    bool is_begun = e->verdicts != NULL && at->row < row_end;
+
+    if (is_begun)
+        verdicts_begin(e->verdicts, &held->block, held->position);
     while (at->row < row_end && st == ST_OK) {
-        st = window_add(e->window, e->route, &held->block, held->position, &at->row, row_end,
-                        &wanted);
+        uint32_t known = row_end;
+
+        if (is_begun)
+            known = verdicts_know(e->verdicts, at->row, row_end);
+        st =
+            window_add(e->window, e->route, &held->block, held->position, &at->row, known, &wanted);
         if (st == ST_INVALID) {
             oversized_keep(e, held->position);
             /* Recovering, none of them can wait for a next window: the bound is where this one
@@ -372,9 +381,16 @@ fill_from(struct export *e, const struct pool_block *held, struct reach *at,
             st = e->oversized_count >= OVERSIZED_MAX && !bound->is_bounded ? ST_FULL : ST_OK;
         }
     }
+    if (is_begun)
+        verdicts_end(e->verdicts);
     pthread_mutex_lock(&e->lock);
     e->status.read_rows += at->row - before;
     if (e->transform != NULL) {
+        struct verdicts_counts counts = {0};
+
+        if (e->verdicts != NULL)
+            counts = verdicts_counts(e->verdicts);
+        e->status.shared_rows = counts.rows - counts.evaluated;
         e->status.filtered_rows = window_filtered(e->window);
         e->status.exhausted_rows = transform_exhausted(e->transform);
     }
@@ -1075,12 +1091,15 @@ export_start(const struct export_context *context, struct plan *plan,
         return err_set(err, ST_FULL, "no memory for export %s", route->id);
     }
     if (route->transform != NULL) {
-        if (transform_run_make(&route->transform, 1, &e->transform, err) != ST_OK) {
+        if (transform_run_make(&route->transform, 1, &e->transform, err) != ST_OK ||
+            (!context->options.shares_nothing &&
+             verdicts_join(context->verdicts, route, e->transform, &e->verdicts, err) != ST_OK)) {
+            transform_run_free(e->transform);
             window_free(e->window);
             free(e);
             return ST_FULL;
         }
-        window_transform(e->window, e->transform, 0, false);
+        window_transform(e->window, e->transform, 0, e->verdicts != NULL);
     }
     e->context = context;
     e->plan = plan_hold(plan);
@@ -1119,6 +1138,7 @@ export_start(const struct export_context *context, struct plan *plan,
     if (failed != 0) {
         ledger_close(e->ledger);
         window_free(e->window);
+        verdicts_leave(e->verdicts);
         transform_run_free(e->transform);
         plan_release(e->plan);
         free(e);
@@ -1158,6 +1178,7 @@ export_end(struct export *e, unsigned grace_ms)
     journal_wake(e->context->options.journal);
     pthread_join(e->thread, NULL);
     window_free(e->window);
+    verdicts_leave(e->verdicts);
     transform_run_free(e->transform);
     plan_release(e->plan);
     pthread_cond_destroy(&e->wake);

@@ -3,12 +3,14 @@
 #pragma once
 #include "deliver/block_pool.h"
 #include "deliver/deliver.h"
+#include "deliver/verdicts.h"
 
 struct export;
 
 struct export_context { /* shared by all, outlives them */
     struct deliver_options options;
     struct block_pool *pool;
+    struct verdicts *verdicts;
     char boot[40];
 };
 

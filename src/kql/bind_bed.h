@@ -1,6 +1,7 @@
 /* bind_bed.h - what the binder's tests stand on: a table T with a column of every type, and a query
  * bound to one line of text: its columns, or its complaints with the text that each is about. */
 #pragma once
+#include "base/test.h"
 #include "kql/bind.h"
 
 static const struct kql_column bed_columns[] = {
@@ -89,4 +90,20 @@ bed_check(struct pool *p, const char *query, const char *expected,
     }
     *seen = bed_bind(p, query, environment);
     return span_is(*seen, expected);
+}
+
+struct bed_case {
+    const char *query, *line; /* as bed_bind gives it */
+};
+
+static inline void
+bed_check_all(struct pool *p, const struct bed_case *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct span seen;
+        bool is_same = bed_check(p, cases[i].query, cases[i].line, &bed_environment, &seen);
+
+        CHECK(is_same, "%s\n    gives    %.*s\n    and not  %s", cases[i].query, (int)seen.n,
+              seen.p, cases[i].line);
+    }
 }

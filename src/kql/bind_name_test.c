@@ -6,9 +6,7 @@
 #include "kql/bind_bed.h"
 
 /* clang-format off */
-static const struct {
-    const char *query, *line;
-} cases[] = {
+static const struct bed_case cases[] = {
     {"T | project s, l, s",
      "!KQL106 s"},
     {"T | project tostring(d.a), tostring(d.a), tolong(d.b)",
@@ -168,13 +166,7 @@ main(void)
     struct pool pool;
 
     pool_init(&pool, 64 << 20);
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct span seen;
-        bool is_same = bed_check(&pool, cases[i].query, cases[i].line, &bed_environment, &seen);
-
-        CHECK(is_same, "%s\n    gives    %.*s\n    and not  %s", cases[i].query, (int)seen.n,
-              seen.p, cases[i].line);
-    }
+    bed_check_all(&pool, cases, COUNT_OF(cases));
     pool_free(&pool);
     return test_end();
 }

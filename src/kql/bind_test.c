@@ -7,9 +7,7 @@
 #include <stdlib.h>
 
 /* clang-format off */
-static const struct {
-    const char *query, *line;
-} cases[] = {
+static const struct bed_case cases[] = {
     {"T",
      "b:bool i:int l:long r:real e:decimal s:string t:datetime p:timespan g:guid d:dynamic"},
     {"T | take 1",
@@ -292,13 +290,7 @@ main(void)
     struct pool pool;
 
     pool_init(&pool, 64 << 20);
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct span seen;
-        bool is_same = bed_check(&pool, cases[i].query, cases[i].line, &bed_environment, &seen);
-
-        CHECK(is_same, "%s\n    gives    %.*s\n    and not  %s", cases[i].query, (int)seen.n,
-              seen.p, cases[i].line);
-    }
+    bed_check_all(&pool, cases, COUNT_OF(cases));
     test_environment(&pool);
     test_limits(&pool);
     test_print(&pool);

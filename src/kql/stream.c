@@ -202,6 +202,12 @@ static const struct kql_function match_function = {
 static const struct kql_function pick_function = {
     .name = "capture", .kind = KQL_SCALAR, .flags = KQL_F_TAKES_NULLS, .call = call_pick};
 
+bool
+stream_is_match(const struct kql_function *f)
+{
+    return f == &match_function;
+}
+
 static const struct kql_expr *
 call_new(struct outline *o, const struct kql_function *f, enum kql_type type,
          const struct kql_expr *first, int64_t second)
@@ -461,7 +467,10 @@ build(struct pool *pool, const struct kql_op *plan, const struct kql_op *source,
     if (!add_chain(&o, plan))
         return NULL;
     set_columns(&o, plan);
-    return is_compilable(s, d, plan) ? s : NULL;
+    if (!is_compilable(s, d, plan))
+        return NULL;
+    stream_take_apart(s);
+    return s;
 }
 
 /* Runs with an escape of its own, so that what holds memory outside the pool is given back. */

@@ -46,6 +46,22 @@ bool kql_stream_is_filter(const struct kql_stream *stream);
 /* Whether a condition or a computed column asks for that column of the source. */
 bool kql_stream_reads(const struct kql_stream *stream, struct span column);
 
+enum { KQL_STREAM_CONDITIONS_MAX = 8 }; /* of one stream: the last one is all that are left */
+/* Equal of conditions that ask the same of columns of the same names and types, whichever query or
+ * table they come from, as long as the process lives. All zero: it cannot be told. */
+struct kql_stream_identity {
+    uint64_t low, high;
+};
+/* One condition of a stream: itself a stream over the same source that only filters. */
+struct kql_stream_condition {
+    const struct kql_stream *stream;
+    struct kql_stream_identity identity;
+};
+/* The conditions that a record must all meet to leave, in the order in which they are best asked.
+ * They live as long as the stream; they are not to be freed. */
+const struct kql_stream_condition *kql_stream_conditions(const struct kql_stream *stream,
+                                                         uint32_t *count);
+
 /* A group of streams over the same table that are asked about each record together: equal
  * predicates are evaluated once. */
 struct kql_stream_set;

@@ -1,28 +1,15 @@
 /* stream_fuzz.c - any query over any records: no crash, no hang, no memory without bound; what leaves
  * is a JSON object, and the same one again. The query ends at the first NUL; behind it are records.
  * A query that nobody can read is left to the binder's fuzzers. */
-#include "kql/stream.h"
+#include "kql/stream_bed.h"
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct kql_column columns[] = {
-    {{"Timestamp", 9},    KQL_DATETIME},
-    {{"Name", 4},         KQL_STRING  },
-    {{"Count", 5},        KQL_LONG    },
-    {{"Small", 5},        KQL_INT     },
-    {{"Ratio", 5},        KQL_REAL    },
-    {{"IsOn", 4},         KQL_BOOL    },
-    {{"Fields", 6},       KQL_DYNAMIC },
-    {{"CommandLine", 11}, KQL_STRING  },
-    {{"Took", 4},         KQL_TIMESPAN},
-    {{"Id", 2},           KQL_GUID    },
-    {{"Price", 5},        KQL_DECIMAL },
-};
 static const struct kql_table source = {
-    .name = {"source",           6    },
-    .schema = { columns, COUNT_OF(columns), false},
-    .handle = columns,
+    .name = {"source",               6    },
+    .schema = { bed_columns, COUNT_OF(bed_columns), false},
+    .handle = bed_columns,
 };
 static const struct scan_limits limits = {1 << 16, 64, SCAN_VALUES_MAX};
 

@@ -26,6 +26,8 @@ struct kql_stream {
     const uint32_t *reads; /* source columns, sorted */
     uint32_t read_count;
     struct kql_schema schema;
+    struct kql_stream_condition *conditions;
+    uint32_t condition_count;
     struct stream_matcher { /* of parse and parse-kv: hold regexes */
         struct kql_matcher *matcher;
         struct stream_matcher *next;
@@ -43,3 +45,7 @@ void stream_check_syntax(const struct kql_syntax *query, enum kql_stream_strictn
                          struct kql_diagnostics *d);
 /* What the set's program reads: sorted columns of the source; lives in its pool. */
 const uint32_t *stream_set_columns(const struct kql_stream_set *set, uint32_t *count);
+/* Fills in the conditions of a stream that is compilable. */
+void stream_take_apart(struct kql_stream *s);
+/* The hidden function behind parse, whose second argument is the address of what it prepared. */
+bool stream_is_match(const struct kql_function *f);

@@ -87,11 +87,22 @@ struct event_row_context {
     int64_t exported;      /* ticks: TimeGenerated where the contract says export time: the block's
                                   admission, so that a row sent again is the same bytes */
     const char *workspace; /* GUID or name: TenantId of the tables marked so */
-    bool pascal_case_findings; /* AdditionalData of SecurityNestedRecommendation; default on */
+    /* "https://portal.example" without a slash at the end, for links that an event lacks; NULL: they
+     * are null */
+    const char *portal;
+    bool
+        has_legacy_names; /* AdditionalData of SecurityNestedRecommendation as in the event; default
+                              off: its names in PascalCase, as published queries read them */
+    bool has_extra_columns; /* columns marked is_extra, behind the others; default off */
 };
-/* The row as compact JSON, its columns in the table's order, in *out (malloc'd, NUL-terminated). Rows
- * over 'size_max' bytes (0: no limit; a workspace takes 32 KiB) are shrunk in the order of section 5 and
- * marked; *is_shrunk says so. ST_INVALID: the document is not an event of its source. */
+/* The row as compact JSON, its columns in the table's order, in *out (malloc'd, NUL-terminated). Numbers
+ * are the digits of the event, columns without a value are null. Rows over 'size_max' bytes (0: no limit;
+ * a workspace takes EVENT_ROW_SIZE_MAX) are shrunk in the order of section 5: Properties, then
+ * AdditionalData, Entities and other columns of JSON, then Description, at last whatever text is longest;
+ * JSON becomes null, text is cut between characters. *is_shrunk says so, and the column ShrunkColumns
+ * behind all others names them. A 'size_max' below 8 KiB may be exceeded. ST_INVALID: the document is not
+ * an event of its source. ST_FULL: no memory now. */
+enum { EVENT_ROW_SIZE_MAX = 32 * 1024 };
 MUST_CHECK enum status event_row(const struct event *e, const struct event_row_context *context,
                                  size_t size_max, char **out, size_t *out_size, bool *is_shrunk,
                                  struct err *err);
@@ -99,6 +110,13 @@ MUST_CHECK enum status event_row(const struct event *e, const struct event_row_c
 /* Columns of the workspace tables, for the catalog, the manual and tests. */
 struct event_column {
     const char *name, *type; /* KQL type: "string", "datetime", ... */
+    /* private: how its value is found, see event_column.c */
+    uint8_t how, shrink;
+    const char *path, *other;
+    bool is_extra; /* only there on request (or, ShrunkColumns, in rows that were shrunk) */
 };
-/* Of the source's table; *count is set. */
+/* Of the source's table, in the order of its rows; *count is set. */
 const struct event_column *event_columns(enum event_source source, size_t *count);
+/* Where a column's value comes from, for people: "properties.status.code; Removed when deleted". Gives
+ * 'out'. */
+const char *event_column_origin(const struct event_column *column, char out[256]);

@@ -1,31 +1,6 @@
-#include "match/transform.h"
-#include "match/shape.h"
-#include "wire/scan.h"
-#include <assert.h>
+/* transform.c - a route's queries, compiled for each of its tables. */
+#include "match/transform_inner.h"
 #include <stdlib.h>
-
-enum {
-    SCANNER_MEMORY = 256 << 10,
-};
-
-static const struct scan_limits limits = {
-    .record_size_max = BLOCK_BODY_MAX, .depth_max = 1024, .values_max = SCAN_VALUES_MAX};
-
-/* ---- compiled ---- */
-
-struct transform_table {
-    const char *name;
-    struct kql_table source;
-    struct kql_stream *stream;
-    bool is_decorated; /* the query looks at MachineGroup, or gives the row another shape */
-};
-
-struct transform {
-    struct pool pool;
-    struct transform_table *tables;
-    size_t count, room;
-    uint64_t fingerprint;
-};
 
 static void
 mix(struct transform *t, const void *bytes, size_t size)
@@ -42,8 +17,8 @@ transform_fingerprint(const struct transform *t)
     return t->fingerprint;
 }
 
-static const struct transform_table *
-table_find(const struct transform *t, const char *name)
+const struct transform_table *
+transform_table_find(const struct transform *t, const char *name)
 {
     for (size_t i = 0; i < t->count; i++)
         if (strcmp(t->tables[i].name, name) == 0)
@@ -99,6 +74,21 @@ complain(struct making *m, const char *table, const struct kql_diagnostics *d)
         }
 }
 
+/* A condition on MachineGroup asks another question where rows leave with another one. */
+static void
+table_complete(struct transform_table *t, enum group_mode mode)
+{
+    bool reads_group = kql_stream_reads(t->stream, SPAN_LITERAL("MachineGroup"));
+    const struct kql_stream_condition *of = kql_stream_conditions(t->stream, &t->condition_count);
+
+    t->is_decorated = !kql_stream_is_filter(t->stream) || reads_group;
+    for (uint32_t i = 0; i < t->condition_count; i++) {
+        t->conditions[i] = of[i];
+        if (reads_group && of[i].identity.high != 0)
+            t->conditions[i].identity.low += UINT64_C(0x9e3779b97f4a7c15) * (mode + 1);
+    }
+}
+
 static void
 add_table(struct making *m, const struct catalog_table *table, const char *kql)
 {
@@ -107,7 +97,7 @@ add_table(struct making *m, const struct catalog_table *table, const char *kql)
     struct kql_diagnostics d;
     struct span text = pool_text(&t->pool, span_of(kql));
 
-    if (table_find(t, table->name) != NULL)
+    if (transform_table_find(t, table->name) != NULL)
         return;
     t->tables = pool_grow(&t->pool, t->tables, &t->room, t->count + 1, sizeof *t->tables);
     added = &t->tables[t->count];
@@ -129,8 +119,7 @@ add_table(struct making *m, const struct catalog_table *table, const char *kql)
     if (added->stream == NULL)
         complain(m, table->name, &d);
     else
-        added->is_decorated = !kql_stream_is_filter(added->stream) ||
-                              kql_stream_reads(added->stream, SPAN_LITERAL("MachineGroup"));
+        table_complete(added, m->source->group_mode);
 }
 
 static void
@@ -236,329 +225,23 @@ transform_free(struct transform *t)
     free(t);
 }
 
-/* ---- a run ---- */
-
-/* Streams over one table that see the same columns: with MachineGroup, or without. */
-struct group {
-    struct kql_stream_set *set;
-    struct kql_stream_run *run;
-    uint32_t column_count;
-    uint32_t *index;    /* by route: of its stream in the set */
-    uint8_t *is_filter; /* by route */
-    bool is_decorated;  /* they look at rows as they leave, MachineGroup included */
-    struct group *next; /* of the run */
-};
-
-struct table { /* made when its first row comes */
-    char name[72];
-    struct group **by_route; /* NULL: the route leaves it as it is */
-    struct table *next;
-};
-
-struct transform_run {
-    const struct transform **transforms;
-    const struct plan_route *const *routes; /* for TRANSFORM_ANY */
-    size_t count;
-    struct pool pool;
-    struct group *groups;
-    struct table *tables;
-    struct scanner scanner;
-    char *memory;
-    const struct block *block;
-    struct table **places; /* by stream of the block; NULL: not looked up yet */
-    size_t place_room;
-    /* the row at hand, scanned for a group */
-    struct group *scanned;
-    uint32_t row;
-    char *copy; /* of rows that need a decoration, or a padding behind them */
-    size_t copy_room;
-    /* of the block: row * count + route. has_verdicts: they are there */
-    uint8_t *verdicts;
-    size_t verdict_room;
-    bool has_verdicts;
-    uint64_t unread; /* rows that the scanner did not take: damage */
-};
-
-/* As the window does: sizes are limited by settings. */
-static void *
-grown(void *array, size_t *room, size_t needed, size_t element)
+size_t
+transform_table_count(const struct transform *t)
 {
-    size_t wanted = *room < 64 ? 64 : *room;
-
-    while (wanted < needed)
-        wanted *= 2;
-    if (wanted == *room)
-        return array;
-    array = realloc(array, wanted * element);
-    if (array == NULL)
-        abort();
-    *room = wanted;
-    return array;
+    return t->count;
 }
 
-enum status
-transform_run_make(const struct transform *const *transforms, size_t count,
-                   struct transform_run **out, struct err *err)
+const char *
+transform_table_name(const struct transform *t, size_t table)
 {
-    struct transform_run *r = calloc(1, sizeof *r);
-    struct arena a;
-
-    if (r == NULL)
-        return err_set(err, ST_FULL, "no memory for a transformation");
-    pool_init(&r->pool, SIZE_MAX / 2); /* bounded by what the transforms were compiled in */
-    r->count = count;
-    r->transforms = calloc(count + 1, sizeof *r->transforms);
-    r->memory = aligned_alloc(64, SCANNER_MEMORY);
-    a = (struct arena){r->memory, SCANNER_MEMORY, 0};
-    if (r->transforms == NULL || r->memory == NULL ||
-        scanner_init(&r->scanner, &a, SCAN_ROWS, &limits, err) != ST_OK) {
-        transform_run_free(r);
-        return err_set(err, ST_FULL, "no memory for a transformation");
-    }
-    memcpy(r->transforms, transforms, count * sizeof *r->transforms);
-    *out = r;
-    return ST_OK;
+    return t->tables[table].name;
 }
 
-void
-transform_run_free(struct transform_run *run)
+size_t
+transform_conditions(const struct transform *t, size_t table,
+                     struct kql_stream_identity identities[TRANSFORM_CONDITIONS_MAX])
 {
-    if (run == NULL)
-        return;
-    for (struct group *g = run->groups; g != NULL; g = g->next) {
-        kql_stream_run_free(g->run);
-        kql_stream_set_free(g->set);
-    }
-    pool_free(&run->pool);
-    free(run->transforms);
-    free(run->memory);
-    free(run->places);
-    free(run->copy);
-    free(run->verdicts);
-    free(run);
-}
-
-uint64_t
-transform_exhausted(const struct transform_run *run)
-{
-    uint64_t sum = run->unread;
-
-    for (const struct group *g = run->groups; g != NULL; g = g->next)
-        sum += kql_stream_exhausted(g->run);
-    return sum;
-}
-
-/* ---- tables of a run ---- */
-
-/* All streams of the table that have as many columns as the one of route 'first'. */
-static struct group *
-group_make(struct transform_run *r, const char *name, size_t first)
-{
-    const struct kql_stream **streams = pool_zeroed(&r->pool, r->count, sizeof *streams);
-    struct group *g = pool_zeroed(&r->pool, 1, sizeof *g);
-    const struct transform_table *like = table_find(r->transforms[first], name);
-    struct err err = {""};
-    uint32_t count = 0;
-
-    g->column_count = like->source.schema.count;
-    g->index = pool_zeroed(&r->pool, r->count, sizeof *g->index);
-    g->is_filter = pool_zeroed(&r->pool, r->count, 1);
-    for (size_t i = first; i < r->count; i++) {
-        const struct transform_table *t =
-            r->transforms[i] == NULL ? NULL : table_find(r->transforms[i], name);
-
-        if (t == NULL || t->source.schema.count != g->column_count)
-            continue;
-        g->index[i] = count;
-        g->is_filter[i] = kql_stream_is_filter(t->stream);
-        streams[count++] = t->stream;
-        g->is_decorated |= t->is_decorated;
-    }
-    g->set = kql_stream_set_new(&r->pool, streams, count, &err);
-    if (g->set == NULL)
-        abort(); /* it was compiled before: there is no memory; see grown */
-    g->run = kql_stream_run_new(g->set, 0, &err);
-    if (g->run == NULL)
-        abort();
-    g->next = r->groups;
-    r->groups = g;
-    return g;
-}
-
-static struct table *
-table_make(struct transform_run *r, const char *name)
-{
-    struct table *t = pool_zeroed(&r->pool, 1, sizeof *t);
-
-    snprintf(t->name, sizeof t->name, "%s", name);
-    t->by_route = pool_zeroed(&r->pool, r->count + 1, sizeof(struct group *));
-    for (size_t i = 0; i < r->count; i++) {
-        const struct transform_table *own =
-            r->transforms[i] == NULL ? NULL : table_find(r->transforms[i], name);
-
-        for (size_t k = 0; own != NULL && k < i && t->by_route[i] == NULL; k++)
-            if (t->by_route[k] != NULL && t->by_route[k]->column_count == own->source.schema.count)
-                t->by_route[i] = t->by_route[k];
-        if (own != NULL && t->by_route[i] == NULL)
-            t->by_route[i] = group_make(r, name, i);
-    }
-    t->next = r->tables;
-    r->tables = t;
-    return t;
-}
-
-static struct table *
-table_of(struct transform_run *r, uint16_t stream)
-{
-    const char *name = r->block->streams[stream].table;
-    struct table *t = r->places[stream];
-    jmp_buf here;
-
-    if (t != NULL)
-        return t;
-    for (t = r->tables; t != NULL && strcmp(t->name, name) != 0; t = t->next)
-        ;
-    if (t == NULL) {
-        if (setjmp(here) != 0)
-            abort(); /* see grown */
-        r->pool.escape = &here;
-        t = table_make(r, name);
-    }
-    r->places[stream] = t;
-    return t;
-}
-
-/* ---- rows ---- */
-
-void
-transform_routes(struct transform_run *run, const struct plan_route *const *routes)
-{
-    run->routes = routes;
-}
-
-void
-transform_block(struct transform_run *run, const struct block *block)
-{
-    size_t streams = block->head->stream_count;
-
-    run->block = block;
-    run->places = grown(run->places, &run->place_room, streams, sizeof *run->places);
-    memset(run->places, 0, streams * sizeof(struct table *));
-    run->scanned = NULL;
-    run->has_verdicts = false;
-}
-
-/* The row's object with readable bytes behind it: where it stands, or a copy. */
-static struct span
-object_of(struct transform_run *r, const struct plan_route *route, const struct block_row *row,
-          bool is_decorated)
-{
-    size_t end = (size_t)row->properties_at + row->properties_size, size;
-
-    if (!(is_decorated && shape_decorates(route, row)) && end + SCAN_PADDING <= r->block->body.n)
-        return (struct span){r->block->body.p + row->properties_at, row->properties_size};
-    r->copy = grown(r->copy, &r->copy_room, shape_room(row) + SCAN_PADDING, 1);
-    if (is_decorated) {
-        size = shape_properties(route, r->block, row, r->copy);
-    } else {
-        size = row->properties_size;
-        memcpy(r->copy, r->block->body.p + row->properties_at, size);
-    }
-    memset(r->copy + size, 0, SCAN_PADDING);
-    return (struct span){r->copy, size};
-}
-
-static bool
-scan_for(struct transform_run *r, struct group *g, const struct plan_route *route, uint32_t row)
-{
-    struct scan_record record;
-    struct scan_fault fault;
-
-    if (r->scanned == g && r->row == row)
-        return true;
-    struct span object = object_of(r, route, &r->block->rows[row], g->is_decorated);
-
-    r->scanned = NULL;
-    scanner_reset(&r->scanner, SCAN_ROWS, &limits);
-    if (scan_next(&r->scanner, object.p, object.n, true, &record, &fault) != SCAN_RECORD) {
-        r->unread++;
-        return false;
-    }
-    kql_stream_record(g->run, object.p + record.at, 0, record.size, record.values,
-                      record.value_count, 1, r->block->head->admitted);
-    r->scanned = g;
-    r->row = row;
-    return true;
-}
-
-static enum kql_stream_result
-any_row(struct transform_run *r, uint32_t row, struct span *object)
-{
-    const struct block_stream *stream = &r->block->streams[r->block->rows[row].stream];
-
-    for (size_t i = 0; i < r->count; i++) {
-        enum kql_stream_result result = KQL_STREAM_DROP;
-
-        if (plan_route_wants(r->routes[i], stream))
-            result = transform_row(r, i, r->routes[i], row, object);
-        if (result != KQL_STREAM_DROP)
-            return result;
-    }
-    return KQL_STREAM_DROP;
-}
-
-enum kql_stream_result
-transform_row(struct transform_run *run, size_t index, const struct plan_route *route, uint32_t row,
-              struct span *object)
-{
-    if (index == TRANSFORM_ANY)
-        return any_row(run, row, object);
-
-    struct group *g = table_of(run, run->block->rows[row].stream)->by_route[index];
-
-    if (g == NULL)
-        return KQL_STREAM_SAME;
-    if (run->has_verdicts) {
-        enum kql_stream_result known = run->verdicts[row * run->count + index];
-
-        if (known != KQL_STREAM_CHANGED)
-            return known;
-    }
-    if (!scan_for(run, g, route, row))
-        return KQL_STREAM_SAME;
-    return kql_stream_ask(g->run, g->index[index], object);
-}
-
-/* DROP, SAME; CHANGED: to be asked when it is needed. */
-static enum kql_stream_result
-verdict_of(struct transform_run *r, size_t index, const struct plan_route *route, uint32_t row)
-{
-    struct group *g = table_of(r, r->block->rows[row].stream)->by_route[index];
-
-    if (g == NULL || !scan_for(r, g, route, row))
-        return KQL_STREAM_SAME;
-    if (!kql_stream_passes(g->run, g->index[index]))
-        return KQL_STREAM_DROP;
-    return g->is_filter[index] ? KQL_STREAM_SAME : KQL_STREAM_CHANGED;
-}
-
-void
-transform_block_all(struct transform_run *run, const struct block *block,
-                    const struct plan_route *const *routes)
-{
-    size_t rows = block->head->row_count, streams = block->head->stream_count, n = run->count;
-    uint8_t *wants;
-
-    transform_block(run, block);
-    run->verdicts = grown(run->verdicts, &run->verdict_room, (rows + streams) * n + 1, 1);
-    wants = run->verdicts + rows * n;
-    for (size_t s = 0; s < streams; s++)
-        for (size_t i = 0; i < n; i++)
-            wants[s * n + i] = plan_route_wants(routes[i], &block->streams[s]);
-    for (uint32_t row = 0; row < rows; row++)
-        for (size_t i = 0; i < n; i++)
-            run->verdicts[row * n + i] = (uint8_t)(wants[block->rows[row].stream * n + i]
-                                                       ? verdict_of(run, i, routes[i], row)
-                                                       : KQL_STREAM_DROP);
-    run->has_verdicts = true;
+    for (uint32_t i = 0; i < t->tables[table].condition_count; i++)
+        identities[i] = t->tables[table].conditions[i].identity;
+    return t->tables[table].condition_count;
 }

@@ -17,6 +17,7 @@ enum {
     /* Hashed into fingerprints: to be raised when the same query gives other bytes than before, so
      * that what is half sent is taken up anew. */
     TRANSFORM_REVISION = 1,
+    TRANSFORM_CONDITIONS_MAX = KQL_STREAM_CONDITIONS_MAX, /* of one table's query: see stream.h */
 };
 
 /* As a setting has them: one text for all its tables, or some by table. */
@@ -81,3 +82,40 @@ enum kql_stream_result transform_row(struct transform_run *run, size_t index,
                                      struct span *object);
 /* Rows whose queries needed more memory than there is (see kql_stream_exhausted). */
 uint64_t transform_exhausted(const struct transform_run *run);
+
+/* ---- conditions that several exports have ----
+ *
+ * A query's filter is a list of conditions that must all hold (kql_stream_conditions). What one says of
+ * a row depends on the row and its block's admission alone, so whoever evaluated it first may tell
+ * the others: in bytes, one for each row of a block, that several threads read and write. Where they
+ * are kept is the caller's work (deliver/verdicts.h). */
+enum transform_verdict {
+    TRANSFORM_UNKNOWN,
+    TRANSFORM_FAILS,
+    TRANSFORM_HOLDS,
+    /* not to be told within the limits of memory and time: each export decides, and counts, for itself */
+    TRANSFORM_EACH
+};
+
+/* The tables that have a query, and the identities of its conditions; gives how many. All zero: it
+ * cannot be shared. Equal ones of rows of one tenant and table say the same of every row. */
+size_t transform_table_count(const struct transform *t);
+const char *transform_table_name(const struct transform *t, size_t table);
+size_t transform_conditions(const struct transform *t, size_t table,
+                            struct kql_stream_identity identities[TRANSFORM_CONDITIONS_MAX]);
+
+/* Verdicts on the rows of one stream of a block, by condition. */
+struct transform_shared {
+    size_t count; /* of conditions; 0: none is shared */
+    _Atomic unsigned char *verdicts[TRANSFORM_CONDITIONS_MAX]; /* by row; NULL: not shared */
+};
+/* Of a run of one route: what is known of the rows of transform_block's block, by stream (borrowed
+ * until the next transform_block). transform_row heeds it. */
+void transform_share(struct transform_run *run, const struct transform_shared *by_stream);
+/* The first shared condition that has to be evaluated for the row; TRANSFORM_CONDITIONS_MAX: none, it
+ * is decided by them, or to be decided by each. */
+size_t transform_unknown(const struct transform_run *run, uint32_t row);
+/* Evaluates what is unknown of the row, in order, as far as its bit (1 << condition) is in 'conditions',
+ * and writes the verdicts. */
+void transform_judge(struct transform_run *run, const struct plan_route *route, uint32_t row,
+                     unsigned conditions);

@@ -49,6 +49,7 @@ struct posture_options {
     double score_threshold;    /* points a control's score must move; 0: 0.01 */
     bool score_by_percentage;  /* compare percentage (0..1) in place of current */
     int64_t score_delay;       /* ticks from a change to the computation it causes; 0: 5 s */
+    const char *portal; /* "host[:port]" in links; NULL: links are null. Borrowed */
     int64_t snapshot_interval; /* ticks; 0: 7 days; < 0: only on demand */
     uint64_t
         outbox_size_max; /* bytes of events that wait; beyond it no change is taken; 0: 1 GiB */
@@ -158,6 +159,19 @@ MUST_CHECK enum status posture_tick(struct posture *p, bool *more, struct err *e
 MUST_CHECK enum status posture_snapshot(struct posture *p, const char *tenant,
                                         struct span subscription, uint32_t sources, char id[40],
                                         struct err *err);
+
+struct posture_snapshot_run {
+    char id[40];
+    int64_t requested, ended; /* ticks; ended 0: under way or waiting */
+    uint64_t made;            /* resources gone through */
+    bool is_scheduled;        /* weekly; else on demand */
+};
+/* The subscription's runs, newest first: those under way and the last hundred. 'visit' must not call
+ * posture. */
+MUST_CHECK enum status
+posture_snapshots(struct posture *p, const char *tenant, struct span subscription,
+                  void (*visit)(void *app, const struct posture_snapshot_run *run), void *app,
+                  struct err *err);
 
 struct posture_counts {
     uint64_t resources[EVENT_SOURCES]; /* by streaming source */

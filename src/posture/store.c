@@ -40,11 +40,17 @@ static const char *const migrations[] = {
     "CREATE INDEX resources_place ON resources (scope, kind, parent, number);"
     "CREATE INDEX resources_state ON resources (definition, subscription, code, scope)"
     "  WHERE kind = 2;"
+    "CREATE INDEX resources_of ON resources (subscription, kind, number);"
     "CREATE TABLE hot (key BLOB PRIMARY KEY, number INTEGER NOT NULL, hash INTEGER NOT NULL)"
     "  STRICT, WITHOUT ROWID;"
     "CREATE TABLE counts (tenant INTEGER NOT NULL, kind INTEGER NOT NULL, count INTEGER NOT NULL,"
     "  PRIMARY KEY (tenant, kind)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE dirty (subscription INTEGER PRIMARY KEY, since INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE snapshots (id TEXT PRIMARY KEY, tenant INTEGER NOT NULL,"
+    "  subscription INTEGER NOT NULL, sources INTEGER NOT NULL, after INTEGER NOT NULL,"
+    "  made INTEGER NOT NULL, requested INTEGER NOT NULL, ended INTEGER NOT NULL,"
+    "  is_scheduled INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE snapshot_slots (subscription INTEGER PRIMARY KEY, slot INTEGER NOT NULL) STRICT;"
     "CREATE TABLE outbox (number INTEGER PRIMARY KEY AUTOINCREMENT, tenant INTEGER NOT NULL,"
     "  source INTEGER NOT NULL, scope TEXT NOT NULL, document BLOB NOT NULL) STRICT;",
 };

@@ -63,6 +63,22 @@ def filtered(daemon):
                                     for line in metrics.splitlines()))
 
 
+def shared(daemon):
+    """Two exports with a condition in common: it is evaluated once, and both leave what they should, over a change of one of them."""
+    begin(daemon, "one", "two")
+    daemon.put_setting("one", storage=storage_id("one"), lingerMs=1, transformKql="source | where ReportId % 3 == 0")
+    daemon.put_setting("two", storage=storage_id("two"), lingerMs=1, transformKql="source | where DeviceName has 'host' and ReportId % 3 == 0")
+    send(daemon, 0, 300)
+    daemon.wait_delivered("one", "two")
+    progress = [daemon.export(name)["progress"] for name in ("one", "two")]
+    check("a condition in common is evaluated once", sum(p["recordsShared"] for p in progress) == 300, progress)
+    daemon.put_setting("two", storage=storage_id("two"), lingerMs=1, transformKql="source | where ReportId % 3 == 1")
+    send(daemon, 300, 300)
+    daemon.wait_delivered("one", "two")
+    found = [[p["ReportId"] for p in properties(daemon, name)] for name in ("one", "two")]
+    check("what leaves is each export's own", found[0] == list(range(0, 600, 3)) and found[1] == list(range(0, 300, 3)) + list(range(301, 600, 3)), found)
+
+
 def nothing_left(daemon):
     begin(daemon, "none")
     daemon.put_setting("e", storage=storage_id("none"), lingerMs=1, transformKql="source | where false")
@@ -232,6 +248,7 @@ def section(title, function):
 
 
 section("queries that filter and shape", filtered)
+section("queries that have a condition in common", shared)
 section("a query that leaves nothing", nothing_left)
 section("kills and replays", killed)
 section("a query that changes", changed)
