@@ -4,6 +4,7 @@
 #include "match/event_row_inner.h"
 #include "match/rule_inner.h"
 #include "model/datetime.h"
+#include <math.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -12,6 +13,7 @@ enum {
     /* An event's text is in several columns, each at most twice as long as it was. */
     ROW_MEMORY_MAX = 64 * EVENT_SIZE_MAX,
     CUT_SIZE = 256, /* bytes to which text is cut at first */
+    REAL_SIZE_MAX = 64,
 };
 
 struct cell {
@@ -122,11 +124,11 @@ cell_datetime(struct row *r, struct span text)
     return cell_time(r, ticks);
 }
 
-/* A whole number by its digits: 4.0 and 0.4e1 are 4. */
+/* A whole number by its digits: 4.0 and 0.4e1 are 4. Null if it is none, or larger than 'most'. */
 static struct cell
-cell_whole(struct row *r, struct span text)
+cell_whole(struct row *r, struct span text, struct span most)
 {
-    struct rule_number n;
+    struct rule_number n, limit, size_only;
     char *out;
     size_t size = 0;
 
@@ -134,8 +136,11 @@ cell_whole(struct row *r, struct span text)
         return cell_null();
     if (n.sign == 0)
         return cell_raw(SPAN_LITERAL("0"));
-    if (n.point > 18 || n.point < (int64_t)(n.digits[0].n + n.digits[1].n))
-        return cell_null(); /* too large for a long, or not whole */
+    size_only = n;
+    size_only.sign = 1;
+    if (n.point < (int64_t)(n.digits[0].n + n.digits[1].n) || !rule_number_read(most, &limit) ||
+        rule_number_compare(&size_only, &limit) > 0)
+        return cell_null();
     out = pool_take(&r->pool, 24);
     if (n.sign < 0)
         out[size++] = '-';
@@ -148,27 +153,27 @@ cell_whole(struct row *r, struct span text)
     return cell_raw((struct span){out, size});
 }
 
+/* As it is written, if it is a number as JSON has it (also in text) that a real can hold. */
 static struct cell
 cell_real(struct row *r, uint32_t node)
 {
     const struct tree *t = &r->e->tree;
     struct tree number;
     struct span text;
+    double value;
     bool is_number;
 
     if (node == TREE_NONE)
         return cell_null();
     text = tree_text(t, node);
-    if (t->nodes[node].kind == SCAN_NUMBER)
-        return cell_raw(text);
-    /* text that is a number as JSON has it */
-    is_number = t->nodes[node].kind == SCAN_STRING && text.n < 64 &&
-                tree_parse(&number, text, NULL) == ST_OK;
-    if (!is_number)
+    is_number = t->nodes[node].kind == SCAN_NUMBER;
+    if (t->nodes[node].kind == SCAN_STRING && tree_parse(&number, text, NULL) == ST_OK) {
+        is_number = number.nodes[0].kind == SCAN_NUMBER && number.nodes[0].raw_size == text.n;
+        tree_free(&number);
+    }
+    if (!is_number || text.n > REAL_SIZE_MAX || !kql_read_real(text, &value) || !isfinite(value))
         return cell_null();
-    is_number = number.nodes[0].kind == SCAN_NUMBER;
-    tree_free(&number);
-    return is_number ? cell_raw(text) : cell_null();
+    return cell_raw(text);
 }
 
 static struct cell
@@ -201,7 +206,9 @@ cell_of_node(struct row *r, const char *type, uint32_t node)
     case 'r':
         return cell_real(r, node);
     default:
-        return cell_whole(r, tree_text(t, node));
+        return cell_whole(r, tree_text(t, node),
+                          type[0] == 'i' ? SPAN_LITERAL("2147483647")
+                                         : SPAN_LITERAL("9223372036854775807"));
     }
 }
 

@@ -150,6 +150,8 @@ static const struct {
     {"real as it is written", EVENT_ALERTS, ALERT(",\"ConfidenceScore\":0.10"), "ConfidenceScore", "0.10"},
     {"real in text", EVENT_ALERTS, ALERT(",\"ConfidenceScore\":\"0.5\""), "ConfidenceScore", "0.5"},
     {"no real", EVENT_ALERTS, ALERT(",\"ConfidenceScore\":\"NaN\""), "ConfidenceScore", "null"},
+    {"larger than a real", EVENT_ALERTS, ALERT(",\"ConfidenceScore\":1e999"), "ConfidenceScore", "null"},
+    {"no real with blanks", EVENT_ALERTS, ALERT(",\"ConfidenceScore\":\" 1 \""), "ConfidenceScore", "null"},
     {"boolean in text", EVENT_ALERTS, ALERT(",\"IsIncident\":\"True\""), "IsIncident", "true"},
     {"no boolean", EVENT_ALERTS, ALERT(",\"IsIncident\":1"), "IsIncident", "null"},
     {"time as it is written", EVENT_ALERTS, ALERT(",\"StartTimeUtc\":\"2026-05-12T08:00:00.1Z\""), "StartTime", "\"2026-05-12T08:00:00.1Z\""},
@@ -196,6 +198,9 @@ static const struct {
     {"no int", EVENT_SECURE_SCORES, SCORE("\"score\":{\"max\":3.5}"), "MaxScore", "null"},
     {"too large", EVENT_SECURE_SCORES, SCORE("\"weight\":12345678901234567890"), "Weight", "null"},
     {"long", EVENT_SECURE_SCORES, SCORE("\"weight\":9007199254740993"), "Weight", "9007199254740993"},
+    {"the largest long", EVENT_SECURE_SCORES, SCORE("\"weight\":-9223372036854775807"), "Weight", "-9223372036854775807"},
+    {"larger", EVENT_SECURE_SCORES, SCORE("\"weight\":9223372036854775808"), "Weight", "null"},
+    {"too large for an int", EVENT_SECURE_SCORES, SCORE("\"score\":{\"max\":2147483648}"), "MaxScore", "null"},
     {"environment of scores", EVENT_SECURE_SCORES, SCORE(""), "Environment", "\"Azure\""},
     {"properties keep their digits", EVENT_SECURE_SCORES, SCORE("\"score\": {\"current\" : 23.530}"), "Properties", "{\"score\":{\"current\":23.530}}"},
     {"workspace", EVENT_SECURE_SCORES, SCORE(""), "TenantId", "\"1b7f3c9a-0d44-4c0e-8a2e-5f6d7c8b9a01\""},
@@ -311,18 +316,20 @@ static const struct {
     const char *letter;
     const char *shrunk; /* NULL: none */
 } shrinks[] = {
-    {"fits",                 10,    10,    10,    10,    "x",                            NULL                                     },
-    {"properties go first",  20000, 10000, 10,    10,    "x",                            "Properties"                             },
-    {"then what is JSON",    10,    40000, 10,    10,    "x",                            "Properties,RecommendationAdditionalData"},
-    {"then the description", 10,    10,    40000, 10,    "x",
-     "Description,Properties,RecommendationAdditionalData"                                                                        },
-    {"at last any text",     10,    10,    10,    60000, "x",
-     "Properties,RecommendationAdditionalData,RecommendationDisplayName,RecommendationName"                                       },
-    {"between characters",   10,    10,    10,    60000, "\xf0\x9f\x98\x80",
-     "Properties,RecommendationAdditionalData,RecommendationDisplayName,RecommendationName"                                       },
-    {"between escapes",      10,    10,    40000, 60000, "\\ud83d\\ude00\\u00e9\\\\\\n",
+    {"fits",                        10,    10,    10,    10,    "x",                            NULL                                     },
+    {"properties go first",         20000, 10000, 10,    10,    "x",                            "Properties"                             },
+    {"then what is JSON",           10,    40000, 10,    10,    "x",                            "Properties,RecommendationAdditionalData"},
+    {"then the description",        10,    10,    40000, 10,    "x",
+     "Description,Properties,RecommendationAdditionalData"                                                                               },
+    {"at last any text",            10,    10,    10,    60000, "x",
+     "Properties,RecommendationAdditionalData,RecommendationDisplayName,RecommendationName"                                              },
+    {"between characters",          10,    10,    10,    60000, "\xf0\x9f\x98\x80",
+     "Properties,RecommendationAdditionalData,RecommendationDisplayName,RecommendationName"                                              },
+    {"between pairs of surrogates", 10,    10,    40000, 10,    "\\ud83d\\ude00x",
+     "Description,Properties,RecommendationAdditionalData"                                                                               },
+    {"between escapes",             10,    10,    40000, 60000, "\\ud83d\\ude00\\u00e9\\\\\\n",
      "Description,Properties,RecommendationAdditionalData,RecommendationDisplayName,"
-     "RecommendationName"                                                                                                         },
+     "RecommendationName"                                                                                                                },
 };
 
 static void

@@ -1,13 +1,16 @@
 #include "match/rule_number.h"
 #include "kql/number_text.h"
 
-static size_t
-zeros_ahead(struct span s)
+/* Gives how many there were. */
+static int64_t
+drop_zeros_ahead(struct span *s)
 {
-    size_t n = 0;
+    int64_t n = 0;
 
-    while (n < s.n && s.p[n] == '0')
-        n++;
+    for (; s->n > 0 && s->p[0] == '0'; n++) {
+        s->p++;
+        s->n--;
+    }
     return n;
 }
 
@@ -22,19 +25,13 @@ bool
 rule_number_read(struct span text, struct rule_number *out)
 {
     struct number_text t;
-    size_t ahead;
 
     if (!number_text_split(number_text_trim(text), &t))
         return false;
     *out = (struct rule_number){.point = t.exponent + (int64_t)t.whole.n};
-    ahead = zeros_ahead(t.whole);
-    t.whole.p += ahead, t.whole.n -= ahead;
-    out->point -= (int64_t)ahead;
-    if (t.whole.n == 0) {
-        ahead = zeros_ahead(t.fraction);
-        t.fraction.p += ahead, t.fraction.n -= ahead;
-        out->point -= (int64_t)ahead;
-    }
+    out->point -= drop_zeros_ahead(&t.whole);
+    if (t.whole.n == 0)
+        out->point -= drop_zeros_ahead(&t.fraction);
     drop_zeros_behind(&t.fraction);
     if (t.fraction.n == 0)
         drop_zeros_behind(&t.whole);
