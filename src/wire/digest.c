@@ -1,6 +1,8 @@
 #include "wire/digest.h"
 #include <errno.h>
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <unistd.h>
 
 static bool
@@ -22,6 +24,31 @@ bool
 digest_sha1(struct span bytes, unsigned char out[DIGEST_SHA1_SIZE])
 {
     return digest_once(EVP_sha1(), bytes, out, DIGEST_SHA1_SIZE);
+}
+
+bool
+digest_hmac_sha256(struct span key, const struct span *pieces, size_t piece_count,
+                   unsigned char out[DIGEST_SHA256_SIZE])
+{
+    EVP_MAC *kind = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    EVP_MAC_CTX *x = kind == NULL ? NULL : EVP_MAC_CTX_new(kind);
+    char name[] = "SHA256";
+    OSSL_PARAM settings[] = {OSSL_PARAM_construct_utf8_string("digest", name, 0),
+                             OSSL_PARAM_construct_end()};
+    size_t size = 0;
+    bool is_fine = x != NULL && EVP_MAC_init(x, (const unsigned char *)(key.n == 0 ? "" : key.p),
+                                             key.n, settings) == 1;
+
+    for (size_t i = 0; i < piece_count && is_fine; i++)
+        is_fine = pieces[i].n == 0 ||
+                  EVP_MAC_update(x, (const unsigned char *)pieces[i].p, pieces[i].n) == 1;
+    is_fine = is_fine && EVP_MAC_final(x, out, &size, DIGEST_SHA256_SIZE) == 1 &&
+              size == DIGEST_SHA256_SIZE;
+    EVP_MAC_CTX_free(x);
+    EVP_MAC_free(kind);
+    if (!is_fine)
+        memset(out, 0, DIGEST_SHA256_SIZE);
+    return is_fine;
 }
 
 enum status

@@ -12,9 +12,45 @@ static const struct {
      "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "900150983cd24fb0d6963f7d28e17f72"},
 };
 
+/* RFC 4231 */
+static const struct {
+    const char *name, *key;
+    size_t key_size;
+    const char *text, *mac;
+} macs[] = {
+    {"case 1",          "\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b",
+     20,                                                                                                       "Hi There",                     "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
+    {"case 2",          "Jefe",                                                                             4, "what do ya want for nothing?",
+     "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"                                                                                                                                          },
+    {"no key, no text", "",                                                                                 0, "",
+     "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad"                                                                                                                                          },
+};
+
+static void
+test_macs(void)
+{
+    for (size_t i = 0; i < COUNT_OF(macs); i++) {
+        struct span key = {macs[i].key, macs[i].key_size}, text = span_of(macs[i].text);
+
+        for (size_t cut = 0; cut <= text.n; cut++) {
+            struct span pieces[] = {
+                {text.p,       cut         },
+                {text.p + cut, text.n - cut}
+            };
+            unsigned char mac[DIGEST_SHA256_SIZE];
+            char hex[65];
+
+            CHECK(digest_hmac_sha256(key, pieces, 2, mac), "%s", macs[i].name);
+            digest_hex(mac, sizeof mac, hex);
+            CHECK(strcmp(hex, macs[i].mac) == 0, "%s, cut at %zu: %s", macs[i].name, cut, hex);
+        }
+    }
+}
+
 int
 main(void)
 {
+    test_macs();
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct span text = span_of(cases[i].text);
         unsigned char sha1[DIGEST_SHA1_SIZE], sha256[DIGEST_SHA256_SIZE];

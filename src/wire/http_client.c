@@ -37,6 +37,7 @@ struct http_client {
     curl_off_t moved;       /* bytes moved by then */
     bool is_head_whole;     /* its blank line came */
     const char *given_up;   /* why we ended the transfer ourselves */
+    bool is_kept_in;        /* an address was not connected to: it is not public */
 };
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
@@ -164,6 +165,22 @@ on_progress(void *app, curl_off_t down_all, curl_off_t down, curl_off_t up_all, 
     return 0;
 }
 
+/* The address that a name led to, or a literal one in whatever spelling. */
+static curl_socket_t
+on_socket(void *app, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct http_client *c = app;
+
+    (void)purpose;
+    if (!address_is_public(&address->addr) &&
+        !address_is_in(&address->addr, c->options.networks, c->options.network_count)) {
+        /* Which one it is would tell a stranger about names in here. */
+        c->is_kept_in = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 /* ---- open and close ---- */
 
 /* The environment's exceptions from its proxy, and always this machine itself. */
@@ -220,13 +237,13 @@ http_client_close(struct http_client *client)
 
 /* Scheme, host and path of a URL for a person: cut before the query and without a user. */
 static void
-url_place(const char *url, char out[PLACE_MAX])
+url_place(const char *url, bool hides_path, char out[PLACE_MAX])
 {
     const char *host = strstr(url, "://"), *at;
     size_t size;
 
     host = host == NULL ? url : host + 3;
-    size = strcspn(host, "?#");
+    size = strcspn(host, hides_path ? "/?#" : "?#");
     at = memchr(host, '@', strcspn(host, "/?#"));
     if (at != NULL) {
         size -= (size_t)(at + 1 - host);
@@ -288,9 +305,14 @@ request_set_up(struct http_client *c, const struct http_exchange *x, struct curl
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_URL, x->url);
     SET(CURLOPT_PATH_AS_IS, 1L);
-    SET(CURLOPT_PROTOCOLS_STR, "http,https");
+    SET(CURLOPT_PROTOCOLS_STR, o->is_public_only ? "https" : "http,https");
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     SET(CURLOPT_NOPROXY, c->no_proxy);
+    if (o->is_public_only) {
+        SET(CURLOPT_PROXY, "");
+        SET(CURLOPT_OPENSOCKETFUNCTION, on_socket);
+        SET(CURLOPT_OPENSOCKETDATA, c);
+    }
     SET(CURLOPT_USERAGENT, "penstock/" PENSTOCK_VERSION);
     SET(CURLOPT_HTTPHEADER, headers);
     SET(CURLOPT_FOLLOWLOCATION, 0L);
@@ -372,7 +394,9 @@ failure(struct http_client *c, CURLcode rc, const struct http_exchange *x, struc
     char place[PLACE_MAX];
     enum status st = ST_IO;
 
-    url_place(x->url, place);
+    url_place(x->url, c->options.hides_path, place);
+    if (c->is_kept_in && rc != CURLE_OPERATION_TIMEDOUT)
+        why = "its host leads to no public address, and others are not allowed here";
     /* An answer that is not HTTP is an unsupported protocol, too: that one can be tried again. */
     if (rc == CURLE_URL_MALFORMAT || rc == CURLE_SSL_CACERT_BADFILE ||
         rc == CURLE_BAD_FUNCTION_ARGUMENT ||
@@ -387,18 +411,57 @@ failure(struct http_client *c, CURLcode rc, const struct http_exchange *x, struc
     return err_set(err, st, "%s %s: %s", x->method, place, why);
 }
 
+/* What the options forbid of a URL, before anything is resolved. */
+static enum status
+url_check(const struct http_client_options *o, const struct http_exchange *x, struct err *err)
+{
+    char *host = NULL, *scheme = NULL, *user = NULL, place[PLACE_MAX];
+    const char *fault = NULL;
+    bool is_named = o->host_count == 0;
+    CURLU *url;
+
+    if (!o->is_public_only && o->host_count == 0)
+        return ST_OK;
+    url = curl_url();
+    if (url == NULL)
+        return err_set(err, ST_FULL, "no memory for a URL");
+    if (curl_url_set(url, CURLUPART_URL, x->url, CURLU_PATH_AS_IS) != CURLUE_OK ||
+        curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
+        curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK)
+        fault = "this is no URL";
+    else if (o->is_public_only && strcmp(scheme, "https") != 0)
+        fault = "only https is allowed here";
+    else if (o->is_public_only && curl_url_get(url, CURLUPART_USER, &user, 0) == CURLUE_OK)
+        fault = "a user in the URL is not allowed here";
+    for (size_t i = 0; i < o->host_count && fault == NULL && !is_named; i++)
+        is_named = host_matches(span_of(host), o->hosts[i]);
+    if (fault == NULL && !is_named)
+        fault = "this host is not one of those that are allowed";
+    curl_free(user);
+    curl_free(host);
+    curl_free(scheme);
+    curl_url_cleanup(url);
+    if (fault == NULL)
+        return ST_OK;
+    url_place(x->url, o->hides_path, place);
+    return err_set(err, ST_INVALID, "%s %s: %s", x->method, place, fault);
+}
+
 enum status
 http_client_send(struct http_client *client, struct http_exchange *x, struct err *err)
 {
     bool is_fine;
-    struct curl_slist *headers = headers_make(x->headers, &is_fine, err);
-    enum status st = ST_OK;
+    struct curl_slist *headers;
+    enum status st = url_check(&client->options, x, err);
     long status = 0;
     CURLcode rc;
 
     x->status = 0;
     x->retry_after_ms = -1;
     x->response = x->response_head = (struct span){NULL, 0};
+    if (st != ST_OK)
+        return st;
+    headers = headers_make(x->headers, &is_fine, err);
     if (!is_fine) {
         curl_slist_free_all(headers);
         return headers == NULL ? ST_FULL : ST_INVALID;
@@ -409,6 +472,7 @@ http_client_send(struct http_client *client, struct http_exchange *x, struct err
     client->head.p[0] = client->body.p[0] = '\0';
     client->is_head_whole = false;
     client->given_up = NULL;
+    client->is_kept_in = false;
     client->fault[0] = '\0';
     client->moved = 0;
     client->moved_ms = clock_monotonic_ms();

@@ -1,8 +1,15 @@
 /* http_client.h - one HTTP request at a time over a kept connection; hides libcurl. A client
  * belongs to one thread. TLS is always verified against the system's authorities or 'ca_file'.
- * Redirects are not followed. */
+ * Redirects are not followed.
+ *
+ * Where somebody names the URL who must not make this machine reach into its own network (a tenant,
+ * over the API), 'is_public_only' keeps requests to https, to URLs without a user, and to addresses
+ * of the public internet. What counts is the address that is connected to, after names are
+ * resolved, so that a name that changes its mind changes nothing; no proxy is used then, for it
+ * would resolve names itself. */
 #pragma once
 #include "base/base.h"
+#include "wire/public_address.h"
 #include <stdatomic.h>
 
 struct http_client;
@@ -13,6 +20,14 @@ struct http_client_options {
     bool insecure;            /* do not verify the peer; only for an explicit setting */
     size_t response_size_max; /* bytes kept of a response body; more are counted and dropped */
     const atomic_bool *stop;  /* NULL or a flag: requests end early once it is true */
+    bool is_public_only;
+    /* Borrowed until close. Networks that may be reached although they are not public; with any
+     * hosts, these are the only ones (patterns of host_matches). */
+    const struct address_network *networks;
+    size_t network_count;
+    const char *const *hosts;
+    size_t host_count;
+    bool hides_path; /* errors name the host alone: the URL's path is a secret, too */
 };
 
 struct http_exchange {
@@ -33,7 +48,7 @@ struct http_exchange {
 MUST_CHECK enum status http_client_open(const struct http_client_options *o,
                                         struct http_client **client, struct err *err);
 /* ST_OK: an answer came, whatever its status. ST_IO: none did; it is unknown whether the server
- * acted. ST_INVALID: the URL or options are wrong. */
+ * acted. ST_INVALID: the URL or options are wrong, or forbid this URL. */
 MUST_CHECK enum status http_client_send(struct http_client *client, struct http_exchange *x,
                                         struct err *err);
 /* Value of a response header of the last exchange, any case; span {NULL,0} if absent. */
