@@ -50,3 +50,20 @@ if(BUILD_TESTING)
                      data/user-agents.txt
              WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 endif()
+
+# The templates of messages: data/templates as texts.
+file(GLOB template_files CONFIGURE_DEPENDS data/templates/*.json)
+set(template_data ${CMAKE_BINARY_DIR}/generated/template_data.c)
+add_custom_command(
+    OUTPUT ${template_data}
+    COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/script/generate-templates
+            ${CMAKE_SOURCE_DIR}/data/templates ${template_data}
+    DEPENDS ${template_files} script/generate-templates
+    COMMENT "templates"
+    VERBATIM)
+list(APPEND GENERATED_sink ${template_data})
+if(BUILD_TESTING)
+    add_test(NAME law/templates
+             COMMAND ${Python3_EXECUTABLE} script/generate-templates --self-test data/templates
+             WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+endif()

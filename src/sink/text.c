@@ -1,0 +1,156 @@
+#include "sink/text.h"
+#include "base/utf8.h"
+#include <stdlib.h>
+
+bool
+text_room(struct text *t, size_t size)
+{
+    size_t room = t->room < 256 ? 256 : t->room;
+    char *larger;
+
+    if (size > TEXT_SIZE_MAX || t->n + size > TEXT_SIZE_MAX)
+        return false;
+    if (t->n + size < t->room)
+        return true;
+    while (room <= t->n + size)
+        room *= 2;
+    larger = realloc(t->p, room);
+    if (larger == NULL)
+        return false;
+    t->p = larger;
+    t->room = room;
+    return true;
+}
+
+bool
+text_add(struct text *t, struct span s)
+{
+    if (!text_room(t, s.n))
+        return false;
+    if (s.n > 0)
+        memcpy(t->p + t->n, s.p, s.n);
+    t->n += s.n;
+    t->p[t->n] = '\0';
+    return true;
+}
+
+bool
+text_print(struct text *t, const char *format, ...)
+{
+    va_list args;
+    int n;
+
+    va_start(args, format);
+    n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (n < 0 || !text_room(t, (size_t)n))
+        return false;
+    va_start(args, format);
+    vsnprintf(t->p + t->n, (size_t)n + 1, format, args);
+    va_end(args);
+    t->n += (size_t)n;
+    return true;
+}
+
+size_t
+text_character(struct span s)
+{
+    const unsigned char *p = (const unsigned char *)s.p;
+    size_t size = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
+
+    if (size == 0 || size > s.n)
+        return 0;
+    for (size_t i = 1; i < size; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] >= 0xa0) ||
+        (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] >= 0x90))
+        return 0;
+    return size;
+}
+
+bool
+text_escape(struct text *t, struct span s)
+{
+    static const char controls[] = "btn\0fr"; /* 8 to 13 */
+
+    if (!text_room(t, s.n))
+        return false;
+    for (size_t i = 0; i < s.n;) {
+        unsigned char c = (unsigned char)s.p[i];
+        size_t size = text_character((struct span){s.p + i, s.n - i});
+        char *out;
+
+        if (!text_room(t, 8))
+            return false;
+        out = t->p + t->n;
+        if (size == 0) {
+            t->n += utf8_put(0xfffd, out);
+            size = 1;
+        } else if (c == '"' || c == '\\') {
+            *out++ = '\\';
+            *out = (char)c;
+            t->n += 2;
+        } else if (c >= 8 && c <= 13 && controls[c - 8] != '\0') {
+            *out++ = '\\';
+            *out = controls[c - 8];
+            t->n += 2;
+        } else if (c < ' ' || c == 0x7f) {
+            t->n += (size_t)snprintf(out, 7, "\\u%04x", c);
+        } else {
+            memcpy(out, s.p + i, size);
+            t->n += size;
+        }
+        i += size;
+    }
+    t->p[t->n] = '\0';
+    return true;
+}
+
+bool
+text_one_line(struct text *t, struct span json)
+{
+    size_t from = t->n;
+
+    if (!text_add(t, json))
+        return false;
+    if (memchr(json.p, '\n', json.n) == NULL && memchr(json.p, '\r', json.n) == NULL)
+        return true;
+    for (size_t i = from; i < t->n; i++)
+        if (t->p[i] == '\n' || t->p[i] == '\r')
+            t->p[i] = ' ';
+    return true;
+}
+
+bool
+text_base64(struct text *t, struct span s)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    if (!text_room(t, s.n / 3 * 4 + 4))
+        return false;
+    for (size_t i = 0; i < s.n; i += 3) {
+        size_t left = s.n - i;
+        uint32_t bits = (uint32_t)(unsigned char)s.p[i] << 16;
+
+        if (left > 1)
+            bits |= (uint32_t)(unsigned char)s.p[i + 1] << 8;
+        if (left > 2)
+            bits |= (unsigned char)s.p[i + 2];
+        t->p[t->n++] = digits[bits >> 18];
+        t->p[t->n++] = digits[bits >> 12 & 63];
+        t->p[t->n++] = left > 1 ? digits[bits >> 6 & 63] : '=';
+        t->p[t->n++] = left > 2 ? digits[bits & 63] : '=';
+    }
+    t->p[t->n] = '\0';
+    return true;
+}
+
+void
+text_wipe(struct text *t)
+{
+    if (t->p != NULL)
+        explicit_bzero(t->p, t->room);
+    free(t->p);
+    *t = (struct text){NULL, 0, 0};
+}
