@@ -26,6 +26,8 @@ enum fake_fault {
 
 enum { FAKE_BLOBS_MAX = 64, FAKE_CONTAINERS_MAX = 16, FAKE_LOG_MAX = 400 };
 
+struct fake_request;
+
 struct fake_blob {
     int listener;
     uint16_t port;
@@ -53,6 +55,11 @@ struct fake_blob {
     size_t blob_count;
     unsigned appends, requests;
     const char *token; /* bearer that is asked for; NULL: any credential */
+    /* What else it is than a blob service (fake_receivers.h); NULL: that. */
+    unsigned (*act)(struct fake_blob *f, const struct fake_request *r, const char **answer,
+                    size_t *answer_size);
+    void *state;
+    const char *said; /* the body of FAKE_STATUS; NULL: none */
     char last[400];    /* last request line */
     char last_authorization[300];
 };
@@ -284,6 +291,12 @@ fake_serve(struct fake_blob *f, int fd, struct fake_request *r)
         code = f->code == NULL ? "" : f->code;
         if (f->retry_after != NULL)
             snprintf(extra, sizeof extra, "Retry-After: %s\r\n", f->retry_after);
+        if (f->said != NULL) {
+            answer = f->said;
+            answer_size = strlen(answer);
+        }
+    } else if (f->act != NULL) {
+        status = f->act(f, r, &answer, &answer_size);
     } else {
         status = fake_act(f, r, &code, extra, &answer, &answer_size);
     }

@@ -1,4 +1,5 @@
 #include "sink/parcel.h"
+#include "wire/digest.h"
 #include <stdarg.h>
 
 static void
@@ -37,6 +38,20 @@ parcel_refuse(struct parcel *p, const char *format, ...)
     va_start(args, format);
     vsnprintf(p->err.text, sizeof p->err.text, format, args);
     va_end(args);
+}
+
+bool
+parcel_identity(const struct parcel *p, char out[PARCEL_IDENTITY_SIZE])
+{
+    unsigned char digest[DIGEST_SHA256_SIZE];
+    char hex[17];
+
+    if (!digest_sha256(p->body, digest))
+        return false;
+    digest_hex(digest, 8, hex);
+    snprintf(out, PARCEL_IDENTITY_SIZE, "%.39s-%llu-%u-%s", p->lane->tenant,
+             (unsigned long long)p->position, p->row, hex);
+    return true;
 }
 
 bool

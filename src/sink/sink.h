@@ -92,7 +92,7 @@ struct sink_kind {
     /* Sends all parcels and sets sent, retry_after_ms and err of each. Parcels of one lane stand in
      * order and must arrive in order: after one that is not done, later ones of its lane are
      * SENT_RETRY (but kafka, whose partitions have no common order, says SENT_DONE of what is
-     * done). */
+     * done; and kinds of FRAME_ROW go on behind a row that is refused, which waits for nobody). */
     void (*send)(void *state, struct parcel *parcels, size_t count);
     /* Positioned: the current object of a lane (the newest roll-over, see streaming-api.md section
      * 3: PT1H.json, PT1H_1.json, …) and its length; length 0 and ST_OK if it is not there yet.
@@ -118,7 +118,7 @@ struct sink_kind {
 };
 
 extern const struct sink_kind sink_folder, sink_blob, sink_kafka, sink_syslog, sink_file,
-    sink_stdout;
+    sink_stdout, sink_webhook, sink_splunk_hec, sink_elastic;
 /* All kinds, NULL-terminated. */
 extern const struct sink_kind *const sink_kinds[];
 const struct sink_kind *sink_kind_find(const char *name);

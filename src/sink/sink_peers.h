@@ -2,6 +2,7 @@
  * there. Tests only. */
 #pragma once
 #include "sink/fake_blob.h"
+#include "sink/fake_receivers.h"
 #include "sink/layout.h"
 #include "sink/peer.h"
 #include "wire/kafka.h"
@@ -295,6 +296,58 @@ syslog_peer_end(struct peer *peer)
     stream_peer_forget(&syslog_peer);
 }
 
+/* Receivers of events: a port that nothing listens on, until they come up there. */
+static struct fake_blob receiver_peer;
+static struct receiver_state receiver_peer_state;
+
+static inline void
+receiver_peer_start(struct peer *peer)
+{
+    bool is_webhook = peer->kind == &sink_webhook, is_hec = peer->kind == &sink_splunk_hec;
+
+    receiver_start(&receiver_peer, &receiver_peer_state,
+                   is_webhook ? webhook_act
+                   : is_hec   ? hec_act
+                              : elastic_act);
+    receiver_forget(&receiver_peer, &receiver_peer_state);
+    fake_down(&receiver_peer);
+    snprintf(peer->path, sizeof peer->path, "http://127.0.0.1:%u%s", receiver_peer.port,
+             is_webhook ? "/hook?sig=hush" : "");
+    peer->values[0] = (struct sink_value){"url", peer->path};
+    peer->values[1] = (struct sink_value){"token", "hush"};
+    peer->values[2] = (struct sink_value){"ack", "true"};
+    peer->value_count = is_hec ? 3 : 1;
+}
+
+static inline void
+receiver_peer_up(struct peer *peer)
+{
+    (void)peer;
+    fake_start(&receiver_peer, receiver_peer.port);
+}
+
+static inline char *
+receiver_peer_read(struct peer *peer, const struct lane *lane, size_t *size)
+{
+    char *all;
+
+    (void)peer, (void)lane;
+    pthread_mutex_lock(&receiver_peer.lock);
+    all = strdup(receiver_rows(&receiver_peer_state));
+    *size = strlen(all);
+    pthread_mutex_unlock(&receiver_peer.lock);
+    return all;
+}
+
+static inline void
+receiver_peer_end(struct peer *peer)
+{
+    (void)peer;
+    fake_down(&receiver_peer);
+    receiver_forget(&receiver_peer, &receiver_peer_state);
+    fake_free(&receiver_peer);
+}
+
 #define PEER_ROWS                                                                                  \
     {                                                                                              \
         "{\"n\":1}", "{\"n\":2}", "{\"n\":3}", "{\"n\":4}"                                         \
@@ -316,7 +369,7 @@ static struct peer peers[] = {
      .bodies = PEER_LINES,
      .start = folder_peer_start,
      .read = folder_peer_read,
-     .end = folder_peer_end},
+     .end = folder_peer_end       },
     {.name = "blob",
      .kind = &sink_blob,
      .reads_by_lane = true,
@@ -346,11 +399,32 @@ static struct peer peers[] = {
      .start = file_peer_start,
      .starts_down = file_peer_up,
      .read = file_peer_read,
-     .end = folder_peer_end},
+     .end = folder_peer_end  },
     {.name = "stdout",
      .kind = &sink_stdout,
      .bodies = PEER_LINES,
      .start = stdout_peer_start,
      .read = file_peer_read,
-     .end = stdout_peer_end                  },
+     .end = stdout_peer_end     },
+    {.name = "webhook",
+     .kind = &sink_webhook,
+     .bodies = PEER_ROWS,
+     .start = receiver_peer_start,
+     .starts_down = receiver_peer_up,
+     .read = receiver_peer_read,
+     .end = receiver_peer_end       },
+    {.name = "splunk_hec",
+     .kind = &sink_splunk_hec,
+     .bodies = PEER_ROWS,
+     .start = receiver_peer_start,
+     .starts_down = receiver_peer_up,
+     .read = receiver_peer_read,
+     .end = receiver_peer_end   },
+    {.name = "elastic",
+     .kind = &sink_elastic,
+     .bodies = PEER_ROWS,
+     .start = receiver_peer_start,
+     .starts_down = receiver_peer_up,
+     .read = receiver_peer_read,
+     .end = receiver_peer_end   },
 };
