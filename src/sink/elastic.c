@@ -30,7 +30,7 @@ struct elastic {
     char *index; /* pattern */
     bool is_packed;
     size_t rows_max, bytes_max;
-    struct text body, packed, name;
+    struct buffer body, packed, name;
     char *work; /* GZIP_WORK_SIZE */
 };
 
@@ -154,7 +154,7 @@ index_write(struct elastic *e, const struct parcel *p, int64_t ticks)
         from++;
     if (e->name.n - from > INDEX_SIZE_MAX)
         e->name.n = from + INDEX_SIZE_MAX;
-    return text_add(&e->body, (struct span){e->name.p + from, e->name.n - from});
+    return buffer_add(&e->body, (struct span){e->name.p + from, e->name.n - from});
 }
 
 /* The row as one line, with its time as @timestamp in front unless it has one. */
@@ -170,15 +170,15 @@ row_write(struct elastic *e, const struct parcel *p, int64_t ticks)
            (row.p[at] == ' ' || row.p[at] == '\t' || row.p[at] == '\n' || row.p[at] == '\r'))
         at++;
     if (at == row.n || row.p[at] != '{' || json_find(row, &path, &value))
-        return text_one_line(&e->body, row) && text_add(&e->body, SPAN_LITERAL("\n"));
+        return buffer_one_line(&e->body, row) && buffer_add(&e->body, SPAN_LITERAL("\n"));
     for (at++; at < row.n &&
                (row.p[at] == ' ' || row.p[at] == '\t' || row.p[at] == '\n' || row.p[at] == '\r');)
         at++;
     datetime_write(time, ticks);
-    return text_print(&e->body, "{\"@timestamp\":\"%.*s\"%s", DATETIME_TEXT_SIZE, time,
-                      at < row.n && row.p[at] == '}' ? "" : ",") &&
-           text_one_line(&e->body, (struct span){row.p + at, row.n - at}) &&
-           text_add(&e->body, SPAN_LITERAL("\n"));
+    return buffer_print(&e->body, "{\"@timestamp\":\"%.*s\"%s", DATETIME_TEXT_SIZE, time,
+                        at < row.n && row.p[at] == '}' ? "" : ",") &&
+           buffer_one_line(&e->body, (struct span){row.p + at, row.n - at}) &&
+           buffer_add(&e->body, SPAN_LITERAL("\n"));
 }
 
 static bool
@@ -195,9 +195,9 @@ body_write(struct elastic *e, const struct parcel *parcels, size_t from, size_t 
         char identity[PARCEL_IDENTITY_SIZE];
 
         if (!parcel_identity(&parcels[i], identity) ||
-            !text_add(&e->body, SPAN_LITERAL("{\"create\":{\"_index\":\"")) ||
+            !buffer_add(&e->body, SPAN_LITERAL("{\"create\":{\"_index\":\"")) ||
             !index_write(e, &parcels[i], ticks) ||
-            !text_print(&e->body, "\",\"_id\":\"%s\"}}\n", identity) ||
+            !buffer_print(&e->body, "\",\"_id\":\"%s\"}}\n", identity) ||
             !row_write(e, &parcels[i], ticks))
             return false;
     }
@@ -205,7 +205,7 @@ body_write(struct elastic *e, const struct parcel *parcels, size_t from, size_t 
     if (!e->is_packed)
         return true;
     e->packed.n = 0;
-    if (!text_room(&e->packed, gzip_bound(e->body.n)) ||
+    if (!buffer_room(&e->packed, gzip_bound(e->body.n)) ||
         gzip_pack(*body, e->work, e->packed.p, e->packed.room, &size, &err) != ST_OK)
         return false;
     *body = (struct span){e->packed.p, size};
@@ -388,9 +388,9 @@ elastic_close(void *state)
 
     receiver_close(&e->r);
     free(e->index);
-    text_wipe(&e->body);
-    text_wipe(&e->packed);
-    text_wipe(&e->name);
+    buffer_wipe(&e->body);
+    buffer_wipe(&e->packed);
+    buffer_wipe(&e->name);
     free(e->work);
     free(e);
 }

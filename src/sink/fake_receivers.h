@@ -3,8 +3,8 @@
  * on demand as fake_blob.h does. Tests only. */
 #pragma once
 #include "base/test.h"
+#include "sink/buffer.h"
 #include "sink/fake_blob.h"
-#include "sink/text.h"
 #include "wire/gunzip.h"
 #include "wire/json.h"
 #include "wire/json_find.h"
@@ -12,10 +12,10 @@
 enum { RECEIVED_MAX = 4096, HEADERS_KEPT = 4096 };
 
 struct receiver_state {
-    struct text rows;        /* what came, one behind the other */
+    struct buffer rows;      /* what came, one behind the other */
     char head[HEADERS_KEPT]; /* of the last request */
-    struct text last;        /* body of the last request that was taken */
-    struct text answer;      /* lives until the next request */
+    struct buffer last;      /* body of the last request that was taken */
+    struct buffer answer;    /* lives until the next request */
     unsigned posts, taken;   /* requests; rows */
     /* webhook: a body that holds this gets the status; NULL: none */
     const char *poison;
@@ -23,7 +23,7 @@ struct receiver_state {
     /* elastic */
     char ids[RECEIVED_MAX][100];
     size_t id_count;
-    struct text indices;      /* "name " for each row */
+    struct buffer indices;    /* "name " for each row */
     const char *poison_error; /* type, reason as JSON members of the poisoned row's error */
     /* splunk_hec */
     bool acks, answers_acks;
@@ -99,7 +99,7 @@ webhook_act(struct fake_blob *f, const struct fake_request *r, const char **answ
         return s->poison_status;
     s->last.n = 0;
     s->taken++;
-    return text_add(&s->rows, body) && text_add(&s->last, body) ? 202 : 500;
+    return buffer_add(&s->rows, body) && buffer_add(&s->last, body) ? 202 : 500;
 }
 
 /* One event after the other, as the collector's parser goes; the row that "event" holds is kept. */
@@ -119,7 +119,7 @@ hec_act(struct fake_blob *f, const struct fake_request *r, const char **answer, 
     s->answer.n = 0;
 #define ANSWER(status, ...)                                                                        \
     do {                                                                                           \
-        is_fine = is_fine && text_print(&s->answer, __VA_ARGS__);                                  \
+        is_fine = is_fine && buffer_print(&s->answer, __VA_ARGS__);                                \
         *answer = s->answer.p;                                                                     \
         *answer_size = s->answer.n;                                                                \
         return is_fine ? (status) : 500;                                                           \
@@ -138,12 +138,12 @@ hec_act(struct fake_blob *f, const struct fake_request *r, const char **answer, 
             json_decref(tree);
             ANSWER(400, "{\"text\":\"ACK is disabled\",\"code\":14}");
         }
-        is_fine = text_print(&s->answer, "{\"acks\":{");
+        is_fine = buffer_print(&s->answer, "{\"acks\":{");
         for (size_t i = 0; i < n; i++) {
             long long id = json_integer_value(json_array_get(json_object_get(tree, "acks"), i));
 
-            is_fine = is_fine && text_print(&s->answer, "%s\"%lld\":%s", i > 0 ? "," : "", id,
-                                            s->ack_polls >= s->ack_after ? "true" : "false");
+            is_fine = is_fine && buffer_print(&s->answer, "%s\"%lld\":%s", i > 0 ? "," : "", id,
+                                              s->ack_polls >= s->ack_after ? "true" : "false");
         }
         s->ack_polls++;
         json_decref(tree);
@@ -174,13 +174,13 @@ hec_act(struct fake_blob *f, const struct fake_request *r, const char **answer, 
             ANSWER(400, "{\"text\":\"Invalid data format\",\"code\":6}");
         }
         json_decref(tree);
-        is_fine = is_fine && text_add(&s->rows, row);
+        is_fine = is_fine && buffer_add(&s->rows, row);
         at += (size_t)where.position;
         count++;
     }
     s->taken += (unsigned)count;
     s->last.n = 0;
-    is_fine = is_fine && text_add(&s->last, (struct span){r->body, r->body_size});
+    is_fine = is_fine && buffer_add(&s->last, (struct span){r->body, r->body_size});
     if (s->acks && s->answers_acks)
         ANSWER(200, "{\"text\":\"Success\",\"code\":0,\"ackId\":%u}", s->ack_next++);
     ANSWER(200, "{\"text\":\"Success\",\"code\":0}");
@@ -204,9 +204,9 @@ elastic_act(struct fake_blob *f, const struct fake_request *r, const char **answ
         return 401;
     if (strcmp(r->method, "POST") != 0 || strcmp(r->path, "/_bulk") != 0)
         return 404;
-    is_fine = text_print(&s->answer, "{\"errors\":false,\"items\":[");
+    is_fine = buffer_print(&s->answer, "{\"errors\":false,\"items\":[");
     s->last.n = 0;
-    is_fine = is_fine && text_add(&s->last, (struct span){r->body, r->body_size});
+    is_fine = is_fine && buffer_add(&s->last, (struct span){r->body, r->body_size});
     while (at < end) {
         const char *line = memchr(at, '\n', (size_t)(end - at));
         const char *next = line == NULL ? NULL : memchr(line + 1, '\n', (size_t)(end - line - 1));
@@ -231,15 +231,15 @@ elastic_act(struct fake_blob *f, const struct fake_request *r, const char **answ
         while (i < s->id_count && strcmp(s->ids[i], id) != 0)
             i++;
         is_fine =
-            is_fine && text_print(&s->answer, "%s{\"create\":{\"status\":", is_first ? "" : ",");
+            is_fine && buffer_print(&s->answer, "%s{\"create\":{\"status\":", is_first ? "" : ",");
         if (has_poison(s, source)) {
-            is_fine = is_fine && text_print(&s->answer, "%u,\"error\":{%s}}}", s->poison_status,
-                                            s->poison_error == NULL ? "" : s->poison_error);
+            is_fine = is_fine && buffer_print(&s->answer, "%u,\"error\":{%s}}}", s->poison_status,
+                                              s->poison_error == NULL ? "" : s->poison_error);
         } else if (i < s->id_count) {
             is_fine =
                 is_fine &&
-                text_print(&s->answer,
-                           "409,\"error\":{\"type\":\"version_conflict_engine_exception\"}}}");
+                buffer_print(&s->answer,
+                             "409,\"error\":{\"type\":\"version_conflict_engine_exception\"}}}");
         } else {
             /* as it came: without the time that was put in front */
             struct span rest = source;
@@ -248,9 +248,9 @@ elastic_act(struct fake_blob *f, const struct fake_request *r, const char **answ
             if (comma != NULL && strncmp(source.p, "{\"@timestamp\":", 14) == 0)
                 rest = (struct span){comma + 1, source.n - (size_t)(comma + 1 - source.p)};
             snprintf(s->ids[s->id_count++ % RECEIVED_MAX], sizeof s->ids[0], "%s", id);
-            is_fine = is_fine && text_print(&s->answer, "201}}") &&
-                      (rest.p == source.p || text_add(&s->rows, SPAN_LITERAL("{"))) &&
-                      text_add(&s->rows, rest) && text_print(&s->indices, "%s ", index);
+            is_fine = is_fine && buffer_print(&s->answer, "201}}") &&
+                      (rest.p == source.p || buffer_add(&s->rows, SPAN_LITERAL("{"))) &&
+                      buffer_add(&s->rows, rest) && buffer_print(&s->indices, "%s ", index);
             s->taken++;
         }
         is_first = false;
@@ -258,7 +258,7 @@ elastic_act(struct fake_blob *f, const struct fake_request *r, const char **answ
         json_decref(action);
         json_decref(row);
     }
-    is_fine = is_fine && text_add(&s->answer, SPAN_LITERAL("]}"));
+    is_fine = is_fine && buffer_add(&s->answer, SPAN_LITERAL("]}"));
     *answer = s->answer.p;
     *answer_size = s->answer.n;
     return is_fine ? 200 : 500;
@@ -283,10 +283,10 @@ receiver_forget(struct fake_blob *f, struct receiver_state *s)
     f->fault_count = 0;
     f->said = NULL;
     f->token = NULL;
-    text_wipe(&s->rows);
-    text_wipe(&s->last);
-    text_wipe(&s->answer);
-    text_wipe(&s->indices);
+    buffer_wipe(&s->rows);
+    buffer_wipe(&s->last);
+    buffer_wipe(&s->answer);
+    buffer_wipe(&s->indices);
     memset(s, 0, sizeof *s);
     s->acks = s->answers_acks = s->says_which = true;
     pthread_mutex_unlock(&f->lock);

@@ -33,14 +33,14 @@ pattern_check(const char *pattern, const char *place, struct err *err)
 }
 
 bool
-pattern_write(const char *pattern, const struct lane *lane, int64_t ticks, struct text *out)
+pattern_write(const char *pattern, const struct lane *lane, int64_t ticks, struct buffer *out)
 {
     while (*pattern != '\0') {
         struct span plain = {pattern, strcspn(pattern, "{")};
         char day[DATETIME_TEXT_SIZE];
         struct span value;
 
-        if (!text_add(out, plain))
+        if (!buffer_add(out, plain))
             return false;
         pattern += plain.n;
         if (*pattern == '\0')
@@ -61,7 +61,7 @@ pattern_write(const char *pattern, const struct lane *lane, int64_t ticks, struc
             value = (struct span){day, 10};
             break;
         }
-        if (!text_add(out, value))
+        if (!buffer_add(out, value))
             return false;
         pattern = strchr(pattern, '}') + 1;
     }

@@ -42,7 +42,7 @@ main(void)
     const int64_t day = TICKS_AT_UNIX_EPOCH + INT64_C(1789344000) * TICKS_PER_SECOND;
 
     for (size_t i = 0; i < COUNT_OF(patterns); i++) {
-        struct text out = {NULL, 0, 0};
+        struct buffer out = {NULL, 0, 0};
         struct err err = {""};
         enum status st = pattern_check(patterns[i].pattern, "here", &err);
 
@@ -52,9 +52,10 @@ main(void)
         if (st != ST_OK)
             continue;
         CHECK(pattern_write(patterns[i].pattern, &lane, day, &out) &&
-                  text_add(&out, (struct span){"", 0}) && strcmp(out.p, patterns[i].expected) == 0,
+                  buffer_add(&out, (struct span){"", 0}) &&
+                  strcmp(out.p, patterns[i].expected) == 0,
               "'%s': %s", patterns[i].pattern, out.p);
-        text_wipe(&out);
+        buffer_wipe(&out);
     }
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         int64_t ticks = row_time(span_of(rows[i].row), -1);

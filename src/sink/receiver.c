@@ -218,18 +218,18 @@ headers_read(struct receiver *r, const char *text, struct err *err)
 enum status
 receiver_basic(struct receiver *r, const char *user, const char *password, struct err *err)
 {
-    struct text pair = {NULL, 0, 0}, encoded = {NULL, 0, 0};
+    struct buffer pair = {NULL, 0, 0}, encoded = {NULL, 0, 0};
     enum status st = ST_FULL;
 
     if (strchr(user, ':') != NULL)
         return err_set(err, ST_INVALID, "%s: user holds a ':'", r->kind->name);
-    if (text_print(&pair, "%s:%s", user, password) &&
-        text_base64(&encoded, (struct span){pair.p, pair.n}))
+    if (buffer_print(&pair, "%s:%s", user, password) &&
+        buffer_base64(&encoded, (struct span){pair.p, pair.n}))
         st = receiver_header(r, err, "Authorization: Basic %s", encoded.p);
     else
         (void)err_set(err, st, "%s: no memory", r->kind->name);
-    text_wipe(&pair);
-    text_wipe(&encoded);
+    buffer_wipe(&pair);
+    buffer_wipe(&encoded);
     return st;
 }
 

@@ -6,8 +6,8 @@
  * blames them. A wrong token, a missing right, an address that is gone: a person can mend these, so
  * the rows wait, and are tried again ever less often, up to every 15 minutes. */
 #pragma once
+#include "sink/buffer.h"
 #include "sink/parcel.h"
-#include "sink/text.h"
 #include "wire/http_client.h"
 
 enum {

@@ -40,7 +40,7 @@ struct splunk_hec {
     bool is_packed, wants_ack, is_ack_known, has_id;
     long ack_timeout_ms;
     size_t rows_max, bytes_max;
-    struct text body, packed, text;
+    struct buffer body, packed, text;
     char *work; /* GZIP_WORK_SIZE */
     struct pending *pending;
     size_t pending_count, pending_room;
@@ -250,10 +250,10 @@ member_write(struct splunk_hec *s, const char *name, const char *pattern, const 
              int64_t ticks)
 {
     s->text.n = 0;
-    return pattern[0] == '\0' || (text_print(&s->body, ",\"%s\":\"", name) &&
+    return pattern[0] == '\0' || (buffer_print(&s->body, ",\"%s\":\"", name) &&
                                   pattern_write(pattern, p->lane, ticks, &s->text) &&
-                                  text_escape(&s->body, (struct span){s->text.p, s->text.n}) &&
-                                  text_add(&s->body, SPAN_LITERAL("\"")));
+                                  buffer_escape(&s->body, (struct span){s->text.p, s->text.n}) &&
+                                  buffer_add(&s->body, SPAN_LITERAL("\"")));
 }
 
 static bool
@@ -264,17 +264,17 @@ event_write(struct splunk_hec *s, const struct parcel *p, int64_t now)
 
     if (since < 0)
         since = 0;
-    return text_print(&s->body, "{\"time\":%lld.%06lld", (long long)(since / TICKS_PER_SECOND),
-                      (long long)(since % TICKS_PER_SECOND / 10)) &&
+    return buffer_print(&s->body, "{\"time\":%lld.%06lld", (long long)(since / TICKS_PER_SECOND),
+                        (long long)(since % TICKS_PER_SECOND / 10)) &&
            member_write(s, "host", s->host, p, ticks) &&
            member_write(s, "source", s->source, p, ticks) &&
            member_write(s, "sourcetype", s->sourcetype, p, ticks) &&
            member_write(s, "index", s->index, p, ticks) &&
-           text_add(&s->body, SPAN_LITERAL(",\"event\":")) && text_add(&s->body, p->body) &&
+           buffer_add(&s->body, SPAN_LITERAL(",\"event\":")) && buffer_add(&s->body, p->body) &&
            (!s->has_id ||
             (parcel_identity(p, identity) &&
-             text_print(&s->body, ",\"fields\":{\"penstock_event_id\":\"%s\"}", identity))) &&
-           text_add(&s->body, SPAN_LITERAL("}\n"));
+             buffer_print(&s->body, ",\"fields\":{\"penstock_event_id\":\"%s\"}", identity))) &&
+           buffer_add(&s->body, SPAN_LITERAL("}\n"));
 }
 
 /* The request's body, packed if asked for. False: no memory. */
@@ -294,7 +294,7 @@ body_write(struct splunk_hec *s, const struct parcel *parcels, size_t from, size
     if (!s->is_packed)
         return true;
     s->packed.n = 0;
-    if (!text_room(&s->packed, gzip_bound(s->body.n)) ||
+    if (!buffer_room(&s->packed, gzip_bound(s->body.n)) ||
         gzip_pack(*body, s->work, s->packed.p, s->packed.room, &size, &err) != ST_OK)
         return false;
     *body = (struct span){s->packed.p, size};
@@ -381,10 +381,11 @@ acks_ask(struct splunk_hec *s, struct parcel *parcels, struct receiver_answer *a
     bool is_written;
 
     s->body.n = 0;
-    is_written = text_add(&s->body, SPAN_LITERAL("{\"acks\":["));
+    is_written = buffer_add(&s->body, SPAN_LITERAL("{\"acks\":["));
     for (size_t i = 0; i < count && is_written; i++)
-        is_written = text_print(&s->body, "%s%lld", i > 0 ? "," : "", (long long)s->pending[i].ack);
-    if (!is_written || !text_add(&s->body, SPAN_LITERAL("]}"))) {
+        is_written =
+            buffer_print(&s->body, "%s%lld", i > 0 ? "," : "", (long long)s->pending[i].ack);
+    if (!is_written || !buffer_add(&s->body, SPAN_LITERAL("]}"))) {
         *answer = (struct receiver_answer){RECEIVER_BUSY, -1, {"splunk_hec: no memory"}};
         return;
     }
@@ -503,9 +504,9 @@ splunk_hec_close(void *state)
     free(s->source);
     free(s->sourcetype);
     free(s->host);
-    text_wipe(&s->body);
-    text_wipe(&s->packed);
-    text_wipe(&s->text);
+    buffer_wipe(&s->body);
+    buffer_wipe(&s->packed);
+    buffer_wipe(&s->text);
     free(s->work);
     free(s->pending);
     free(s);

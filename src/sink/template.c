@@ -19,7 +19,7 @@ struct reader {
     char place[PLACE_SIZE]; /* "variants.alert.text" */
     size_t place_size;
     unsigned variant;
-    struct text literal; /* what was written since the last placeholder */
+    struct buffer literal; /* what was written since the last placeholder */
     struct err *err;
 };
 
@@ -116,7 +116,7 @@ literal_flush(struct reader *r)
 static enum status
 literal_add(struct reader *r, struct span s, bool escapes)
 {
-    if (escapes ? text_escape(&r->literal, s) : text_add(&r->literal, s))
+    if (escapes ? buffer_escape(&r->literal, s) : buffer_add(&r->literal, s))
         return ST_OK;
     return err_set(r->err, ST_FULL, "no memory for the template %s", r->name);
 }

@@ -32,8 +32,8 @@
  * that it stands in; numbers, objects and arrays as their JSON text. Nothing becomes "" (raw:
  * null). "{{" cannot be written otherwise than as {{'{{'}}: a text in quotes is a value, too. */
 #pragma once
+#include "sink/buffer.h"
 #include "sink/sink.h"
-#include "sink/text.h"
 
 enum {
     TEMPLATE_SIZE_MAX = 256 << 10, /* bytes of a template */
@@ -69,7 +69,7 @@ struct template_event {
 };
 
 struct template_work { /* zeroed at first */
-    struct text value, other;
+    struct buffer value, other;
 };
 void template_work_free(struct template_work *work);
 
@@ -77,7 +77,7 @@ void template_work_free(struct template_work *work);
  * ST_INVALID: it would have more than TEMPLATE_OUT_MAX bytes. ST_FULL: no memory. 'out' is then as
  * it was. */
 MUST_CHECK enum status template_render(const struct template *t, const struct template_event *event,
-                                       struct template_work *work, struct text *out,
+                                       struct template_work *work, struct buffer *out,
                                        struct err *err);
 
 /* The templates that come with the program, from data/templates; ends at a NULL name. */

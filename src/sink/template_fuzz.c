@@ -21,7 +21,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                   : (struct span){(const char *)end + 1, size - n - 1};
     json_t *tree = json_loadb(row.p, row.n, FLAGS, NULL);
     struct template_work work = {0};
-    struct text out = {0};
+    struct buffer out = {0};
     struct template *t;
     struct err err = {""};
     enum status st =

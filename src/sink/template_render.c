@@ -24,9 +24,9 @@ template_work_free(struct template_work *work)
 
 struct value {
     enum { IS_NOTHING, IS_RAW, IS_TEXT } state;
-    struct span raw;    /* JSON */
-    struct text *text;  /* of the work's buffers, */
-    struct text *spare; /* and the other one */
+    struct span raw;      /* JSON */
+    struct buffer *text;  /* of the work's buffers, */
+    struct buffer *spare; /* and the other one */
 };
 
 static bool
@@ -41,7 +41,7 @@ text_set(struct value *v, struct span text)
 {
     v->text->n = 0;
     v->state = IS_TEXT;
-    return text_add(v->text, text);
+    return buffer_add(v->text, text);
 }
 
 static bool
@@ -54,7 +54,7 @@ text_of(struct value *v)
     if (v->raw.p[0] != '"')
         return text_set(v, v->raw);
     v->text->n = 0;
-    if (!text_room(v->text, v->raw.n))
+    if (!buffer_room(v->text, v->raw.n))
         return false;
     v->text->n = json_text(v->raw, v->text->p);
     v->text->p[v->text->n] = '\0';
@@ -86,7 +86,7 @@ source_get(const struct template_source *s, const struct template_event *e, stru
 static void
 turn(struct value *v)
 {
-    struct text *text = v->text;
+    struct buffer *text = v->text;
 
     v->text = v->spare;
     v->spare = text;
@@ -116,7 +116,7 @@ truncate_apply(struct value *v, size_t most)
     if (!text_of(v))
         return false;
     while (at < v->text->n) {
-        size_t size = text_character((struct span){v->text->p + at, v->text->n - at});
+        size_t size = buffer_character((struct span){v->text->p + at, v->text->n - at});
 
         if (++count == most)
             cut = at; /* where the last one that fits begins */
@@ -125,7 +125,7 @@ truncate_apply(struct value *v, size_t most)
     if (count <= most)
         return true;
     v->text->n = cut;
-    return text_add(v->text, SPAN_LITERAL(ellipsis));
+    return buffer_add(v->text, SPAN_LITERAL(ellipsis));
 }
 
 static bool
@@ -147,7 +147,7 @@ hash_apply(struct value *v)
 static bool
 join_apply(struct value *v, struct span between)
 {
-    struct text *out = v->spare;
+    struct buffer *out = v->spare;
     struct span element;
     size_t at = 0;
 
@@ -157,13 +157,13 @@ join_apply(struct value *v, struct span between)
     while (json_next(v->raw, &at, &element)) {
         struct value one = {IS_RAW, element, v->text, NULL};
 
-        if (!text_of(&one) || (out->n > 0 && !text_add(out, between)) ||
-            !text_add(out, (struct span){one.text->p, one.text->n}))
+        if (!text_of(&one) || (out->n > 0 && !buffer_add(out, between)) ||
+            !buffer_add(out, (struct span){one.text->p, one.text->n}))
             return false;
     }
     v->state = IS_TEXT;
     turn(v);
-    return out->p != NULL || text_room(out, 0);
+    return out->p != NULL || buffer_room(out, 0);
 }
 
 /* "<br>" and ends of blocks become line ends, other tags nothing; '<' that begins no tag stays. */
@@ -171,7 +171,7 @@ static bool
 plain_apply(struct value *v)
 {
     static const char *const breaks[] = {"br", "/p", "/li", "/div"};
-    struct text *out = v->spare;
+    struct buffer *out = v->spare;
 
     if (!text_of(v))
         return false;
@@ -184,7 +184,7 @@ plain_apply(struct value *v)
                               : NULL;
 
         if (end == NULL) {
-            if (!text_add(out, (struct span){p, 1}))
+            if (!buffer_add(out, (struct span){p, 1}))
                 return false;
             i++;
             continue;
@@ -193,13 +193,13 @@ plain_apply(struct value *v)
             size_t n = strlen(breaks[k]);
 
             if (strncasecmp(p + 1, breaks[k], n) == 0 && !isalnum((unsigned char)p[1 + n]) &&
-                !text_add(out, SPAN_LITERAL("\n")))
+                !buffer_add(out, SPAN_LITERAL("\n")))
                 return false;
         }
         i += (size_t)(end - p) + 1;
     }
     turn(v);
-    return v->text->p != NULL || text_room(v->text, 0);
+    return v->text->p != NULL || buffer_room(v->text, 0);
 }
 
 static struct span
@@ -225,7 +225,7 @@ markdown_mark(char c)
 static bool
 marks_apply(struct value *v, struct span (*mark)(char c))
 {
-    struct text *out = v->spare;
+    struct buffer *out = v->spare;
 
     if (!text_of(v))
         return false;
@@ -233,11 +233,11 @@ marks_apply(struct value *v, struct span (*mark)(char c))
     for (size_t i = 0; i < v->text->n; i++) {
         struct span m = mark(v->text->p[i]);
 
-        if (!text_add(out, m.p != NULL ? m : (struct span){v->text->p + i, 1}))
+        if (!buffer_add(out, m.p != NULL ? m : (struct span){v->text->p + i, 1}))
             return false;
     }
     turn(v);
-    return v->text->p != NULL || text_room(v->text, 0);
+    return v->text->p != NULL || buffer_room(v->text, 0);
 }
 
 static bool
@@ -287,25 +287,25 @@ filter_apply(const struct template_filter *f, const struct template_event *e, st
 /* ---- pieces ---- */
 
 static bool
-raw_write(struct value *v, struct text *out)
+raw_write(struct value *v, struct buffer *out)
 {
     if (v->state == IS_RAW)
-        return text_add(out, v->raw);
+        return buffer_add(out, v->raw);
     if (v->state == IS_NOTHING)
-        return text_add(out, SPAN_LITERAL("null"));
-    return text_add(out, SPAN_LITERAL("\"")) &&
-           text_escape(out, (struct span){v->text->p, v->text->n}) &&
-           text_add(out, SPAN_LITERAL("\""));
+        return buffer_add(out, SPAN_LITERAL("null"));
+    return buffer_add(out, SPAN_LITERAL("\"")) &&
+           buffer_escape(out, (struct span){v->text->p, v->text->n}) &&
+           buffer_add(out, SPAN_LITERAL("\""));
 }
 
 static bool
 piece_write(const struct template_piece *p, const struct template_event *e,
-            struct template_work *work, struct text *out)
+            struct template_work *work, struct buffer *out)
 {
     struct value v = {.text = &work->value, .spare = &work->other};
 
     if (p->literal.p != NULL)
-        return text_add(out, p->literal);
+        return buffer_add(out, p->literal);
     if (!source_get(&p->source, e, &v))
         return false;
     for (size_t i = 0; i < p->filter_count; i++)
@@ -313,12 +313,12 @@ piece_write(const struct template_piece *p, const struct template_event *e,
             return false;
     if (p->is_raw)
         return raw_write(&v, out);
-    return text_of(&v) && text_escape(out, (struct span){v.text->p, v.text->n});
+    return text_of(&v) && buffer_escape(out, (struct span){v.text->p, v.text->n});
 }
 
 enum status
 template_render(const struct template *t, const struct template_event *e,
-                struct template_work *work, struct text *out, struct err *err)
+                struct template_work *work, struct buffer *out, struct err *err)
 {
     enum template_variant which = template_variant(e->category);
     size_t before = out->n;

@@ -136,7 +136,7 @@ rendered(const char *json, const char *row, const char *category, struct err *er
 {
     struct template_event e = {span_of(row), "id-1", category, "t-1"};
     struct template_work work = {0};
-    struct text out = {0};
+    struct buffer out = {0};
     struct template *t;
 
     if (template_read(span_of(json), "test", values, COUNT_OF(values), &t, err) != ST_OK)
@@ -253,7 +253,7 @@ test_too_large(void)
         "id", "x", "t"
     };
     struct template_work work = {0};
-    struct text out = {0};
+    struct buffer out = {0};
     struct template *t;
     struct err err = {""};
 
@@ -263,7 +263,7 @@ test_too_large(void)
     CHECK(template_read(SPAN_LITERAL("{\"variants\":{\"event\":\"{{x}}{{x}}\"}}"), "t", NULL, 0, &t,
                         &err) == ST_OK,
           "%s", err.text);
-    out = (struct text){strdup("["), 1, 2};
+    out = (struct buffer){strdup("["), 1, 2};
     CHECK(template_render(t, &e, &work, &out, &err) == ST_INVALID && out.n == 1 &&
               strstr(err.text, "has more than") != NULL,
           "%zu: %s", out.n, err.text);

@@ -33,7 +33,7 @@ struct webhook {
     enum batching batching;
     size_t rows_max, bytes_max; /* of a request */
     char *sign_secret;          /* NULL: not signed */
-    struct text body;
+    struct buffer body;
     uint32_t *order; /* parcels by lane, for requests of many */
     size_t room;
 };
@@ -210,7 +210,7 @@ row_add(struct webhook *w, struct parcel *p)
     size_t before = w->body.n;
 
     if (w->batching == BATCH_ARRAY &&
-        !text_add(&w->body, is_first ? SPAN_LITERAL("[") : SPAN_LITERAL(",")))
+        !buffer_add(&w->body, is_first ? SPAN_LITERAL("[") : SPAN_LITERAL(",")))
         goto fail;
     if (w->template != NULL) {
         if (!parcel_identity(p, identity))
@@ -218,10 +218,10 @@ row_add(struct webhook *w, struct parcel *p)
         st = template_render(w->template, &event, &w->work, &w->body, &err);
         if (st != ST_OK)
             goto fail;
-    } else if (!text_one_line(&w->body, p->body)) {
+    } else if (!buffer_one_line(&w->body, p->body)) {
         goto fail;
     }
-    if (w->batching == BATCH_LINES && !text_add(&w->body, SPAN_LITERAL("\n")))
+    if (w->batching == BATCH_LINES && !buffer_add(&w->body, SPAN_LITERAL("\n")))
         goto fail;
     return true;
 
@@ -319,7 +319,7 @@ rows_send(struct webhook *w, struct parcel *parcels, uint32_t *order, size_t cou
     }
     if (n == 0 || answer->meaning == RECEIVER_BUSY)
         return;
-    if (w->batching == BATCH_ARRAY && !text_add(&w->body, SPAN_LITERAL("]"))) {
+    if (w->batching == BATCH_ARRAY && !buffer_add(&w->body, SPAN_LITERAL("]"))) {
         *answer = (struct receiver_answer){RECEIVER_BUSY, -1, {"webhook: no memory"}};
         return;
     }
@@ -435,7 +435,7 @@ webhook_close(void *state)
     receiver_close(&w->r);
     template_free(w->template);
     template_work_free(&w->work);
-    text_wipe(&w->body);
+    buffer_wipe(&w->body);
     if (w->sign_secret != NULL)
         explicit_bzero(w->sign_secret, strlen(w->sign_secret));
     free(w->sign_secret);

@@ -1,14 +1,14 @@
-#include "sink/text.h"
+#include "sink/buffer.h"
 #include "base/utf8.h"
 #include <stdlib.h>
 
 bool
-text_room(struct text *t, size_t size)
+buffer_room(struct buffer *t, size_t size)
 {
     size_t room = t->room < 256 ? 256 : t->room;
     char *larger;
 
-    if (size > TEXT_SIZE_MAX || t->n + size > TEXT_SIZE_MAX)
+    if (size > BUFFER_SIZE_MAX || t->n + size > BUFFER_SIZE_MAX)
         return false;
     if (t->n + size < t->room)
         return true;
@@ -23,9 +23,9 @@ text_room(struct text *t, size_t size)
 }
 
 bool
-text_add(struct text *t, struct span s)
+buffer_add(struct buffer *t, struct span s)
 {
-    if (!text_room(t, s.n))
+    if (!buffer_room(t, s.n))
         return false;
     if (s.n > 0)
         memcpy(t->p + t->n, s.p, s.n);
@@ -35,7 +35,7 @@ text_add(struct text *t, struct span s)
 }
 
 bool
-text_print(struct text *t, const char *format, ...)
+buffer_print(struct buffer *t, const char *format, ...)
 {
     va_list args;
     int n;
@@ -43,7 +43,7 @@ text_print(struct text *t, const char *format, ...)
     va_start(args, format);
     n = vsnprintf(NULL, 0, format, args);
     va_end(args);
-    if (n < 0 || !text_room(t, (size_t)n))
+    if (n < 0 || !buffer_room(t, (size_t)n))
         return false;
     va_start(args, format);
     vsnprintf(t->p + t->n, (size_t)n + 1, format, args);
@@ -53,7 +53,7 @@ text_print(struct text *t, const char *format, ...)
 }
 
 size_t
-text_character(struct span s)
+buffer_character(struct span s)
 {
     const unsigned char *p = (const unsigned char *)s.p;
     size_t size = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
@@ -70,18 +70,18 @@ text_character(struct span s)
 }
 
 bool
-text_escape(struct text *t, struct span s)
+buffer_escape(struct buffer *t, struct span s)
 {
     static const char controls[] = "btn\0fr"; /* 8 to 13 */
 
-    if (!text_room(t, s.n))
+    if (!buffer_room(t, s.n))
         return false;
     for (size_t i = 0; i < s.n;) {
         unsigned char c = (unsigned char)s.p[i];
-        size_t size = text_character((struct span){s.p + i, s.n - i});
+        size_t size = buffer_character((struct span){s.p + i, s.n - i});
         char *out;
 
-        if (!text_room(t, 8))
+        if (!buffer_room(t, 8))
             return false;
         out = t->p + t->n;
         if (size == 0) {
@@ -108,11 +108,11 @@ text_escape(struct text *t, struct span s)
 }
 
 bool
-text_one_line(struct text *t, struct span json)
+buffer_one_line(struct buffer *t, struct span json)
 {
     size_t from = t->n;
 
-    if (!text_add(t, json))
+    if (!buffer_add(t, json))
         return false;
     if (memchr(json.p, '\n', json.n) == NULL && memchr(json.p, '\r', json.n) == NULL)
         return true;
@@ -123,11 +123,11 @@ text_one_line(struct text *t, struct span json)
 }
 
 bool
-text_base64(struct text *t, struct span s)
+buffer_base64(struct buffer *t, struct span s)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-    if (!text_room(t, s.n / 3 * 4 + 4))
+    if (!buffer_room(t, s.n / 3 * 4 + 4))
         return false;
     for (size_t i = 0; i < s.n; i += 3) {
         size_t left = s.n - i;
@@ -147,10 +147,10 @@ text_base64(struct text *t, struct span s)
 }
 
 void
-text_wipe(struct text *t)
+buffer_wipe(struct buffer *t)
 {
     if (t->p != NULL)
         explicit_bzero(t->p, t->room);
     free(t->p);
-    *t = (struct text){NULL, 0, 0};
+    *t = (struct buffer){NULL, 0, 0};
 }

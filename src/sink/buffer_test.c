@@ -1,6 +1,6 @@
-/* text_test.c - base64 by RFC 4648, and bytes as JSON. */
+/* buffer_test.c - base64 by RFC 4648, and bytes as JSON. */
 #include "base/test.h"
-#include "sink/text.h"
+#include "sink/buffer.h"
 
 static const struct {
     const char *text, *base64;
@@ -33,24 +33,26 @@ static const struct {
 int
 main(void)
 {
-    struct text t = {NULL, 0, 0};
+    struct buffer t = {NULL, 0, 0};
 
     for (size_t i = 0; i < COUNT_OF(encodings); i++) {
         t.n = 0;
-        CHECK(text_base64(&t, span_of(encodings[i].text)) && strcmp(t.p, encodings[i].base64) == 0,
+        CHECK(buffer_base64(&t, span_of(encodings[i].text)) &&
+                  strcmp(t.p, encodings[i].base64) == 0,
               "%s: %s", encodings[i].text, t.p);
     }
     for (size_t i = 0; i < COUNT_OF(escapes); i++) {
         t.n = 0;
-        CHECK(text_escape(&t, span_of(escapes[i].text)) && strcmp(t.p, escapes[i].json) == 0,
+        CHECK(buffer_escape(&t, span_of(escapes[i].text)) && strcmp(t.p, escapes[i].json) == 0,
               "%zu: %s", i, t.p);
     }
     t.n = 0;
-    CHECK(text_print(&t, "%d-%s", 7, "x") && text_one_line(&t, SPAN_LITERAL("{\r\n \"a\":\n1}")) &&
+    CHECK(buffer_print(&t, "%d-%s", 7, "x") &&
+              buffer_one_line(&t, SPAN_LITERAL("{\r\n \"a\":\n1}")) &&
               strcmp(t.p, "7-x{   \"a\": 1}") == 0,
           "%s", t.p);
-    CHECK(!text_room(&t, TEXT_SIZE_MAX) && !text_room(&t, SIZE_MAX) && t.n == 14, "%zu", t.n);
-    text_wipe(&t);
+    CHECK(!buffer_room(&t, BUFFER_SIZE_MAX) && !buffer_room(&t, SIZE_MAX) && t.n == 14, "%zu", t.n);
+    buffer_wipe(&t);
     CHECK(t.p == NULL && t.n == 0, "wiped");
     return test_end();
 }
