@@ -33,7 +33,7 @@ enum security_form {
  *
  * A path is names joined by dots, from the record on; "Entities[host]" is the first item of an array
  * whose "Type" is host, in any case. Facts about the record begin with '@': @id, @tenant, @category,
- * @table, @time, @severity, @record (the whole of it as JSON). '=' begins a text of ours. What is absent,
+ * @table, @time, @record (the whole of it as JSON). '=' begins a text of ours. What is absent,
  * null or empty is left out. */
 struct security_field {
     const char *from;

@@ -39,13 +39,12 @@ fact(const struct security_record *r, const char *from, struct span *text)
         const char *name;
         struct span text;
     } facts[] = {
-        {"@id",       span_of(r->id)                                   },
-        {"@tenant",   span_of(r->lane->tenant)                         },
-        {"@category", span_of(r->lane->category)                       },
-        {"@table",    span_of(r->lane->table)                          },
-        {"@time",     r->time                                          },
-        {"@severity", span_of(security_severity_rows[r->severity].name)},
-        {"@record",   r->record                                        },
+        {"@id",       span_of(r->id)            },
+        {"@tenant",   span_of(r->lane->tenant)  },
+        {"@category", span_of(r->lane->category)},
+        {"@table",    span_of(r->lane->table)   },
+        {"@time",     r->time                   },
+        {"@record",   r->record                 },
     };
 
     if (from[0] == '=') {

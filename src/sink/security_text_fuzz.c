@@ -30,6 +30,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             assert(out.n == 0);
             continue;
         }
+        size_t counted = out.n;
+
+        style.ends_in_newline = true;
+        out.n = 0;
+        assert(syslog_message_put(&style, &record, message_max, &out));
+        assert(out.n <= counted && memchr(room, '\n', out.n) == room + out.n - 1);
+        style.ends_in_newline = false;
+        out.n = 0;
+        assert(syslog_message_put(&style, &record, message_max, &out) && out.n == counted);
         char *end;
         size_t n = strtoul(room, &end, 10);
 

@@ -1,5 +1,5 @@
-/* syslog.c - a SIEM or any other receiver of syslog: messages of RFC 5424, octet-counted (RFC 6587), over
- * TCP or TLS (RFC 5425).
+/* syslog.c - a SIEM or any other receiver of syslog: messages of RFC 5424, octet-counted or a line each
+ * (RFC 6587), over TCP or TLS (RFC 5425).
  *
  * Syslog has no acknowledgement. A window is done when the peer's TCP has acknowledged its last byte
  * and the connection still stands (confirm: received). What the peer's kernel had then and its
@@ -63,6 +63,10 @@ static const struct sink_setting syslog_settings[] = {
     {.name = "format",
      .help = "json (the row as it is), cef (ArcSight) or leef (QRadar).",
      .default_value = "json"},
+    {.name = "framing",
+     .help = "octets: each message's length before it (RFC 6587 3.4.1, RFC 5425); newline: a line "
+             "feed behind "
+             "it, for receivers that know no other.", .default_value = "octets"},
     {.name = "confirm",
      .help =
          "received: the receiver's TCP has all bytes; read: its program has read them, for which "
@@ -73,7 +77,7 @@ static const struct sink_setting syslog_settings[] = {
     {.name = "hostname",
      .help = "HOSTNAME of the messages; by default this machine's name.",
      .is_optional = true},
-    {.name = "app_name",                                                     .help = "APP-NAME of the messages.", .default_value = "penstock"},
+    {.name = "app_name",                                                                       .help = "APP-NAME of the messages.", .default_value = "penstock"},
     {.name = "enterprise",
      .help =
          "Your private enterprise number, for the name of the structured data; the default is for "
@@ -88,7 +92,7 @@ static const struct sink_setting syslog_settings[] = {
     {.name = "timeout_ms",
      .help = "How long the receiver may take no bytes, or leave them unconfirmed.",
      .default_value = "30000"},
-    {0                                                },
+    {0                                                      },
 };
 
 struct given {
@@ -187,10 +191,13 @@ static enum status
 read_style(struct syslog_sink *s, const struct given *g, struct err *err)
 {
     static const char *const formats[] = {"json", "cef", "leef", NULL};
-    int format = 0;
+    static const char *const framings[] = {"octets", "newline", NULL};
+    int format = 0, framing = 0;
     unsigned long enterprise = ENTERPRISE_DEFAULT;
     enum status st = read_choice(g, "format", formats, &format, err);
 
+    if (st == ST_OK)
+        st = read_choice(g, "framing", framings, &framing, err);
     if (st == ST_OK && !syslog_facility_read(given_get(g, "facility"), &s->style.facility))
         st = err_set(err, ST_INVALID,
                      "syslog: facility '%.40s' is neither a name (local0 to local7, user, daemon, "
@@ -203,6 +210,7 @@ read_style(struct syslog_sink *s, const struct given *g, struct err *err)
     if (st == ST_OK)
         st = read_number(g, "enterprise", 1, 4294967295, &enterprise, err);
     s->style.format = (enum syslog_format)format;
+    s->style.ends_in_newline = framing == 1;
     s->style.enterprise = enterprise;
     s->style.hostname = s->hostname;
     s->style.app_name = s->app_name;

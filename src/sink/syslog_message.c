@@ -106,30 +106,44 @@ message_put(const struct syslog_style *style, const struct security_record *r, s
         leef_write(r, out);
 }
 
+/* The framing of 'message', which lies SYSLOG_FRAME_SIZE_MAX behind out's end. */
+static void
+frame(const struct syslog_style *style, const struct text *message, struct text *out)
+{
+    char count[SYSLOG_FRAME_SIZE_MAX + 1];
+    int n = style->ends_in_newline ? 0 : snprintf(count, sizeof count, "%zu ", message->n);
+    char *at = out->p + out->n, *end;
+
+    assert(n >= 0 && n <= SYSLOG_FRAME_SIZE_MAX);
+    memcpy(at, count, (size_t)n);
+    memmove(at + n, message->p, message->n);
+    out->n += (size_t)n + message->n;
+    if (!style->ends_in_newline)
+        return;
+    end = out->p + out->n;
+    while ((at = memchr(at, '\n', (size_t)(end - at))) != NULL)
+        *at = ' ';
+    *end = '\n';
+    out->n++;
+}
+
 bool
 syslog_message_put(const struct syslog_style *style, const struct security_record *r,
                    size_t message_max, struct text *out)
 {
-    char frame[SYSLOG_FRAME_SIZE_MAX + 1];
-    size_t begin = out->n;
     struct text message;
-    int n;
 
-    if (out->room - begin < SYSLOG_FRAME_SIZE_MAX)
+    if (out->room - out->n < SYSLOG_FRAME_SIZE_MAX)
         return false;
     message = (struct text){
-        .p = out->p + begin + SYSLOG_FRAME_SIZE_MAX,
-        .room = out->room - begin - SYSLOG_FRAME_SIZE_MAX,
+        .p = out->p + out->n + SYSLOG_FRAME_SIZE_MAX,
+        .room = out->room - out->n - SYSLOG_FRAME_SIZE_MAX,
     };
     if (message.room > message_max)
         message.room = message_max;
     message_put(style, r, &message);
     if (message.is_cut)
         return false;
-    n = snprintf(frame, sizeof frame, "%zu ", message.n);
-    assert(n > 0 && n <= SYSLOG_FRAME_SIZE_MAX);
-    memcpy(out->p + begin, frame, (size_t)n);
-    memmove(out->p + begin + n, message.p, message.n);
-    out->n = begin + (size_t)n + message.n;
+    frame(style, &message, out);
     return true;
 }

@@ -153,10 +153,32 @@ words(void)
           "words");
 }
 
+static void
+newlines(void)
+{
+    static const char *const texts[] = {"{}", "{\n\"a\":\r\n1}"};
+    static const char *const expected[] = {"{}\n", "{ \"a\":\r 1}\n"};
+    struct syslog_style style = {.ends_in_newline = true, .hostname = "h", .app_name = "a"};
+    char room[512];
+    struct text out = {.p = room, .room = sizeof room - 1};
+
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        size_t begin = out.n;
+
+        security_record_read(&record, &cases[0].lane, span_of(texts[i]), 1, 2);
+        CHECK(syslog_message_put(&style, &record, 200, &out), "it fits");
+        room[out.n] = '\0';
+        CHECK(strncmp(room + begin, "<6>1 - h a - Alerts [penstock@0 ", 32) == 0 &&
+                  strcmp(strstr(room + begin, "] ") + 2, expected[i]) == 0,
+              "'%s'", room + begin);
+    }
+}
+
 int
 main(void)
 {
     messages();
+    newlines();
     words();
     return test_end();
 }

@@ -93,6 +93,16 @@ def exact(kind, tls, certificate, folder):
               f"{name}: as it reads them", fields)
 
 
+def newlines(folder):
+    """The other framing, which rsyslog tells from the first byte."""
+    window = Window(folder, 4096, [row(n, "pad \u2028") for n in range(500)])
+    with Rsyslog(True) as receiver, Drive("syslog", **settings(receiver, framing="newline", confirm="read")) as drive:
+        answer = window.send(drive)
+        check(answer[:3] == (500, 0, 0), "newline framing: done", answer)
+        receiver.wait_for_lines(500)
+        check(receiver.lines() == window.messages, "newline framing: each message once", len(receiver.lines()))
+
+
 def formats(folder):
     """CEF and LEEF reach the receiver as they were made; what they say is checked in src/sink."""
     alert = ('{"VendorName":"Contoso","ProductName":"Shield","AlertType":"T1","AlertDisplayName":"a|b","Severity":"High",'
@@ -290,6 +300,7 @@ def main():
             section(exact, kind, tls, certificate)
         for tls in (False, True):
             section(restarts, kind, tls)
+    section(newlines)
     section(formats)
     section(trust)
     section(killed, rounds)
