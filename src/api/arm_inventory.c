@@ -430,5 +430,5 @@ const struct arm_route arm_inventory_routes[] = {
      .body_max = CALL_SMALL_BODY,
      .answer = group_delete,
      .help = "Deletes a resource group with its automations."},
-    {0                                                 },
+    {.method = NULL                                                 },
 };

@@ -113,7 +113,8 @@ hub_choose(const struct automation_action *action, const char *secret, struct de
     hub = id.child_name;
     if (hub.n == 0)
         hub = path;
-    else if (path.n > 0 && (path.n != hub.n || strncasecmp(path.p, hub.p, hub.n) != 0))
+    else if (hub_name_is(hub) && path.n > 0 &&
+             (path.n != hub.n || strncasecmp(path.p, hub.p, hub.n) != 0))
         return FAIL("InvalidConnectionString", "connectionString",
                     "EntityPath is another hub than that of eventHubResourceId");
     if (!hub_name_is(hub))

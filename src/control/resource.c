@@ -330,6 +330,18 @@ storage_host(const char *connection, char out[300])
                     suffix.p) < 300;
 }
 
+/* What belongs to a secret without being one. */
+static bool
+is_of_credential(const char *name)
+{
+    static const char *const names[] = {"user", "tenant", "client_id", "authority", "scope"};
+
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
 enum status
 resource_connect(struct resource *r, const struct control_kinds *kinds, const char *connection,
                  struct err *err)
@@ -367,7 +379,8 @@ resource_connect(struct resource *r, const struct control_kinds *kinds, const ch
                        "(%.*s)",
                        cut(given), given.p, cut(wanted), wanted.p);
     for (size_t i = 0; i < r->setting_count; i++) /* it replaces the credentials that were there */
-        if (!kind_has(kinds, r->kind, r->settings[i].name, true))
+        if (!kind_has(kinds, r->kind, r->settings[i].name, true) &&
+            !is_of_credential(r->settings[i].name))
             r->settings[kept++] = r->settings[i];
     r->setting_count = kept;
     return value_put(r, "connection_string", connection, err);

@@ -33,12 +33,14 @@ def error(answer):
     return (answer.json() if answer.body else {}).get("error", {})
 
 
-def example(arm, name, **replace):
+def example(arm, name):
     """Sends an example's request; (answer, the example's response)."""
     found = json.loads((EXAMPLES / f"{name}.json").read_text())
     request, response = found["request"], found["response"]
-    answer = arm(request["method"], request["url"].split(".example", 1)[1], request.get("body"), None)
-    return answer, response
+    url, body = request["url"].split(".example", 1)[1], request.get("body")
+    if isinstance(body, dict) and body.get("etag"):  # of the day that the example was written
+        body = dict(body, etag=arm("GET", url, version=None).json()["etag"])
+    return arm(request["method"], url, body, None), response
 
 
 def same(name, arm, example_name):
@@ -54,7 +56,7 @@ def same(name, arm, example_name):
 
 
 def examples():
-    """Every api-*.json. Different on purpose: etags and request ids, and LogicApp's host, which does not exist."""
+    """Every api-*.json; etags and request ids are the daemon's own."""
     if not EXAMPLES.exists():
         check.skip("the contract's examples", "they are not here (PENSTOCK_SHARED)")
         return
@@ -398,7 +400,6 @@ MODEL = [  # name, body, code of the first detail (None: of the error itself), i
     ("a group that climbs", SHORT(BASE, ("properties.scopes[0].scopePath", f"{SUB}/resourceGroups/..")), "InvalidScope", "properties.scopes[0].scopePath"),
     ("a management group", SHORT(BASE, ("properties.scopes[0].scopePath", "/providers/Microsoft.Management/managementGroups/x")), "InvalidScope",
      "properties.scopes[0].scopePath"),
-    ("a scope with a NUL", SHORT(BASE, ("properties.scopes[0].scopePath", SUB + "\0x")), "InvalidProperty", "properties.scopes[0].scopePath"),
     ("a scope's SQL", SHORT(BASE, ("properties.scopes[0].scopePath", "/subscriptions/' OR 1=1 --")), "InvalidScope", "properties.scopes[0].scopePath"),
     ("101 scopes", SHORT(BASE, ("properties.scopes", [{"scopePath": SUB}] * 101)), "TooManyItems", "properties.scopes"),
     ("a scope's description a list", SHORT(BASE, ("properties.scopes[0].description", [])), "InvalidType", "properties.scopes[0].description"),
@@ -513,6 +514,7 @@ WIRE = [  # name, method, path, body, headers, version, status, code, target
     ("a member twice", "PUT", ONE, b'{"location":"a","location":"b"}', {}, NEW, 400, "InvalidRequestContent", "body"),
     ("no UTF-8", "PUT", ONE, b'{"location":"\xff"}', {}, NEW, 400, "InvalidRequestContent", "body"),
     ("NaN", "PUT", ONE, b'{"location":NaN}', {}, NEW, 400, "InvalidRequestContent", "body"),
+    ("a NUL in a text", "PUT", ONE, b'{"location":"west\\u0000europe"}', {}, NEW, 400, "InvalidRequestContent", "body"),
     ("a hundred levels", "PUT", ONE, deep(100), {}, NEW, 400, "InvalidRequestContent", "body"),
     ("a hundred thousand levels", "PUT", ONE, deep(100000), {}, NEW, 400, "InvalidRequestContent", "body"),
     ("a patch that is no object", "PATCH", ONE, b"[]", {}, NEW, 400, "InvalidRequestContent", "body"),
