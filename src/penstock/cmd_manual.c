@@ -195,7 +195,7 @@ print_security(void)
            "the record; `a.b` is a\n"
            "member of a member, `Entities[host]` the first entity of that type. In italics what is "
            "known of the record besides:\n"
-           "*id* (its position and row in the journal), *tenant*, *category*, *table*, *time* (its "
+           "*id* (its identity, as beside the message), *tenant*, *category*, *table*, *time* (its "
            "own, "
            "else the envelope's) and\n"
            "*record* (the whole of it as JSON). What is absent, null or empty is left out. The "

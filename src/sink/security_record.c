@@ -124,7 +124,7 @@ is_envelope(const struct security_record *r, struct span *time, struct span *pro
 
 void
 security_record_read(struct security_record *r, const struct lane *lane, struct span row,
-                     uint64_t position, uint32_t row_number)
+                     const char *id)
 {
     struct span properties;
 
@@ -132,8 +132,7 @@ security_record_read(struct security_record *r, const struct lane *lane, struct 
     r->row = r->record = row;
     r->kind = kind_find(lane->table);
     r->time = (struct span){NULL, 0};
-    snprintf(r->id, sizeof r->id, "%llu-%lu", (unsigned long long)position,
-             (unsigned long)row_number);
+    r->id = id;
     members_find(r);
     if (is_envelope(r, &r->time, &properties)) {
         r->record = properties;

@@ -62,7 +62,7 @@ struct security_record {
     const struct security_kind *kind;
     enum security_severity severity;
     struct span time; /* the text of the event's own time, else of the envelope's; n 0: none */
-    char id[48];      /* "position-row" in the journal: the same over retries, in no two records */
+    const char *id;   /* as given */
     /* private */
     size_t count;
     struct security_member {
@@ -70,8 +70,9 @@ struct security_record {
     } members[SECURITY_MEMBERS_MAX];
 };
 
-/* Any bytes are fine; of text that is no JSON object nothing is found. */
+/* Any bytes are fine; of text that is no JSON object nothing is found. 'id' is the record's identity
+ * (parcel_identity); borrowed like lane and row. */
 void security_record_read(struct security_record *r, const struct lane *lane, struct span row,
-                          uint64_t position, uint32_t row_number);
+                          const char *id);
 /* The JSON value at a path that is no fact; {NULL, 0}: absent, null or "". */
 struct span security_record_find(const struct security_record *r, const char *path);

@@ -25,7 +25,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             .format = (enum syslog_format)format, .hostname = "h", .app_name = "a"};
         struct text out = {.p = room, .room = message_max + SYSLOG_FRAME_SIZE_MAX};
 
-        security_record_read(&record, lane, (struct span){row, size - 2}, 1, 2);
+        security_record_read(&record, lane, (struct span){row, size - 2}, "id");
         if (!syslog_message_put(&style, &record, message_max, &out)) {
             assert(out.n == 0);
             continue;

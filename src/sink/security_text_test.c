@@ -88,33 +88,34 @@ static const struct {
          "AdvancedHunting-DeviceNetworkEvents", "{\"ActionType\":\"ConnectionSuccess\",\"RemoteIP\":\"no address\",\"RemotePort\":443,"
          "\"Big\":12345678901234567890}"),
      "CEF:0|penstock|penstock|" V "|ConnectionSuccess|AdvancedHunting-DeviceNetworkEvents|0|"
-     "rt=1789373665282 externalId=4096-7 cat=AdvancedHunting-DeviceNetworkEvents "
+     "rt=1789373665282 externalId=g-4096-7-f cat=AdvancedHunting-DeviceNetworkEvents "
      "act=ConnectionSuccess dpt=443 cs1=" PLAY_TENANT " cs1Label=TenantId "
      "msg={\"ActionType\":\"ConnectionSuccess\",\"RemoteIP\":\"no address\",\"RemotePort\":443,"
      "\"Big\":12345678901234567890}",                                                                                                          "LEEF:2.0|penstock|penstock|" V
      "|ConnectionSuccess|x09|name=AdvancedHunting-DeviceNetworkEvents\t"
-     "devTime=1789373665282\texternalId=4096-7\tcat=AdvancedHunting-DeviceNetworkEvents\t"
+     "devTime=1789373665282\texternalId=g-4096-7-f\tcat=AdvancedHunting-DeviceNetworkEvents\t"
      "ActionType=ConnectionSuccess\tdstPort=443\tTenantId=" PLAY_TENANT
      "\tmsg={\"ActionType\":\"ConnectionSuccess\",\"RemoteIP\":\"no address\",\"RemotePort\":443,"
      "\"Big\":12345678901234567890}"},
     {"a recommendation",                            ASSESSMENTS,
      "{\"id\":\"/x\",\"properties\":{\"displayName\":\"MFA\",\"metadata\":{\"severity\":\"High\"},"
-     "\"status\":{\"code\":\"Unhealthy\",\"statusChangeDate\":\"2026-05-12T08:41:07.4410233Z\"}}}",                                   "CEF:0|penstock|penstock|" V "|Assessments|Assessments|8|rt=1778575267441 externalId=4096-7 "
+     "\"status\":{\"code\":\"Unhealthy\",\"statusChangeDate\":\"2026-05-12T08:41:07.4410233Z\"}}}",                                   "CEF:0|penstock|penstock|" V
+     "|Assessments|Assessments|8|rt=1778575267441 externalId=g-4096-7-f "
      "cat=Assessments cs1=" PLAY_TENANT " cs1Label=TenantId cs3=MFA cs3Label=DisplayName "
      "cs4=Unhealthy cs4Label=Status msg={\"id\":\"/x\",\"properties\":{\"displayName\":\"MFA\","
      "\"metadata\":{\"severity\":\"High\"},\"status\":{\"code\":\"Unhealthy\","
      "\"statusChangeDate\":\"2026-05-12T08:41:07.4410233Z\"}}}",                                                                                                                  "LEEF:2.0|penstock|penstock|" V
      "|Assessments|x09|name=Assessments\tsev=8\tdevTime=1778575267441\t"
-     "externalId=4096-7\tcat=Assessments\tTenantId=" PLAY_TENANT
+     "externalId=g-4096-7-f\tcat=Assessments\tTenantId=" PLAY_TENANT
      "\tDisplayName=MFA\tStatus=Unhealthy\tmsg={\"id\":\"/"
      "x\",\"properties\":{\"displayName\":\"MFA\","
      "\"metadata\":{\"severity\":\"High\"},\"status\":{\"code\":\"Unhealthy\","
      "\"statusChangeDate\":\"2026-05-12T08:41:07.4410233Z\"}}}"                                                                                               },
     {"no JSON", NETWORK,       "nonsense|a=b\n",
      "CEF:0|penstock|penstock|" V "|DeviceNetworkEvents|AdvancedHunting-DeviceNetworkEvents|0|"
-     "externalId=4096-7 cat=AdvancedHunting-DeviceNetworkEvents cs1=" PLAY_TENANT
+     "externalId=g-4096-7-f cat=AdvancedHunting-DeviceNetworkEvents cs1=" PLAY_TENANT
      " cs1Label=TenantId msg=nonsense|a\\=b\\n",                                                                                                                               "LEEF:2.0|penstock|penstock|" V "|DeviceNetworkEvents|x09|"
-     "name=AdvancedHunting-DeviceNetworkEvents\texternalId=4096-7\t"
+     "name=AdvancedHunting-DeviceNetworkEvents\texternalId=g-4096-7-f\t"
      "cat=AdvancedHunting-DeviceNetworkEvents\tTenantId=" PLAY_TENANT "\tmsg=nonsense|a=b\\n"},
 };
 
@@ -126,7 +127,7 @@ written(int lane, struct span row, bool is_cef, char *out, size_t size)
 {
     struct text t = {.p = out, .room = size - 1};
 
-    security_record_read(&record, &play_lanes[lane], row, 4096, 7);
+    security_record_read(&record, &play_lanes[lane], row, "g-4096-7-f");
     if (is_cef)
         cef_write(&record, &t);
     else

@@ -299,7 +299,13 @@ flush(struct syslog_sink *s, struct err *err)
 static void
 parcel_put(struct syslog_sink *s, struct parcel *p)
 {
-    security_record_read(&s->record, p->lane, p->body, p->position, p->row);
+    char id[PARCEL_IDENTITY_SIZE];
+
+    if (!parcel_identity(p, id)) {
+        parcel_retry(p, -1, "syslog: no memory for a digest");
+        return;
+    }
+    security_record_read(&s->record, p->lane, p->body, id);
     if (syslog_message_put(&s->style, &s->record, s->message_max, &s->out))
         parcel_done(p);
     else
@@ -331,7 +337,9 @@ syslog_send(void *state, struct parcel *parcels, size_t count)
     for (i = 0; i < count && st == ST_OK; i++) {
         parcel_put(s, &parcels[i]);
         any |= parcels[i].sent == SENT_DONE;
-        if (is_stopping(s))
+        if (parcels[i].sent == SENT_RETRY)
+            err = parcels[i].err, st = ST_FULL;
+        else if (is_stopping(s))
             st = err_set(&err, ST_IO, "stopping");
         else if (s->out.n >= FLUSH_SIZE)
             st = flush(s, &err);

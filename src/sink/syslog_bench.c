@@ -58,7 +58,7 @@ bench_messages(const char *what, int lane, enum syslog_format format, size_t row
     for (size_t i = 0; i < rows; i++) {
         struct text out = {.p = room, .room = sizeof room};
 
-        security_record_read(&record, &play_lanes[lane], row, i, 0);
+        security_record_read(&record, &play_lanes[lane], row, "id");
         if (!syslog_message_put(&style, &record, 65536, &out))
             exit(1);
     }

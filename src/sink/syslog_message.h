@@ -7,7 +7,7 @@
  *   TIMESTAMP  the event's own time with 6 digits of a second, with LEEF 3 (all that QRadar reads); '-' if
  *              the record tells none
  *   MSGID      the table, its first 32 characters; the whole category is among the structured data
- *   id         position-row in the journal: the same when a message is sent again
+ *   id         the record's identity (parcel_identity), the same when it is sent again
  *   MSG        the row as other destinations get it, byte for byte; or CEF, or LEEF. UTF-8 without the
  *              mark that RFC 5424 puts before UTF-8: parsers of JSON, CEF and LEEF trip over it */
 #pragma once

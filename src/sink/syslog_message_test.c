@@ -5,7 +5,7 @@
 
 #define TENANT "7b1e0c1a-5d2f-4c60-9a44-0c0ffee0beef"
 #define SD(category)                                                                               \
-    "[penstock@32473 tenant=\"" TENANT "\" category=\"" category "\" id=\"81920-3\"]"
+    "[penstock@32473 tenant=\"" TENANT "\" category=\"" category "\" id=\"g-81920-3-f\"]"
 
 static const struct {
     const char *name;
@@ -100,7 +100,7 @@ messages(void)
         char expected[4096];
 
         memcpy(room, "--", 2);
-        security_record_read(&record, &cases[i].lane, span_of(cases[i].row), 81920, 3);
+        security_record_read(&record, &cases[i].lane, span_of(cases[i].row), "g-81920-3-f");
         CHECK(syslog_message_put(&style, &record, n, &out), "%s: %zu bytes", cases[i].name, n);
         room[out.n] = '\0';
         snprintf(expected, sizeof expected, "--%zu %s", n, cases[i].out);
@@ -165,7 +165,7 @@ newlines(void)
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         size_t begin = out.n;
 
-        security_record_read(&record, &cases[0].lane, span_of(texts[i]), 1, 2);
+        security_record_read(&record, &cases[0].lane, span_of(texts[i]), "id");
         CHECK(syslog_message_put(&style, &record, 200, &out), "it fits");
         room[out.n] = '\0';
         CHECK(strncmp(room + begin, "<6>1 - h a - Alerts [penstock@0 ", 32) == 0 &&

@@ -236,7 +236,7 @@ too_long(void)
     CHECK(parcels[1].sent == SENT_REFUSED && strstr(parcels[1].err.text, "1000") != NULL,
           "too long: %d %s", parcels[1].sent, parcels[1].err.text);
     pthread_mutex_lock(&p.lock);
-    CHECK(strstr(p.bytes, "id=\"0-0\"") != NULL && strstr(p.bytes, "id=\"2-0\"") != NULL &&
+    CHECK(strstr(p.bytes, "-0-0-") != NULL && strstr(p.bytes, "-2-0-") != NULL &&
               strstr(p.bytes, "xxx") == NULL,
           "%s", p.bytes);
     pthread_mutex_unlock(&p.lock);

@@ -7,6 +7,7 @@ What a kill must not do, checked in killed(): rsyslog with a direct queue is kil
 sent over TLS with confirm=read. Every row that the sink called done is in the file, whole; every row at all comes at last; a row is there
 twice only if its window was answered 'retry' before; and nothing is in the file that nobody sent."""
 import collections
+import hashlib
 import json
 import pathlib
 import random
@@ -51,10 +52,15 @@ def rows(first, count):
     return [row(n, odd[n % len(odd)]) if n % 199 else row(n, "y" * 130000) for n in range(first, first + count)]
 
 
+def identity(position, number, text):
+    """As every destination has it: tenant, place in the journal, and the beginning of the bytes' digest."""
+    return f"{TENANT}-{position}-{number}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
 def message(position, number, text):
     """As it must come, computed here from RFC 5424."""
     stamp = re.search(r'"Timestamp":"(.{26})', text).group(1) + "Z"
-    return f"<131>1 {stamp} gateway-1 penstock - {TABLE} {SD % f'{position}-{number}'} {text}".encode()
+    return f"<131>1 {stamp} gateway-1 penstock - {TABLE} {SD % identity(position, number, text)} {text}".encode()
 
 
 class Window:
@@ -89,7 +95,7 @@ def exact(kind, tls, certificate, folder):
         check(got == wanted, f"{name}: each message once, in order, byte for byte", len(got), len(wanted),
               next(((g[:300], w[:300]) for g, w in zip(got, wanted) if g != w), ""))
         fields = receiver.parsed.read_bytes().decode().splitlines()[0].replace("+00:00", "Z").split("|")
-        check(fields == ["131", "2026-09-14T08:12:00.900305Z", "gateway-1", "penstock", TABLE, SD % "4096-0"],
+        check(fields == ["131", "2026-09-14T08:12:00.900305Z", "gateway-1", "penstock", TABLE, SD % identity(4096, 0, rows(0, 1)[0])],
               f"{name}: as it reads them", fields)
 
 
@@ -121,7 +127,7 @@ def formats(folder):
                     check(answer[:3] == (1, 0, 0), f"{kind.__name__}: {form}", answer)
                 receiver.wait_for_lines(count)
                 came = receiver.lines()[-1].decode()
-                text = came.partition('id="8192-0"] ')[2]
+                text = came.partition(f'id="{identity(8192, 0, alert)}"] ')[2]
                 check(text.startswith(starts[form]) and text.endswith(parts[form]), f"{kind.__name__}: {form} arrives", came)
 
 
@@ -276,7 +282,7 @@ def daemon(folder):
         whole, torn = torn_apart(receiver.lines())
         check(len(torn) <= 2, "at most a message a kill is torn", len(torn))
         for line in whole:
-            found = re.fullmatch(rb'<131>1 \S+ gateway-1 penstock - DeviceEvents \[.* id="(\d+-\d+)"\] (\{.*\})', line)
+            found = re.fullmatch(rb'<131>1 \S+ gateway-1 penstock - DeviceEvents \[.* id="([-0-9a-f]+)"\] (\{.*\})', line)
             if not check(found is not None, "a whole message", line[:200]):
                 continue
             number = json.loads(found.group(2))["n"]
