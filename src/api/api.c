@@ -88,6 +88,8 @@ const struct route api_routes[] = {
      .answer = hub_answer_cursor_delete, .help = "Forgets a consumer group's cursor."},
     {"GET", "/api/status", SCOPE_ANY, READER, .answer = status_answer,
      .help = "Everything about ingestion, journal and exports; a tenant's token sees its own."},
+    {"GET", "/api/posture", SCOPE_ANY, READER, .answer = posture_answer_status,
+     .help = "How much posture data there is, and what of it waits to be exported."},
     {"GET", "/metrics", SCOPE_OPEN, .answer = metrics_answer, .help = "The same for Prometheus."},
     {"GET", "/healthz", SCOPE_OPEN, .answer = health_answer,
      .help = "200 while everything makes progress, else 503."},

@@ -25,6 +25,7 @@ struct api {
     struct journal *journal;
     struct deliverer *deliverer;
     struct posture *posture;     /* NULL: there is none */
+    atomic_uint bulk_count;      /* bulk reports of posture data that run now; zeroed */
     struct arm_pace *pace;       /* of ARM's callers; NULL: nobody is held back */
     int64_t (*now)(void *clock); /* ticks */
     void *clock;

@@ -13,7 +13,8 @@ enum {
     SEGMENTS_MAX = 64, /* of a path */
 };
 
-static const struct arm_route *const arm_tables[] = {arm_inventory_routes, arm_automation_routes};
+static const struct arm_route *const arm_tables[] = {arm_inventory_routes, arm_automation_routes,
+                                                     arm_posture_routes};
 
 /* A path, cut and decoded. */
 struct path {

@@ -102,6 +102,9 @@ MUST_CHECK bool arm_page_after(struct arm_call *a, char *after, size_t room,
  * 500 bytes), NULL or "": this is the last. The link is the request's own path and query with $skiptoken
  * replaced. */
 void arm_reply_list(struct arm_call *a, struct http_reply *reply, json_t *value, const char *next);
+/* The same of an array as text, malloc'd; takes it (NULL: no memory). */
+void arm_reply_list_text(struct arm_call *a, struct http_reply *reply, char *value, size_t size,
+                         const char *next);
 
 /* 404 SubscriptionNotFound. */
 void arm_refuse_subscription(struct http_reply *reply);
@@ -119,6 +122,7 @@ bool arm_describe(bool (*visit)(void *app, const struct api_row *row), void *app
 /* The tables, in the order they are looked through. */
 extern const struct arm_route arm_inventory_routes[];  /* arm_inventory.c */
 extern const struct arm_route arm_automation_routes[]; /* automation_routes.c */
+extern const struct arm_route arm_posture_routes[];    /* posture_routes.c */
 
 /* arm_pace.c: a token bucket for each subscription and token. */
 enum arm_pace_kind { PACE_READS, PACE_WRITES, PACE_DELETES, PACE_KINDS };

@@ -189,6 +189,33 @@ arm_reply_list(struct arm_call *a, struct http_reply *reply, json_t *value, cons
     arm_reply(reply, 200, tree);
 }
 
+void
+arm_reply_list_text(struct arm_call *a, struct http_reply *reply, char *value, size_t size,
+                    const char *next)
+{
+    json_t *link = next == NULL || next[0] == '\0' ? NULL : link_make(a, next);
+    char *link_text = link == NULL ? NULL : json_dumps(link, JSON_ENCODE_ANY | JSON_COMPACT);
+    bool is_last = next == NULL || next[0] == '\0';
+    size_t room = size + (link_text == NULL ? 0 : strlen(link_text)) + 32;
+    char *text = value == NULL || (!is_last && link_text == NULL) ? NULL : malloc(room);
+
+    if (text == NULL) {
+        arm_error_memory(reply);
+    } else {
+        size_t n = (size_t)snprintf(text, room, "{\"value\":");
+
+        memcpy(text + n, value, size);
+        n += size;
+        if (!is_last)
+            n += (size_t)snprintf(text + n, room - n, ",\"nextLink\":%s", link_text);
+        text[n++] = '}';
+        call_reply_taken(reply, 200, text, n);
+    }
+    free(link_text);
+    json_decref(link);
+    free(value);
+}
+
 bool
 arm_group_is_there(struct arm_call *a, struct http_reply *reply)
 {

@@ -135,5 +135,7 @@ void schema_answer_table(struct call *c, struct http_reply *reply);
 void status_answer(struct call *c, struct http_reply *reply);
 void health_answer(struct call *c, struct http_reply *reply);
 void ready_answer(struct call *c, struct http_reply *reply);
+/* posture_routes.c */
+void posture_answer_status(struct call *c, struct http_reply *reply);
 /* metrics.c */
 void metrics_answer(struct call *c, struct http_reply *reply);

@@ -32,7 +32,8 @@ enum {
         512 << 10,             /* bytes of one resource; with its metadata it still is an event */
     POSTURE_BATCH_MAX = 10000, /* items of one posture_apply */
     POSTURE_PAGE_MAX = 1000,   /* resources of one posture_list */
-    POSTURE_REPORT_SCOPES_MAX = 10000,
+    POSTURE_REPORT_SCOPES_MAX = 20000,
+    POSTURE_PRODUCER_SIZE = 400, /* of a producer's name, with the NUL */
 };
 
 struct posture_options {
@@ -88,9 +89,9 @@ MUST_CHECK enum status posture_apply(struct posture *p, const char *tenant, cons
 /* A scanner's full report: what of the covered scopes it does not name any more is withdrawn at its end. One
  * report is one thread's; several may run side by side. 'scopes': ids of resources, groups and subscriptions
  * whose assessments and findings (at the scope and below it), or of assessments whose findings the report
- * names completely. 'producer': withdraws only what the same producer ("trivy") put or changed last; NULL:
- * all. What came after the report's beginning stays. Named is also what was refused. A report that is given
- * up withdraws nothing. */
+ * names completely; none: the report is partial, and only says whose is what it names. 'producer': withdraws
+ * only what the same producer ("trivy") put or changed last; NULL: all. What came after the report's
+ * beginning stays. Named is also what was refused. A report that is given up withdraws nothing. */
 struct posture_report;
 MUST_CHECK enum status posture_report_begin(struct posture *p, const char *tenant,
                                             const char *producer, const struct span *scopes,

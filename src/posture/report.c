@@ -20,7 +20,7 @@ struct posture_seen {
 
 struct posture_report {
     struct posture *p;
-    char tenant[64], producer[128];
+    char tenant[64], producer[POSTURE_PRODUCER_SIZE];
     struct text *scopes;
     size_t scope_count;
     int64_t number_max; /* of what was there at its beginning */
@@ -103,14 +103,14 @@ posture_report_begin(struct posture *p, const char *tenant, const char *producer
     struct posture_report *r;
     enum status st = ST_OK;
 
-    if (scope_count == 0 || scope_count > POSTURE_REPORT_SCOPES_MAX)
-        return err_set(err, ST_INVALID, "a report covers 1 to %d scopes, not %zu",
+    if (scope_count > POSTURE_REPORT_SCOPES_MAX)
+        return err_set(err, ST_INVALID, "a report covers at most %d scopes, not %zu",
                        POSTURE_REPORT_SCOPES_MAX, scope_count);
     if (producer != NULL && (producer[0] == '\0' || strlen(producer) >= sizeof r->producer))
         return err_set(err, ST_INVALID, "a producer's name has 1 to %zu bytes",
                        sizeof r->producer - 1);
     r = calloc(1, sizeof *r);
-    if (r == NULL || (r->scopes = calloc(scope_count, sizeof *r->scopes)) == NULL) {
+    if (r == NULL || (r->scopes = calloc(scope_count + 1, sizeof *r->scopes)) == NULL) {
         posture_report_give_up(r);
         return err_set(err, ST_FULL, "no memory for a report");
     }

@@ -834,6 +834,7 @@ def isolation():
                                      f"/hubs/events/messages?consumerGroup={secret}-group&maxWait=0"],
             "/hubs/{hub}/cursor": [f"/hubs/events/cursor?consumerGroup={secret}-group"],
             "/api/status": ["/api/status"],
+            "/api/posture": ["/api/posture"],
             "/metrics": ["/metrics"],
         }
         check("every GET route has its row here", set(get_routes()) == set(paths), set(get_routes()) ^ set(paths))
