@@ -108,6 +108,13 @@ MUST_CHECK enum status journal_read(struct journal *j, uint64_t position,
                                     struct journal_buffer *buffer, struct block *block,
                                     uint64_t *at, uint64_t *next, struct journal_gap *gap,
                                     struct err *err);
+/* Where the next block of that kind is, at or after 'position' (0 or before the first: the oldest): passes over blocks of other
+ * kinds by their frame heads, whose payloads are neither read nor checked. Stops early where journal_read has
+ * something to tell (a gap, damage), and after 4096 blocks: what is there may be of another kind. ST_END: none yet,
+ * *at = the position to come back with. 'buffer' keeps the file open, and no more. ST_IO, ST_INVALID: as
+ * journal_read. */
+MUST_CHECK enum status journal_skip(struct journal *j, uint64_t position, enum block_kind kind,
+                                    struct journal_buffer *buffer, uint64_t *at, struct err *err);
 /* The position of the first block admitted at or after 'ticks' (the end, if none). */
 MUST_CHECK enum status journal_find_time(struct journal *j, int64_t ticks, uint64_t *position,
                                          struct err *err);

@@ -1765,9 +1765,82 @@ test_not_a_block(void)
     folder_remove(folder);
 }
 
+/* ---- passing over blocks of other kinds ---- */
+
+static uint64_t
+append_kind(struct journal *j, unsigned number, size_t size, enum block_kind kind)
+{
+    struct sample s = sample_make(number, 3, size, 0, 0, true);
+    struct err err = {""};
+    uint64_t position = 0;
+
+    ((struct block_head *)(void *)s.index)->kind = kind;
+    CHECK(journal_append(j, (struct span){s.index, s.index_size},
+                         (struct span){s.body, s.body_size}, &position, &err) == ST_OK,
+          "append %u: %s", number, err.text);
+    sample_free(&s);
+    return position;
+}
+
+static void
+test_skip(void)
+{
+    char folder[256];
+    struct journal_options o;
+    struct journal_recovery found;
+    struct journal_buffer *b;
+    struct journal *j;
+    uint64_t events[8], rows[64], at = 0, position = 0;
+    struct err err = {""};
+    unsigned row_count = 0;
+
+    folder_new(folder);
+    o = options(folder);
+    j = reopen(&o, &found);
+    CHECK(journal_buffer_make(&b, &err) == ST_OK, "buffer");
+    CHECK(journal_skip(j, 0, BLOCK_EVENTS, b, &at, &err) == ST_END, "an empty journal");
+    for (unsigned i = 0; i < 8; i++) { /* over several segments */
+        for (unsigned k = 0; k < 8; k++)
+            rows[row_count++] = append_kind(j, i, MIB, k % 2 == 0 ? BLOCK_ROWS : BLOCK_CONTROL);
+        events[i] = append_kind(j, i, 1000, BLOCK_EVENTS);
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        struct journal_gap gap;
+        struct block block;
+        uint64_t where;
+
+        CHECK(journal_skip(j, position, BLOCK_EVENTS, b, &at, &err) == ST_OK && at == events[i],
+              "event %u at %llu", i, (unsigned long long)at);
+        CHECK(journal_skip(j, at, BLOCK_EVENTS, b, &where, &err) == ST_OK && where == at,
+              "it stays where one is");
+        CHECK(journal_read(j, at, b, &block, &where, &position, &gap, &err) == ST_OK &&
+                  where == at && block.head->kind == BLOCK_EVENTS && gap.to == 0,
+              "event %u is read: %s", i, err.text);
+    }
+    CHECK(journal_skip(j, position, BLOCK_EVENTS, b, &at, &err) == ST_END &&
+              at == journal_extent(j).end,
+          "no more");
+    append_kind(j, 9, 1000, BLOCK_ROWS);
+    CHECK(journal_skip(j, at, BLOCK_EVENTS, b, &at, &err) == ST_END && at == journal_extent(j).end,
+          "and none of what came since");
+    position = append_kind(j, 9, 1000, BLOCK_EVENTS);
+    CHECK(journal_skip(j, at, BLOCK_EVENTS, b, &at, &err) == ST_OK && at == position, "one more");
+    CHECK(journal_skip(j, position + 1000000, BLOCK_EVENTS, b, &at, &err) == ST_INVALID,
+          "behind the end");
+    /* A payload that nobody needs may be damaged; at a bad head the reader has to look. */
+    flip(folder, first_segment, rows[1] + 600);
+    CHECK(journal_skip(j, 0, BLOCK_EVENTS, b, &at, &err) == ST_OK && at == events[0], "a payload");
+    flip(folder, first_segment, rows[2] + 40);
+    CHECK(journal_skip(j, rows[1], BLOCK_EVENTS, b, &at, &err) == ST_OK && at == rows[2],
+          "a bad head: %llu", (unsigned long long)at);
+    journal_buffer_free(b);
+    journal_close(j);
+}
+
 int
 main(void)
 {
+    test_skip();
     test_options();
     test_append_and_read(0);
     test_append_and_read(1);

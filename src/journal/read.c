@@ -16,7 +16,8 @@ enum {
     ROOM_STEP = 64 << 10,
     ROOM_KEEP = 1 << 20, /* less is never given back */
     SHRINK_READS = 64,
-    READ_TRIES = 3, /* a sector that cannot be read that often counts as damaged */
+    SKIP_MAX = 4096, /* blocks at a time, so that callers can look around */
+    READ_TRIES = 3,  /* a sector that cannot be read that often counts as damaged */
 };
 
 enum status
@@ -459,6 +460,54 @@ journal_read(struct journal *j, uint64_t position, struct journal_buffer *b, str
     b->next_rows = p.rows_bias + h.rows_before + frame_rows(&h);
     b->failed_count = 0;
     return ST_OK;
+}
+
+/* One step: true when the block at *position is to be read, or nothing can be told of it here. */
+static enum status
+skip_one(struct journal *j, struct journal_buffer *b, uint64_t *position, enum block_kind kind,
+         bool *is_found, struct err *err)
+{
+    struct journal_gap gap = {0};
+    char path[PATH_SIZE];
+    struct frame_head h;
+    struct place p;
+    struct err ignored;
+    enum status st = place_find(j, b, *position, &p, &gap, err);
+
+    *is_found = gap.to != 0;
+    if (st == ST_OK && *is_found)
+        place_leave(j, &p);
+    if (*is_found)
+        return ST_OK;
+    *position = p.position;
+    if (st != ST_OK)
+        return st;
+    st = place_open(j, b, &p, path, err);
+    if (st == ST_OK && (frame_head_read(b->fd, path, p.epoch, p.position - p.base, p.end - p.base,
+                                        &h, &ignored) != ST_OK ||
+                        h.kind == (uint32_t)kind)) {
+        *is_found = true;
+    } else if (st == ST_OK) {
+        *position = b->next_position = p.position + h.size;
+        b->next_rows = p.rows_bias + h.rows_before + frame_rows(&h);
+    } else if (st == ST_END) {
+        st = ST_OK; /* recycled meanwhile: look again */
+    }
+    place_leave(j, &p);
+    return st;
+}
+
+enum status
+journal_skip(struct journal *j, uint64_t position, enum block_kind kind,
+             struct journal_buffer *buffer, uint64_t *at, struct err *err)
+{
+    enum status st = ST_OK;
+    bool is_found = false;
+
+    *at = position;
+    for (int i = 0; i < SKIP_MAX && st == ST_OK && !is_found; i++)
+        st = skip_one(j, buffer, at, kind, &is_found, err);
+    return st;
 }
 
 /* The head of the first good frame at or after 'position'. ST_END: there is none yet. Opens the
