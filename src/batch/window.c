@@ -209,6 +209,18 @@ frame_size(const struct window *w, enum profile profile)
     return profile == PROFILE_WIRE ? 2 : 1;
 }
 
+static void
+oversized_set(struct window *w, const struct block *block, uint32_t index, struct span bytes)
+{
+    if (bytes.n > w->oversized_room)
+        w->oversized_bytes = grown(w->oversized_bytes, &w->oversized_room, bytes.n, 1);
+    memcpy(w->oversized_bytes, bytes.p, bytes.n);
+    w->oversized = (struct window_oversized){
+        {w->oversized_bytes, bytes.n},
+        &block->streams[block->rows[index].stream], index
+    };
+}
+
 /* Shapes one row behind the lane's bytes; false: it fits no parcel. 'object': what a transformation
  * made of it; NULL: itself. */
 static bool
@@ -235,13 +247,7 @@ row_add(struct window *w, const struct plan_route *route, const struct block *bl
     size_t frame = frame_size(w, route->profile);
 
     if (size + frame > w->limits.parcel_max) {
-        if (size > w->oversized_room)
-            w->oversized_bytes = grown(w->oversized_bytes, &w->oversized_room, size, 1);
-        memcpy(w->oversized_bytes, at, size);
-        w->oversized = (struct window_oversized){
-            {w->oversized_bytes, size},
-            &block->streams[row->stream], index
-        };
+        oversized_set(w, block, index, (struct span){at, size});
         return false;
     }
     size_t tail = records ? TAIL_SIZE : frame;
@@ -271,9 +277,8 @@ row_add(struct window *w, const struct plan_route *route, const struct block *bl
     return true;
 }
 
-/* Whether the window can take a further row. */
-static bool
-is_full(const struct window *w)
+bool
+window_is_full(const struct window *w)
 {
     return w->size >= w->limits.bytes_max || w->row_count >= w->limits.rows_max;
 }
@@ -305,7 +310,7 @@ window_add(struct window *w, const struct plan_route *route, const struct block 
 
         if (!w->routes[r->stream].wanted)
             continue;
-        if (is_full(w))
+        if (window_is_full(w))
             return ST_FULL;
         if (w->transform != NULL) {
             result = transform_row(w->transform, w->transform_index, route, *row, &object);
@@ -335,6 +340,34 @@ window_add(struct window *w, const struct plan_route *route, const struct block 
         ++*wanted;
     }
     return ST_OK;
+}
+
+enum status
+window_add_row(struct window *w, const struct plan_route *route, const struct block *block,
+               uint64_t position, uint32_t row, const struct span *object, const char *table)
+{
+    const struct block_row *r = &block->rows[row];
+    struct block_stream stream = block->streams[r->stream];
+    int64_t hour = w->limits.by_hour ? r->time - r->time % TICKS_PER_HOUR : 0;
+    uint32_t lane;
+
+    if (window_is_full(w))
+        return ST_FULL;
+    if (table != NULL)
+        snprintf(stream.table, sizeof stream.table, "%s", table);
+    lane = lane_find(w, &stream, hour);
+    if (lane == UINT32_MAX)
+        return ST_FULL;
+    return row_add(w, route, block, position, row, lane, object) ? ST_OK : ST_INVALID;
+}
+
+void
+window_set_aside(struct window *w, const struct block *block, uint32_t row)
+{
+    const struct block_row *r = &block->rows[row];
+
+    oversized_set(w, block, row,
+                  (struct span){block->body.p + r->properties_at, r->properties_size});
 }
 
 struct window_oversized

@@ -69,6 +69,15 @@ void window_shrink(struct window *w);
 MUST_CHECK enum status window_add(struct window *w, const struct plan_route *route,
                                   const struct block *block, uint64_t position, uint32_t *row,
                                   uint32_t row_end, uint32_t *wanted);
+/* Adds row 'row' alone, whoever wants it. 'object': what leaves in place of its own; NULL: itself.
+ * 'table': of the lane in place of the stream's; NULL: that. ST_FULL: the window is full (window_is_full),
+ * the row is not in it. ST_INVALID: as window_add. */
+MUST_CHECK enum status window_add_row(struct window *w, const struct plan_route *route,
+                                      const struct block *block, uint64_t position, uint32_t row,
+                                      const struct span *object, const char *table);
+bool window_is_full(const struct window *w);
+/* window_oversized lends the row's object as it came: it cannot leave. */
+void window_set_aside(struct window *w, const struct block *block, uint32_t row);
 struct window_oversized {
     struct span bytes;                 /* the row alone, unframed; lends until the next call */
     const struct block_stream *stream; /* lends from the block */

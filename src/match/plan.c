@@ -40,7 +40,8 @@ is_of_container(const struct plan_route *route, const struct block_stream *strea
 bool
 plan_route_wants(const struct plan_route *route, const struct block_stream *stream)
 {
-    if (route->tenant != NULL && strcmp(route->tenant, stream->tenant) != 0)
+    if (route->events != NULL ||
+        (route->tenant != NULL && strcmp(route->tenant, stream->tenant) != 0))
         return false;
     return route->all_categories ||
            bsearch(stream->category, route->categories, route->category_count,

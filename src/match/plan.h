@@ -74,6 +74,6 @@ struct plan {
 struct plan *plan_hold(struct plan *plan); /* one more reference; returns it */
 void plan_release(struct plan *plan);      /* NULL is fine */
 
-/* Whether the route wants the stream. */
+/* Whether the route wants the stream, of a block of kind BLOCK_ROWS. Routes of events want none. */
 bool plan_route_wants(const struct plan_route *route, const struct block_stream *stream);
 const struct plan_route *plan_find(const struct plan *plan, const char *id);
