@@ -1,6 +1,7 @@
 #include "deliver/deliver.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "deliver/dispatch.h"
 #include "deliver/export.h"
 #include "deliver/hub.h"
 #include "deliver/ledger.h"
@@ -46,6 +47,8 @@ deliver_start(const struct deliver_options *o, struct deliverer **deliverer, str
         d->context.options.retry_ms_min = 250;
     if (o->retry_ms_max == 0)
         d->context.options.retry_ms_max = 60000;
+    if (o->rest_after_ms == 0)
+        d->context.options.rest_after_ms = REST_AFTER_MS;
     ledger_boot(d->context.boot);
     pthread_mutex_init(&d->change, NULL);
     pthread_rwlock_init(&d->lock, NULL);
@@ -54,6 +57,11 @@ deliver_start(const struct deliver_options *o, struct deliverer **deliverer, str
         st = verdicts_make(&d->context.verdicts, err);
     if (st == ST_OK)
         st = block_pool_make(o->journal, o->block_buffers, &d->context.pool, err);
+    if (st == ST_OK) {
+        st = dispatch_make(&d->context, &d->context.dispatcher, err);
+        if (st != ST_OK)
+            block_pool_free(d->context.pool);
+    }
     if (st != ST_OK) {
         verdicts_free(d->context.verdicts);
         free(d->folder);
@@ -79,6 +87,28 @@ rests(const struct plan_route *route)
     return !route->is_enabled && strcmp(route->destination.kind, "hub") != 0;
 }
 
+/* An automation that is switched off: what comes from here on is not for it. What it had not sent
+ * by then is kept as above; mostly that is nothing. */
+static void
+events_rest_off(struct deliverer *d, const struct plan_route *route)
+{
+    struct journal *j = d->context.options.journal;
+    struct export_stand stand;
+    struct ledger *ledger;
+    struct err why;
+
+    dispatch_off(d->context.dispatcher, route->id);
+    if (export_stand(&d->context, route, &ledger, &stand, &why) != ST_OK) {
+        log_line(LOG_WARN, "deliver", "export %s: %s", route->id, why.text);
+        return;
+    }
+    ledger_close(ledger);
+    if (dispatch_owes(d->context.dispatcher, route->id, stand.position))
+        journal_floor_set(j, route->id, stand.floor, true);
+    else
+        journal_floor_remove(j, route->id);
+}
+
 static void
 floor_rest(struct deliverer *d, const struct plan_route *route)
 {
@@ -86,6 +116,10 @@ floor_rest(struct deliverer *d, const struct plan_route *route)
     struct ledger *ledger;
     struct err why;
 
+    if (route->events != NULL) {
+        events_rest_off(d, route);
+        return;
+    }
     if (export_stand(&d->context, route, &ledger, &stand, &why) == ST_OK)
         ledger_close(ledger);
     else
@@ -104,9 +138,36 @@ forget_deleted(struct deliverer *d, const struct plan *old, const struct plan *n
 
         if (now != NULL && now->start_ticks == old->routes[i].start_ticks)
             continue;
+        dispatch_forget(d->context.dispatcher, id);
         ledger_forget(d->folder, id);
         journal_floor_remove(d->context.options.journal, id);
     }
+}
+
+/* The first automations: events are read from where the one furthest behind stands. */
+static void
+place_dispatcher(struct deliverer *d, const struct plan *plan)
+{
+    uint64_t lowest = UINT64_MAX, off_from, off_to;
+
+    if (dispatch_is_placed(d->context.dispatcher))
+        return;
+    for (size_t i = 0; i < plan->route_count; i++) {
+        const struct plan_route *route = &plan->routes[i];
+        struct export_stand stand;
+        struct ledger *ledger;
+        struct err ignored;
+
+        if (route->events == NULL || !runs(route) ||
+            export_stand(&d->context, route, &ledger, &stand, &ignored) != ST_OK)
+            continue;
+        ledger_close(ledger);
+        dispatch_stand(d->context.dispatcher, route->id, &stand, &off_from, &off_to);
+        if (stand.position < lowest)
+            lowest = stand.position;
+    }
+    if (lowest != UINT64_MAX)
+        dispatch_place(d->context.dispatcher, lowest);
 }
 
 static struct export *
@@ -152,6 +213,8 @@ end_changed(struct deliverer *d, const struct plan *plan)
         struct export *e = take_out(d, old->id);
 
         export_finish(e);
+        if (old->events != NULL)
+            dispatch_leave(d->context.dispatcher, e);
         ending[count++] = e;
     }
     pthread_rwlock_unlock(&d->lock);
@@ -166,6 +229,7 @@ deliver_set_plan(struct deliverer *d, struct plan *plan, bool forget, struct err
     enum status st = ST_OK;
 
     pthread_mutex_lock(&d->change);
+    dispatch_hold(d->context.dispatcher);
     end_changed(d, plan);
     if (forget)
         forget_deleted(d, d->plan, plan);
@@ -179,6 +243,7 @@ deliver_set_plan(struct deliverer *d, struct plan *plan, bool forget, struct err
     } else {
         d->exports = larger;
         d->plan = plan_hold(plan);
+        place_dispatcher(d, plan);
         size_t kept = d->count;
 
         for (size_t i = 0; i < plan->route_count; i++) {
@@ -208,6 +273,7 @@ deliver_set_plan(struct deliverer *d, struct plan *plan, bool forget, struct err
         qsort(d->exports, d->count, sizeof *d->exports, by_id);
     }
     pthread_rwlock_unlock(&d->lock);
+    dispatch_go(d->context.dispatcher, d->exports, d->count);
     if (larger != NULL)
         plan_release(old);
     pthread_mutex_unlock(&d->change);
@@ -238,11 +304,13 @@ deliver_stop(struct deliverer *d, unsigned grace_ms)
     d->exports = NULL;
     d->count = 0;
     pthread_rwlock_unlock(&d->lock);
+    dispatch_stop(d->context.dispatcher);
     for (size_t i = 0; i < count; i++)
         export_finish(exports[i]);
     for (size_t i = 0; i < count; i++)
         export_end(exports[i], grace_ms);
     free(exports);
+    dispatch_free(d->context.dispatcher);
     plan_release(d->plan);
     block_pool_free(d->context.pool);
     verdicts_free(d->context.verdicts);
@@ -334,6 +402,8 @@ deliver_replay(struct deliverer *d, const char *id, int64_t ticks, struct err *e
 
     if (e != NULL)
         export_replay(e, position);
+    if (e != NULL && export_route(e)->events != NULL)
+        dispatch_save(d->context.dispatcher);
     pthread_rwlock_unlock(&d->lock);
     if (e == NULL)
         return err_set(err, ST_INVALID, "there is no running export '%s'", id);
@@ -372,6 +442,11 @@ deliver_is_healthy(struct deliverer *d, int64_t stall_ms, char text[200])
         }
     }
     pthread_rwlock_unlock(&d->lock);
+    if (healthy && !dispatch_is_healthy(d->context.dispatcher, stall_ms)) {
+        snprintf(text, 200, "events have not been handed out for %lld s",
+                 (long long)(stall_ms / 1000));
+        healthy = false;
+    }
     return healthy;
 }
 

@@ -29,6 +29,8 @@ struct deliver_options {
     void *clock;
     unsigned block_buffers;              /* blocks in memory at a time, shared by all exports */
     unsigned retry_ms_min, retry_ms_max; /* back-off; 0: 250 and 60,000 */
+    /* a route of events without anything to do for so long has no thread any more; 0: 10,000 */
+    unsigned rest_after_ms;
     bool shares_nothing; /* each export evaluates all of its conditions itself: for measurements */
 };
 
@@ -115,9 +117,10 @@ MUST_CHECK bool deliver_is_healthy(struct deliverer *d, int64_t stall_ms, char t
 /* The local event hub: the journal itself, read by cursor. Reads what the plan's "hub" routes of
  * 'tenant' (NULL: any) whose hub is 'hub' select (a route without a named hub has one per category,
  * named as in catalog_container), from *position and *row on (0: the oldest), as messages
- * {"records":[...]} of one category, each ended by LF, in *out (malloc'd; caller frees; NULL:
- * nothing came), about 'size_max' bytes at most, waiting at most 'wait_ms' for the first. The
- * cursor is moved behind what was read. ST_INVALID: no such hub. */
+ * {"records":[...]} of one category, and events that its automations select as bare documents, each
+ * ended by LF, in *out (malloc'd; caller frees; NULL: nothing came), about 'size_max' bytes at most,
+ * waiting at most 'wait_ms' for the first. The cursor is moved behind what was read. ST_INVALID: no
+ * such hub. */
 MUST_CHECK enum status deliver_hub_read(struct deliverer *d, const char *tenant, const char *hub,
                                         uint64_t *position, uint32_t *row, size_t size_max,
                                         int wait_ms, char **out, size_t *out_size, uint64_t *rows,

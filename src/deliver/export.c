@@ -6,97 +6,21 @@
  * object and length before it. The same rows are then collected again (their bytes depend on
  * nothing but the journal and the route), and what the objects already hold of them is left out.
  * See ledger.h and flight.h. */
-#include "deliver/export.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "deliver/flight.h"
-#include "deliver/pace.h"
+#include "deliver/dispatch.h"
+#include "deliver/export_inner.h"
 #include "journal/journal.h"
-#include <pthread.h>
 #include <stdlib.h>
 
-enum {
-    WAIT_MS_MAX = 1000,   /* how long an idle export sleeps before it looks around */
-    CHECKPOINT_MS = 1000, /* how often it makes lasting where it stands */
-    ROWS_DEFAULT = 100000,
-    LANES_MAX = 512,
-    OVERSIZED_MAX = 16, /* rows too large for the destination, per window */
-    SHRINK_MS = 10000,  /* idle for so long: memory is given back */
-};
-
-struct oversized {
-    struct lane lane;
-    char *bytes;
-    size_t size;
-    uint64_t position;
-    uint32_t row;
-};
-
-struct resend { /* lives on the asking thread's stack */
-    const struct lane *lane;
-    struct span body;
-    uint32_t row_count;
-    uint64_t position;
-    uint32_t row;
-    bool is_taken, is_over;
-    enum status st;
-    struct err err;
-};
-
-/* What the journal could not give of an interrupted window. */
-struct recovery_gap {
-    uint64_t before[LEDGER_LANES_MAX]; /* bytes of each lane that come before it */
-    unsigned count;                    /* of gaps; 'before' is of the first */
-};
-
-struct export
-{
-    const struct export_context *context;
-    pthread_t thread;
-    pthread_mutex_t lock; /* guards what follows up to 'own' */
-    pthread_cond_t wake;
-    struct plan *plan;
-    const struct plan_route *route;
-    struct deliver_status status;
-    struct resend *resend;
-    uint64_t replay_position;
-    bool replay_wanted, is_over, no_resends;
-    int64_t progress_ms;
-    atomic_bool stop, finish;
-    /* own: the thread's */
-    char id[200];
-    const struct sink_kind *kind;
-    void *sink;
-    struct ledger *ledger;
-    struct export_stand stand; /* if has_stand: not taken up yet */
-    bool has_stand;
-    struct window *window;
-    struct transform_run *transform; /* NULL: the route has none */
-    struct verdicts_user *verdicts;  /* likewise */
-    struct flight flight;
-    struct window_limits limits;
-    struct pace bytes_pace, rows_pace;
-    uint64_t position;
-    uint32_t row;
-    int64_t checkpoint_ms, idle_ms;
-    bool is_dirty;    /* the cursor moved since the last checkpoint */
-    bool sync_failed; /* what was sent since the last checkpoint may be gone: back to it */
-    struct oversized *oversized; /* OVERSIZED_MAX, but all there are while recovering */
-    size_t oversized_count, oversized_room;
-    struct recovery_gap gap;
-    unsigned failures;
-    uint32_t chance;
-    int64_t linger_ms;
-};
-
-static bool
-is_ending(struct export *e)
+bool
+export_is_ending(struct export *e)
 {
     return atomic_load_explicit(&e->stop, memory_order_relaxed);
 }
 
-static void
-set_state(struct export *e, enum export_state state)
+void
+export_set_state(struct export *e, enum export_state state)
 {
     pthread_mutex_lock(&e->lock);
     e->status.state = state;
@@ -117,7 +41,7 @@ pause_for(struct export *e, int64_t ms)
         until.tv_nsec -= 1000000000;
     }
     pthread_mutex_lock(&e->lock);
-    while (!is_ending(e) && pthread_cond_timedwait(&e->wake, &e->lock, &until) == 0)
+    while (!export_is_ending(e) && pthread_cond_timedwait(&e->wake, &e->lock, &until) == 0)
         ;
     pthread_mutex_unlock(&e->lock);
 }
@@ -142,7 +66,7 @@ back_off(struct export *e, const struct err *err, int64_t wish_ms)
     memcpy(e->status.error, err->text, sizeof e->status.error);
     e->progress_ms = now_ms + wait;
     pthread_mutex_unlock(&e->lock);
-    if (is_news && !is_ending(e))
+    if (is_news && !export_is_ending(e))
         log_line(LOG_WARN, "deliver", "export %s: %s; trying again in %lld ms", e->id, err->text,
                  (long long)wait);
     pause_for(e, wait);
@@ -257,8 +181,8 @@ park(void *app, const struct lane *lane, struct span body, uint32_t row_count, u
     return ST_OK;
 }
 
-static void
-oversized_keep(struct export *e, uint64_t position)
+void
+export_oversized_keep(struct export *e, uint64_t position, const char *reason)
 {
     struct window_oversized from = window_oversized(e->window);
 
@@ -280,7 +204,18 @@ oversized_keep(struct export *e, uint64_t position)
     if (to->bytes == NULL)
         abort(); /* see window.c, grown */
     memcpy(to->bytes, from.bytes.p, from.bytes.n);
+    if (reason != NULL && (to->reason = strdup(reason)) == NULL)
+        abort(); /* see window.c, grown */
     e->oversized_count++;
+}
+
+static void
+oversized_free(struct export *e)
+{
+    struct oversized *last = &e->oversized[--e->oversized_count];
+
+    free(last->bytes);
+    free(last->reason);
 }
 
 static enum status
@@ -294,12 +229,11 @@ oversized_park(struct export *e, struct err *err)
                  "the row has %zu bytes, %s takes at most %zu with its framing", o->size,
                  e->kind->name, e->limits.parcel_max);
         enum status st = park(e, &o->lane, (struct span){o->bytes, o->size}, 1, o->position, o->row,
-                              reason, err);
+                              o->reason != NULL ? o->reason : reason, err);
 
         if (st != ST_OK)
             return st;
-        free(o->bytes);
-        e->oversized_count--;
+        oversized_free(e);
     }
     return ST_OK;
 }
@@ -308,21 +242,15 @@ static void
 oversized_drop(struct export *e)
 {
     while (e->oversized_count > 0)
-        free(e->oversized[--e->oversized_count].bytes);
+        oversized_free(e);
 }
 
 /* ---- filling a window ---- */
 
-struct reach { /* where a window ends */
-    uint64_t position;
-    uint32_t row;
-    bool is_bounded; /* recovering: up to exactly here */
-};
-
 /* 'row': so many rows of the block at 'asked' were delivered before it was lost. */
-static void
-gap_count(struct export *e, const struct journal_gap *gap, uint64_t asked, uint32_t row,
-          uint64_t position)
+void
+export_gap_count(struct export *e, const struct journal_gap *gap, uint64_t asked, uint32_t row,
+                 uint64_t position)
 {
     if (gap->to == gap->from || asked == 0)
         return;
@@ -341,8 +269,8 @@ gap_count(struct export *e, const struct journal_gap *gap, uint64_t asked, uint3
 }
 
 /* The window that is being collected again has a gap here. */
-static void
-gap_note(struct export *e, const struct journal_gap *gap)
+void
+export_gap_note(struct export *e, const struct journal_gap *gap)
 {
     if (gap->to == gap->from || e->gap.count++ > 0)
         return;
@@ -375,7 +303,7 @@ fill_from(struct export *e, const struct pool_block *held, struct reach *at,
         st =
             window_add(e->window, e->route, &held->block, held->position, &at->row, known, &wanted);
         if (st == ST_INVALID) {
-            oversized_keep(e, held->position);
+            export_oversized_keep(e, held->position, NULL);
             /* Recovering, none of them can wait for a next window: the bound is where this one
              * ends. */
             st = e->oversized_count >= OVERSIZED_MAX && !bound->is_bounded ? ST_FULL : ST_OK;
@@ -404,8 +332,8 @@ fill_from(struct export *e, const struct pool_block *held, struct reach *at,
     return st;
 }
 
-static bool
-is_reached(const struct reach *at, const struct reach *bound)
+bool
+export_is_reached(const struct reach *at, const struct reach *bound)
 {
     return at->position > bound->position ||
            (at->position == bound->position && at->row >= bound->row);
@@ -420,24 +348,26 @@ fill(struct export *e, struct reach *at, const struct reach *bound, struct err *
     struct journal *j = e->context->options.journal;
     int64_t first_ms = 0, started_ms = clock_monotonic_ms();
 
+    if (e->route->events != NULL)
+        return events_fill(e, at, bound, err);
     window_reset(e->window, &e->limits);
-    while (!is_ending(e)) {
+    while (!export_is_ending(e)) {
         const struct pool_block *held;
         struct journal_gap gap;
         uint64_t next;
 
-        if (bound->is_bounded && is_reached(at, bound))
+        if (bound->is_bounded && export_is_reached(at, bound))
             return ST_OK;
         enum status st = block_pool_take(e->context->pool, at->position, &held, &next, &gap, err);
 
         if (st == ST_OK) {
             if (at->position != held->position) {
-                gap_count(e, &held->gap, at->position, at->row, held->position);
+                export_gap_count(e, &held->gap, at->position, at->row, held->position);
                 if (bound->is_bounded)
-                    gap_note(e, &held->gap);
+                    export_gap_note(e, &held->gap);
                 at->position = held->position;
                 at->row = 0;
-                if (bound->is_bounded && is_reached(at, bound)) {
+                if (bound->is_bounded && export_is_reached(at, bound)) {
                     block_pool_drop(e->context->pool, held);
                     return ST_OK; /* all that was left of the window is gone */
                 }
@@ -448,7 +378,7 @@ fill(struct export *e, struct reach *at, const struct reach *bound, struct err *
                 return ST_OK;
             if (first_ms == 0 && (window_row_count(e->window) > 0 || e->oversized_count > 0)) {
                 first_ms = clock_monotonic_ms();
-                set_state(e, EXPORT_RUNNING); /* it waits for its linger, but it has work */
+                export_set_state(e, EXPORT_RUNNING); /* it waits for its linger, but it has work */
             }
             if (window_row_count(e->window) == 0 && e->oversized_count == 0 && !bound->is_bounded &&
                 clock_monotonic_ms() - started_ms > WAIT_MS_MAX)
@@ -458,9 +388,9 @@ fill(struct export *e, struct reach *at, const struct reach *bound, struct err *
         if (st != ST_END)
             return st;
         if (at->position != next) { /* damage at the very end: what follows is another block */
-            gap_count(e, &gap, at->position, at->row, next);
+            export_gap_count(e, &gap, at->position, at->row, next);
             if (bound->is_bounded)
-                gap_note(e, &gap);
+                export_gap_note(e, &gap);
             at->row = 0;
         }
         at->position = next;
@@ -471,7 +401,7 @@ fill(struct export *e, struct reach *at, const struct reach *bound, struct err *
         if (wait_ms <= 0 || atomic_load(&e->finish) || bound->is_bounded)
             return first_ms == 0 ? ST_END : ST_OK;
         if (first_ms == 0)
-            set_state(e, EXPORT_IDLE);
+            export_set_state(e, EXPORT_IDLE);
         journal_wait(j, at->position, (int)wait_ms);
         pthread_mutex_lock(&e->lock);
         bool asked = e->resend != NULL || e->replay_wanted;
@@ -541,9 +471,9 @@ pace(struct export *e)
         int64_t rows_ms = pace_wait(&e->rows_pace, now_ms);
         int64_t wait = bytes_ms > rows_ms ? bytes_ms : rows_ms;
 
-        if (wait <= 0 || is_ending(e))
+        if (wait <= 0 || export_is_ending(e))
             return;
-        set_state(e, EXPORT_RUNNING);
+        export_set_state(e, EXPORT_RUNNING);
         pause_for(e, wait > 1000 ? 1000 : wait);
     }
 }
@@ -555,11 +485,11 @@ land(struct export *e, uint64_t end_position, uint32_t end_row)
     struct err err;
 
     e->flight.intent_changed = true;
-    while (!is_ending(e)) {
+    while (!export_is_ending(e)) {
         enum status st = ST_OK;
 
         pace(e);
-        if (is_ending(e))
+        if (export_is_ending(e))
             return false;
         if (e->kind->is_positioned && e->flight.intent_changed) {
             if (!e->kind->is_lasting_at_once && flight_needs_checkpoint(&e->flight))
@@ -596,10 +526,10 @@ load(struct export *e)
 
     while (flight_load(&e->flight, e->window, e->route->profile, &err) != ST_OK) {
         flight_clear(&e->flight);
-        if (is_ending(e))
+        if (export_is_ending(e))
             return false;
         back_off(e, &err, -1);
-        if (is_ending(e))
+        if (export_is_ending(e))
             return false;
     }
     return true;
@@ -623,7 +553,7 @@ round_trip(struct export *e)
     struct err err = {""};
     enum status st = fill(e, &at, &unbounded, &err);
 
-    if (is_ending(e)) {
+    if (export_is_ending(e)) {
         oversized_drop(e);
         return false;
     }
@@ -633,8 +563,12 @@ round_trip(struct export *e)
         return true;
     }
     if (st == ST_END) {
-        move_cursor(e, &at);
+        bool was_dirty = e->is_dirty;
         int64_t now_ms = clock_monotonic_ms();
+
+        move_cursor(e, &at);
+        if (e->route->events != NULL) /* nothing was sent: no sync for that, it soon rests */
+            e->is_dirty = was_dirty;
 
         if (e->idle_ms == 0)
             e->idle_ms = now_ms;
@@ -643,10 +577,12 @@ round_trip(struct export *e)
             window_shrink(e->window);
         }
         checkpoint_when_due(e);
+        e->events.wants_rest =
+            e->route->events != NULL && now_ms - e->idle_ms >= e->context->options.rest_after_ms;
         return true;
     }
     e->idle_ms = 0;
-    set_state(e, EXPORT_RUNNING);
+    export_set_state(e, EXPORT_RUNNING);
     window_seal(e->window);
     if (!load(e) || !land(e, at.position, at.row)) {
         oversized_drop(e);
@@ -875,6 +811,8 @@ handle_replay(struct export *e)
         return;
     struct reach to = {position, 0, false};
 
+    if (e->route->events != NULL)
+        events_go_back(e, position);
     move_cursor(e, &to);
     log_line(LOG_INFO, "deliver", "export %s: sends again from %llu on", e->id,
              (unsigned long long)position);
@@ -953,7 +891,9 @@ open_all(struct export *e, struct err *err)
     const struct plan_destination *d = &e->route->destination;
     enum status st = ST_OK;
 
-    if (e->ledger == NULL)
+    if (e->window == NULL)
+        st = window_make(&e->window, err);
+    if (st == ST_OK && e->ledger == NULL)
         st = ledger_open(e->context->options.folder, e->id, e->context->boot, &e->ledger, err);
     if (st == ST_OK && e->sink == NULL) {
         st = e->kind->open((const struct sink_value *)d->settings, d->setting_count, &e->stop,
@@ -966,6 +906,7 @@ open_all(struct export *e, struct err *err)
     if (e->kind->parcel_max != NULL)
         e->limits.parcel_max = e->kind->parcel_max(e->sink);
     flight_init(&e->flight, e->kind, e->sink);
+    e->flight.framing = e->limits.framing;
     st = recover(e, err);
     if (st != ST_OK)
         flight_free(&e->flight);
@@ -989,7 +930,7 @@ go_back(struct export *e)
     close_sink(e);
     /* Until the ledger says so, the intent before it would count as if all that it tells of were
      * there. */
-    while (intent(e, 0, 0, LEDGER_BACK, &err) != ST_OK && !is_ending(e))
+    while (intent(e, 0, 0, LEDGER_BACK, &err) != ST_OK && !export_is_ending(e))
         back_off(e, &err, -1);
     err = (struct err){"the destination could not make lasting what was sent"};
     log_line(LOG_ERROR, "deliver", "export %s: a sync failed: goes back to its last checkpoint",
@@ -1004,41 +945,64 @@ run_open(struct export *e)
 {
     struct err err = {""};
 
-    set_state(e, EXPORT_RUNNING);
-    while (!is_ending(e) && !atomic_load(&e->finish) && !e->sync_failed) {
+    export_set_state(e, EXPORT_RUNNING);
+    e->idle_ms = 0;
+    while (!export_is_ending(e) && !atomic_load(&e->finish) && !e->sync_failed &&
+           !e->events.wants_rest) {
         handle_replay(e);
         handle_resend(e);
         if (!round_trip(e))
             break;
     }
-    if (e->is_dirty && !e->sync_failed && !e->flight.intent_changed && checkpoint(e, &err) != ST_OK)
+    /* Going to rest it has nothing under way. */
+    if (e->is_dirty && !e->sync_failed && (e->events.wants_rest || !e->flight.intent_changed) &&
+        checkpoint(e, &err) != ST_OK)
         log_line(LOG_WARN, "deliver", "export %s: no last checkpoint: %s", e->id, err.text);
+    if (e->is_dirty)
+        e->events.wants_rest = false;
     flight_free(&e->flight);
     oversized_drop(e);
     if (e->sync_failed)
         go_back(e);
 }
 
-static void *
+/* All that the thread holds but its cursor. */
+static void
+close_all(struct export *e)
+{
+    oversized_drop(e);
+    free(e->oversized);
+    e->oversized = NULL;
+    e->oversized_room = 0;
+    close_sink(e);
+    ledger_close(e->ledger);
+    e->ledger = NULL;
+    window_free(e->window);
+    e->window = NULL;
+}
+
+void *
 export_run(void *app)
 {
     struct export *e = app;
     struct err err = {""};
 
-    while (!is_ending(e) && !atomic_load(&e->finish)) {
+    while (!export_is_ending(e) && !atomic_load(&e->finish)) {
         enum status st = open_all(e, &err);
 
         if (st == ST_OK)
             run_open(e);
         else if (e->sync_failed)
             go_back(e);
-        else if (!is_ending(e))
+        else if (!export_is_ending(e))
             back_off(e, &err, -1);
+        if (e->events.wants_rest) {
+            close_all(e);
+            if (events_rest(e))
+                return NULL;
+        }
     }
-    oversized_drop(e);
-    free(e->oversized);
-    close_sink(e);
-    ledger_close(e->ledger);
+    close_all(e);
     pthread_mutex_lock(&e->lock);
     e->status.state = EXPORT_STOPPED;
     e->is_over = true;
@@ -1072,6 +1036,21 @@ floor_take(struct export *e)
     journal_floor_set(j, e->id, e->stand.floor, e->route->drops_when_full);
 }
 
+int
+export_thread_start(struct export *e)
+{
+    pthread_attr_t attributes;
+    int failed;
+
+    pthread_attr_init(&attributes);
+    /* An expression may be nested deep, and is walked by recursion; what is not used takes no
+     * memory. */
+    pthread_attr_setstacksize(&attributes, e->route->transform != NULL ? 8 << 20 : 512 << 10);
+    failed = pthread_create(&e->thread, &attributes, export_run, e);
+    pthread_attr_destroy(&attributes);
+    return failed;
+}
+
 enum status
 export_start(const struct export_context *context, struct plan *plan,
              const struct plan_route *route, struct export **export, struct err *err)
@@ -1079,14 +1058,14 @@ export_start(const struct export_context *context, struct plan *plan,
     struct export *e = calloc(1, sizeof *e);
     const struct sink_kind *kind = sink_kind_find(route->destination.kind);
     pthread_condattr_t monotonic;
-    pthread_attr_t attributes;
 
     if (kind == NULL) {
         free(e);
         return err_set(err, ST_INVALID, "export %s: there is no destination kind '%s'", route->id,
                        route->destination.kind);
     }
-    if (e == NULL || window_make(&e->window, err) != ST_OK) {
+    /* A route of events makes its window when it has some. */
+    if (e == NULL || (route->events == NULL && window_make(&e->window, err) != ST_OK)) {
         free(e);
         return err_set(err, ST_FULL, "no memory for export %s", route->id);
     }
@@ -1109,7 +1088,9 @@ export_start(const struct export_context *context, struct plan *plan,
     snprintf(e->id, sizeof e->id, "%s", route->id);
     snprintf(e->status.id, sizeof e->status.id, "%s", route->id);
     e->limits = (struct window_limits){
-        .framing = flight_framing(kind),
+        /* One event, one message: continuous-export.md section 2.2. */
+        .framing = route->events != NULL && kind->framing == FRAME_RECORDS ? WINDOW_ROW
+                                                                           : flight_framing(kind),
         .by_hour = kind->by_hour,
         .parcel_max = kind->body_max,
         .bytes_max = route->batch_bytes != 0 ? route->batch_bytes : kind->batch_bytes,
@@ -1128,13 +1109,13 @@ export_start(const struct export_context *context, struct plan *plan,
     pthread_condattr_destroy(&monotonic);
     e->progress_ms = clock_monotonic_ms();
     floor_take(e);
-    pthread_attr_init(&attributes);
-    /* An expression may be nested deep, and is walked by recursion; what is not used takes no
-     * memory. */
-    pthread_attr_setstacksize(&attributes, route->transform != NULL ? 8 << 20 : 512 << 10);
-    int failed = pthread_create(&e->thread, &attributes, export_run, e);
+    if (route->events != NULL && events_begin(e)) {
+        *export = e;
+        return ST_OK;
+    }
+    int failed = export_thread_start(e);
 
-    pthread_attr_destroy(&attributes);
+    e->events.has_thread = failed == 0;
     if (failed != 0) {
         ledger_close(e->ledger);
         window_free(e->window);
@@ -1152,6 +1133,9 @@ void
 export_finish(struct export *e)
 {
     atomic_store(&e->finish, true);
+    pthread_mutex_lock(&e->lock);
+    pthread_cond_broadcast(&e->wake);
+    pthread_mutex_unlock(&e->lock);
     journal_wake(e->context->options.journal);
 }
 
@@ -1169,14 +1153,17 @@ export_end(struct export *e, unsigned grace_ms)
         until.tv_nsec -= 1000000000;
     }
     pthread_mutex_lock(&e->lock);
-    while (!e->is_over && e->status.state != EXPORT_RETRYING &&
+    while (!e->is_over && !e->events.is_at_rest && e->status.state != EXPORT_RETRYING &&
            pthread_cond_timedwait(&e->wake, &e->lock, &until) == 0)
         ;
     atomic_store(&e->stop, true);
     pthread_cond_broadcast(&e->wake);
     pthread_mutex_unlock(&e->lock);
     journal_wake(e->context->options.journal);
-    pthread_join(e->thread, NULL);
+    if (e->events.has_thread)
+        pthread_join(e->thread, NULL);
+    events_free(e);
+    ledger_close(e->ledger);
     window_free(e->window);
     verdicts_leave(e->verdicts);
     transform_run_free(e->transform);
@@ -1198,7 +1185,10 @@ export_status(struct export *e, struct deliver_status *status)
     pthread_mutex_lock(&e->lock);
     *status = e->status;
     pthread_mutex_unlock(&e->lock);
-    export_lag(e->context, status);
+    if (e->route->events != NULL)
+        events_lag(e, status);
+    else
+        export_lag(e->context, status);
 }
 
 void
@@ -1227,7 +1217,8 @@ bool
 export_is_stuck(struct export *e, int64_t stall_ms)
 {
     pthread_mutex_lock(&e->lock);
-    bool stuck = !e->is_over && clock_monotonic_ms() - e->progress_ms > stall_ms;
+    bool stuck =
+        !e->is_over && !e->events.is_at_rest && clock_monotonic_ms() - e->progress_ms > stall_ms;
 
     pthread_mutex_unlock(&e->lock);
     return stuck;
@@ -1239,6 +1230,11 @@ export_replay(struct export *e, uint64_t position)
     pthread_mutex_lock(&e->lock);
     e->replay_wanted = true;
     e->replay_position = position;
+    if (e->route->events != NULL) {
+        events_rouse(e);
+        if (position < e->events.roused)
+            e->events.roused = position;
+    }
     pthread_mutex_unlock(&e->lock);
     journal_wake(e->context->options.journal);
 }
@@ -1279,6 +1275,8 @@ export_resend(struct export *e, const struct lane *lane, struct span body, uint3
         return err_set(err, ST_FULL, "export %s is busy: try again", e->id);
     }
     e->resend = &r;
+    if (e->route->events != NULL)
+        events_rouse(e);
     pthread_mutex_unlock(&e->lock);
     journal_wake(e->context->options.journal);
     pthread_mutex_lock(&e->lock);

@@ -6,11 +6,13 @@
 #include "deliver/verdicts.h"
 
 struct export;
+struct dispatcher;
 
 struct export_context { /* shared by all, outlives them */
     struct deliver_options options;
     struct block_pool *pool;
     struct verdicts *verdicts;
+    struct dispatcher *dispatcher; /* of events */
     char boot[40];
 };
 

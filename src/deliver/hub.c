@@ -1,6 +1,7 @@
 #include "deliver/hub.h"
 #include "base/clock.h"
 #include "batch/window.h"
+#include "match/event.h"
 #include "model/catalog.h"
 #include <stdlib.h>
 
@@ -15,7 +16,8 @@ enum {
 static bool
 is_of_hub(const struct plan_route *route, const char *tenant, const char *hub)
 {
-    return route->is_enabled && strcmp(route->destination.kind, "hub") == 0 &&
+    return route->is_enabled && route->events == NULL &&
+           strcmp(route->destination.kind, "hub") == 0 &&
            (tenant == NULL || (route->tenant != NULL && strcmp(route->tenant, tenant) == 0)) &&
            (route->destination.hub == NULL || strcmp(route->destination.hub, hub) == 0);
 }
@@ -137,19 +139,111 @@ feeds_make(const struct plan *plan, const char *tenant, const char *hub, struct 
     return ST_OK;
 }
 
+/* Actions of automations that feed the hub: an event is shown if one of them wants it, once, as its bare
+ * document (continuous-export.md section 2.2). */
+struct event_feeds {
+    const struct plan_route **routes;
+    size_t count;
+};
+
 static enum status
-join(const struct window *w, char **out, size_t *out_size, struct err *err)
+event_feeds_make(const struct plan *plan, const char *tenant, const char *hub,
+                 struct event_feeds *f, struct err *err)
+{
+    for (size_t i = 0; i < plan->route_count; i++) {
+        const struct plan_route *r = &plan->routes[i];
+        const char *named = r->destination.hub;
+
+        if (r->events == NULL || !r->is_enabled || strcmp(r->destination.kind, "hub") != 0 ||
+            (tenant != NULL && (r->tenant == NULL || strcmp(r->tenant, tenant) != 0)) ||
+            named == NULL || strcmp(named, hub) != 0)
+            continue;
+        if (f->routes == NULL)
+            f->routes = calloc(plan->route_count, sizeof(struct plan_route *));
+        if (f->routes == NULL)
+            return err_set(err, ST_FULL, "no memory for the hub's automations");
+        f->routes[f->count++] = r;
+    }
+    return ST_OK;
+}
+
+static bool
+is_fed(const struct event_feeds *f, const struct block *block, uint32_t row)
+{
+    const struct block_stream *stream = &block->streams[block->rows[row].stream];
+    struct event event;
+    struct err ignored;
+    bool found = false, is_open = false;
+
+    for (size_t i = 0; i < f->count && !found; i++) {
+        const struct plan_route *r = f->routes[i];
+
+        if (r->tenant != NULL && strcmp(r->tenant, stream->tenant) != 0)
+            continue;
+        if (!is_open && event_open(&event, block, row, &ignored) != ST_OK)
+            return false;
+        is_open = true;
+        found = event_filter_passes(r->events, &event);
+    }
+    if (is_open)
+        event_close(&event);
+    return found;
+}
+
+/* What is read goes into one window of messages and one of events. */
+struct catch
+{
+    const struct plan_route *route; /* of rows; NULL: nothing feeds them */
+    struct event_feeds events;
+    struct window *rows, *documents;
+    size_t size_max;
+};
+
+static bool
+is_caught(const struct catch *c)
+{
+    return window_row_count(c->rows) + window_row_count(c->documents) > 0;
+}
+
+static bool
+is_full(const struct catch *c)
+{
+    return window_size(c->rows) + window_size(c->documents) >= c->size_max ||
+           window_is_full(c->documents);
+}
+
+/* As window_add, of a block of events. */
+static enum status
+catch_events(const struct catch *c, const struct pool_block *held, uint32_t *row)
+{
+    static const struct plan_route bare = {.profile = PROFILE_BARE};
+    uint32_t row_end = held->block.head->row_count;
+
+    for (; *row < row_end && c->events.count > 0; ++*row) {
+        if (is_full(c))
+            return ST_FULL;
+        if (is_fed(&c->events, &held->block, *row) &&
+            window_add_row(c->documents, &bare, &held->block, held->position, *row, NULL, NULL) ==
+                ST_FULL)
+            return ST_FULL;
+    }
+    *row = row_end;
+    return ST_OK;
+}
+
+static size_t
+joined_size(const struct window *w)
 {
     size_t size = 0;
-    char *at;
 
     for (size_t i = 0; i < window_parcel_count(w); i++)
         size += window_parcel(w, i)->size + 1;
-    if (size == 0)
-        return ST_OK;
-    *out = at = malloc(size);
-    if (at == NULL)
-        return err_set(err, ST_FULL, "no memory for %zu bytes of messages", size);
+    return size;
+}
+
+static char *
+put_lines(char *at, const struct window *w)
+{
     for (size_t i = 0; i < window_parcel_count(w); i++) {
         struct span body = window_parcel_body(w, window_parcel(w, i));
 
@@ -157,14 +251,27 @@ join(const struct window *w, char **out, size_t *out_size, struct err *err)
         at += body.n;
         *at++ = '\n';
     }
+    return at;
+}
+
+static enum status
+join(const struct catch *c, char **out, size_t *out_size, struct err *err)
+{
+    size_t size = joined_size(c->rows) + joined_size(c->documents);
+
+    if (size == 0)
+        return ST_OK;
+    *out = malloc(size);
+    if (*out == NULL)
+        return err_set(err, ST_FULL, "no memory for %zu bytes of messages", size);
+    put_lines(put_lines(*out, c->rows), c->documents);
     *out_size = size;
     return ST_OK;
 }
 
 static enum status
-collect(struct journal *j, struct block_pool *pool, const struct plan_route *route,
-        struct window *w, uint64_t *position, uint32_t *row, int wait_ms,
-        const atomic_bool *no_waits, struct err *err)
+collect(struct journal *j, struct block_pool *pool, const struct catch *c, uint64_t *position,
+        uint32_t *row, int wait_ms, const atomic_bool *no_waits, struct err *err)
 {
     int64_t now_ms = clock_monotonic_ms(), until_ms = now_ms + wait_ms;
     int64_t scan_until_ms = now_ms + (wait_ms > SCAN_MS_MAX ? wait_ms : SCAN_MS_MAX);
@@ -181,7 +288,7 @@ collect(struct journal *j, struct block_pool *pool, const struct plan_route *rou
 
             *position = next;
             *row = 0;
-            if (window_row_count(w) > 0 || left_ms <= 0 || atomic_load(no_waits))
+            if (is_caught(c) || left_ms <= 0 || atomic_load(no_waits))
                 return ST_OK;
             /* A wake without news is a change of settings: answer what there is. */
             if (!journal_wait(j, *position, (int)step_ms) &&
@@ -196,11 +303,17 @@ collect(struct journal *j, struct block_pool *pool, const struct plan_route *rou
         *position = held->position;
         uint32_t row_end = held->block.head->row_count;
 
-        if (held->block.head->kind != BLOCK_ROWS)
-            *row = row_end;
-        st = *row < row_end
-                 ? window_add(w, route, &held->block, held->position, row, row_end, &wanted)
-                 : ST_OK;
+        if (held->block.head->kind == BLOCK_EVENTS) {
+            st = catch_events(c, held, row);
+        } else {
+            if (held->block.head->kind != BLOCK_ROWS || c->route == NULL)
+                *row = row_end;
+            if (*row < row_end && is_full(c))
+                st = ST_FULL;
+            else if (*row < row_end)
+                st = window_add(c->rows, c->route, &held->block, held->position, row, row_end,
+                                &wanted);
+        }
         if (st == ST_OK && *row >= row_end) {
             *position = held->next;
             *row = 0;
@@ -211,6 +324,14 @@ collect(struct journal *j, struct block_pool *pool, const struct plan_route *rou
     }
 }
 
+static void
+catch_free(struct catch *c)
+{
+    window_free(c->rows);
+    window_free(c->documents);
+    free(c->events.routes);
+}
+
 enum status
 hub_read(struct journal *j, struct block_pool *pool, struct plan *plan, const char *tenant,
          const char *hub, uint64_t *position, uint32_t *row, size_t size_max, int wait_ms,
@@ -219,35 +340,41 @@ hub_read(struct journal *j, struct block_pool *pool, struct plan *plan, const ch
     const char *categories[CATEGORIES_MAX + 1];
     struct plan_route merged = {0};
     struct feeds feeds = {0};
-    struct window *w = NULL;
-    enum status st;
+    struct catch c = {.size_max = size_max};
+    enum status st = event_feeds_make(plan, tenant, hub, &c.events, err);
 
-    if (!merge(plan->routes, plan->route_count, tenant, hub, categories, &merged))
+    if (merge(plan->routes, plan->route_count, tenant, hub, categories, &merged))
+        c.route = &merged;
+    if (st == ST_OK && c.route == NULL && c.events.count == 0)
         return err_set(err, ST_INVALID, "there is no local event hub '%.80s'", hub);
-    st = feeds_make(plan, tenant, hub, &feeds, err);
     if (st == ST_OK)
-        st = window_make(&w, err);
-    if (st != ST_OK) {
-        feeds_free(&feeds);
-        return st;
-    }
-    window_transform(w, feeds.run, TRANSFORM_ANY, false);
-    const struct window_limits limits = {
-        .framing = WINDOW_RECORDS,
-        .parcel_max = MESSAGE_MAX,
-        .bytes_max = size_max,
-        .rows_max = 100000,
-        .lanes_max = CATEGORIES_MAX,
-    };
-
-    window_reset(w, &limits);
-    st = collect(j, pool, &merged, w, position, row, wait_ms, no_waits, err);
+        st = feeds_make(plan, tenant, hub, &feeds, err);
+    if (st == ST_OK)
+        st = window_make(&c.rows, err);
+    if (st == ST_OK)
+        st = window_make(&c.documents, err);
     if (st == ST_OK) {
-        window_seal(w);
-        *rows = window_row_count(w);
-        st = join(w, out, out_size, err);
+        struct window_limits limits = {
+            .framing = WINDOW_RECORDS,
+            .parcel_max = MESSAGE_MAX,
+            .bytes_max = size_max,
+            .rows_max = 100000,
+            .lanes_max = CATEGORIES_MAX,
+        };
+
+        window_transform(c.rows, feeds.run, TRANSFORM_ANY, false);
+        window_reset(c.rows, &limits);
+        limits.framing = WINDOW_ROW;
+        window_reset(c.documents, &limits);
+        st = collect(j, pool, &c, position, row, wait_ms, no_waits, err);
     }
-    window_free(w);
+    if (st == ST_OK) {
+        window_seal(c.rows);
+        window_seal(c.documents);
+        *rows = window_row_count(c.rows) + window_row_count(c.documents);
+        st = join(&c, out, out_size, err);
+    }
+    catch_free(&c);
     feeds_free(&feeds);
     return st;
 }
