@@ -105,11 +105,12 @@ read_head(const struct import_input *in, char *head, size_t *size, struct err *e
 static enum status
 give_scopes(struct import_run *r)
 {
-    const char *p = r->scope_texts.base, *end = p + r->scope_texts.size;
+    const char *p = r->scope_texts.base, *end;
     enum status st = ST_OK;
 
-    if (!r->summary->is_complete || r->options->cover == IMPORT_COVER_NONE)
+    if (!r->summary->is_complete || r->options->cover == IMPORT_COVER_NONE || p == NULL)
         return ST_OK;
+    end = p + r->scope_texts.size;
     while (st == ST_OK && p < end) {
         const char *producer = p, *id = p + strlen(p) + 1;
 

@@ -1,5 +1,5 @@
 /* import_walk.c - see import_walk.h. A pull reader with one buffer; values that are taken are copied out of
- * it byte by byte as they are skimmed, so that a value may be longer than the buffer. */
+ * it as they are skimmed, so that a value may be longer than the buffer. */
 #include "posture/import_walk.h"
 #include <stdlib.h>
 
@@ -152,13 +152,16 @@ walk_record(struct walk *w)
 }
 
 static bool
-keep(struct walk *w, bool is_kept, char c)
+keep(struct walk *w, bool is_kept, const char *p, size_t n)
 {
     if (!is_kept)
         return true;
-    if (w->item_size == w->item_room) {
-        size_t room = w->item_room == 0 ? 64 << 10 : w->item_room * 2;
-        char *item = room > 2 * (size_t)IMPORT_ITEM_MAX ? NULL : realloc(w->item, room);
+    if (n > IMPORT_ITEM_MAX - w->item_size)
+        return walk_fault(w, 0, "longer than %d bytes: leave it out of the report",
+                          IMPORT_ITEM_MAX);
+    if (n > w->item_room - w->item_size) {
+        size_t room = w->item_room * 2 + n + (64 << 10);
+        char *item = realloc(w->item, room);
 
         if (item == NULL) {
             w->st = err_set(w->r->err, ST_IO, "%s: no memory for %s", w->r->in->name, w->path);
@@ -167,32 +170,49 @@ keep(struct walk *w, bool is_kept, char c)
         w->item = item;
         w->item_room = room;
     }
-    if (w->item_size >= IMPORT_ITEM_MAX) {
-        walk_fault(w, 0, "longer than %d bytes: leave it out of the report", IMPORT_ITEM_MAX);
-        return false;
-    }
-    w->item[w->item_size++] = c;
+    memcpy(w->item + w->item_size, p, n);
+    w->item_size += n;
     return true;
+}
+
+static bool
+keep_byte(struct walk *w, bool is_kept)
+{
+    w->at++;
+    return keep(w, is_kept, w->buffer + w->at - 1, 1);
 }
 
 /* A string from its opening quote on; 'is_kept': into the item. */
 static bool
 string(struct walk *w, bool is_kept)
 {
-    int c = look(w);
     bool is_escaped = false;
 
-    do {
-        if (c < 0)
+    if (!keep_byte(w, is_kept))
+        return false;
+    for (;;) {
+        size_t from, at;
+
+        if (look(w) < 0)
             return w->st == ST_OK && cut_off(w);
-        if (!keep(w, is_kept, (char)c))
+        from = at = w->at;
+        if (is_escaped) {
+            at++;
+            is_escaped = false;
+        }
+        while (at < w->end && w->buffer[at] != '"' && w->buffer[at] != '\\')
+            at++;
+        w->at = at;
+        if (!keep(w, is_kept, w->buffer + from, at - from))
             return false;
-        is_escaped = !is_escaped && c == '\\';
-        w->at++;
-        c = look(w);
-    } while (c != '"' || is_escaped);
-    w->at++;
-    return keep(w, is_kept, '"');
+        if (at == w->end)
+            continue;
+        is_escaped = w->buffer[at] == '\\';
+        if (!keep_byte(w, is_kept))
+            return false;
+        if (!is_escaped)
+            return true;
+    }
 }
 
 static bool
@@ -219,8 +239,6 @@ value(struct walk *w, bool is_kept)
                 return false;
             continue;
         }
-        if (!keep(w, is_kept, (char)c))
-            return false;
         if (c == '{' || c == '[') {
             if (depth == IMPORT_DEPTH_MAX)
                 return walk_fault(w, walk_place(w), "nested deeper than %d", IMPORT_DEPTH_MAX);
@@ -231,13 +249,12 @@ value(struct walk *w, bool is_kept)
             return walk_fault(w, walk_place(w), "%s stands where a value belongs",
                               seen_name(c, seen));
         }
-        w->at++;
+        if (!keep_byte(w, is_kept))
+            return false;
         if (scalar_byte(c))
-            while (scalar_byte(c = look(w))) {
-                if (!keep(w, is_kept, (char)c))
+            while (scalar_byte(look(w)))
+                if (!keep_byte(w, is_kept))
                     return false;
-                w->at++;
-            }
         if (w->st != ST_OK)
             return false;
     } while (depth > 0);
