@@ -74,8 +74,8 @@ enum import_cover {
     IMPORT_COVER_SHOWN, /* what the report itself shows to be looked at:
                          *   Trivy: the kinds of result in it (a clean secret scan shows nothing)
                          *   OpenSCAP: the machine, for this benchmark and profile
-                         *   Lynis: the machine; only the tests that ran, if the audit was one of a category or group.
-                         *          A run that did not finish covers nothing
+                         *   Lynis: the machine; of an audit of a category, a group or chosen tests those that ran.
+                         *          An audit that did not finish covers nothing
                          *   OCSF: the accounts' regions, and subscriptions, that it names */
     IMPORT_COVER_ALL, /* the caller vouches for a full run: every kind of result (Trivy), the machine (Lynis),
                          * whole accounts (OCSF) */

@@ -56,7 +56,7 @@ void line_raw(struct line *l, const char *text);
 /* Opens an object or array ('{', '['); 'key' NULL: in an array, or the outermost. */
 void line_open(struct line *l, const char *key, char bracket);
 void line_close(struct line *l, char bracket);
-/* A string, cut to 'max' bytes; bad UTF-8 becomes U+FFFD. An empty one is left out. */
+/* A string, cut to 'max' bytes; bad UTF-8 and NUL become U+FFFD. An empty one is left out. */
 void line_text(struct line *l, const char *key, struct span text, size_t max);
 void line_string(struct line *l, const char *key,
                  const char *text); /* as line_text; NULL is fine */
@@ -85,7 +85,9 @@ enum status import_resource(struct import_run *r, struct import_resource *x, con
                             ...) PRINTF_LIKE(3, 4);
 /* A machine by its name; options' target goes before it. 'native' is kept. */
 enum status import_machine(struct import_run *r, struct import_resource *x, struct span name);
-/* "/subscriptions/{s}" of an id, else of the options. */
+/* A copy in lower case, to compare. */
+struct span import_lower(struct span id, char out[ARM_ID_MAX + 1]);
+/* The subscription that an id lies in, else the one of the options. */
 struct span import_subscription_of(const struct import_run *r, struct span id);
 
 struct import_recommendation {

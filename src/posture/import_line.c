@@ -72,8 +72,8 @@ escaped(struct line *l, struct span text, size_t max)
         size_t n = sequence(p, (size_t)(end - p));
 
         if (p + (n == 0 ? 1 : n) > stop)
-            break; /* cut before a character, not inside */
-        if (n == 0) {
+            break;                  /* cut before a character, not inside */
+        if (n == 0 || *p == '\0') { /* readers of JSON do not take \u0000 */
             put(l, "\xef\xbf\xbd", 3);
             n = 1;
         } else if (*p == '"' || *p == '\\') {

@@ -99,8 +99,11 @@ test_of(struct lynis *y, struct span name, struct test **test)
     unsigned char digest[16];
     char key[KEY_SIZE];
     struct seen_slot *slot;
+    bool is_name = name.n > 0 && name.n < TEST_SIZE;
 
-    if (name.n == 0 || name.n >= TEST_SIZE)
+    for (size_t i = 0; is_name && i < name.n; i++)
+        is_name = isgraph((unsigned char)name.p[i]) != 0;
+    if (!is_name)
         return import_fault(y->r, y->at,
                             "line %llu: '%.*s' is no test: an id such as AUTH-9286 "
                             "belongs there",

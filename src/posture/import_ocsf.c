@@ -412,11 +412,12 @@ write_finding(struct ocsf *o, const struct view *v, const struct import_recommen
     struct span parts[4] = {SPAN_LITERAL("ocsf"), span_of(m->key), first_of(own, v->detail),
                             v->uid};
     unsigned char digest[16];
-    char key[KEY_SIZE], ignored[KEY_SIZE];
+    char key[KEY_SIZE], ignored[KEY_SIZE], lower[ARM_ID_MAX + 1];
     struct seen_slot *slot;
 
     import_key(o->r, parts, 4, key, NULL);
-    import_key(o->r, (struct span[]){span_of(v->at.id), span_of(key)}, 2, ignored, digest);
+    import_key(o->r, (struct span[]){import_lower(span_of(v->at.id), lower), span_of(key)}, 2,
+               ignored, digest);
     slot = seen_at(&o->findings, digest, "findings", o->r->err);
     if (slot == NULL)
         return ST_FULL;
@@ -461,7 +462,7 @@ write_view(struct ocsf *o, const struct view *v, struct seen_slot *pair)
     struct import_recommendation m = {
         .producer = v->producer,
         .key = v->key,
-        .display_name = v->title,
+        .display_name = first_of(v->title, v->check),
         .description = span_of(description),
         .remediation = span_of(remediation),
         .severity = import_severity(v->severity),
@@ -506,7 +507,7 @@ finding(struct ocsf *o, const json_t *tree)
     struct view *v = malloc(sizeof *v);
     struct seen_slot *slot;
     unsigned char digest[16];
-    char key[KEY_SIZE];
+    char key[KEY_SIZE], lower[ARM_ID_MAX + 1];
     enum status st;
 
     if (v == NULL)
@@ -518,7 +519,8 @@ finding(struct ocsf *o, const json_t *tree)
         return st == ST_END ? ST_OK : st;
     }
     note_time(o, tree);
-    import_key(o->r, (struct span[]){span_of(v->at.id), span_of(v->key)}, 2, key, digest);
+    import_key(o->r, (struct span[]){import_lower(span_of(v->at.id), lower), span_of(v->key)}, 2,
+               key, digest);
     slot = seen_at(&o->pairs, digest, "assessments", o->r->err);
     if (slot == NULL) {
         st = ST_FULL;

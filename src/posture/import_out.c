@@ -277,16 +277,29 @@ finish(struct import_run *r)
     return r->out->document == NULL ? ST_OK : r->out->document(r->out->context, &d, r->err);
 }
 
+/* ARM ids compare without regard to case. */
+struct span
+import_lower(struct span id, char out[ARM_ID_MAX + 1])
+{
+    size_t n = id.n < ARM_ID_MAX ? id.n : ARM_ID_MAX;
+
+    for (size_t i = 0; i < n; i++)
+        out[i] = (char)tolower((unsigned char)id.p[i]);
+    out[n] = '\0';
+    return (struct span){out, n};
+}
+
 enum status
 import_metadata(struct import_run *r, const struct import_resource *resource,
                 const struct import_recommendation *m)
 {
     struct span subscription = import_subscription_of(r, span_of(resource->id));
     unsigned char digest[16];
-    char key[KEY_SIZE];
+    char key[KEY_SIZE], lower[ARM_ID_MAX + 1];
     struct line *l = &r->line;
 
-    import_key(r, (struct span[]){subscription, span_of(m->key)}, 2, key, digest);
+    import_key(r, (struct span[]){import_lower(subscription, lower), span_of(m->key)}, 2, key,
+               digest);
 
     struct seen_slot *slot = seen_at(&r->metadata, digest, "checks", r->err);
 

@@ -3,8 +3,8 @@
 #pragma once
 #include "posture/import.h"
 #include "wire/json.h"
+#include <ctype.h>
 #include <stdlib.h>
-#include <strings.h>
 
 #define PLAY_SUBSCRIPTION "3f0d8a52-6b1e-4c55-9d0e-7a41c2b9e610"
 
@@ -57,6 +57,14 @@ play_cut(char *id, const char *name)
     return p + strlen(name);
 }
 
+/* Ids compare without regard to case. */
+static inline void
+play_lower(char *id)
+{
+    for (; *id != '\0'; id++)
+        *id = (char)tolower((unsigned char)*id);
+}
+
 static inline void
 play_order(struct play *p, const struct import_document *d, const char *id)
 {
@@ -64,14 +72,14 @@ play_order(struct play *p, const struct import_document *d, const char *id)
     const char *key;
 
     if (d->what == IMPORT_FINDING) {
-        play_cut(parent, "/subAssessments/");
+        play_cut(parent, "/subassessments/");
         if (json_object_get(p->ids, parent) == NULL)
             play_broken(p, "%.200s comes before its assessment", id);
     } else if (d->what == IMPORT_ASSESSMENT) {
-        key = play_cut(parent, "/providers/Microsoft.Security/assessments/");
-        snprintf(wanted, sizeof wanted, "%.51s/providers/Microsoft.Security/assessmentMetadata/%s",
+        key = play_cut(parent, "/providers/microsoft.security/assessments/");
+        snprintf(wanted, sizeof wanted, "%.51s/providers/microsoft.security/assessmentmetadata/%s",
                  id, key);
-        if (json_object_get(p->ids, wanted) == NULL && strncasecmp(id, "/subscriptions/", 15) == 0)
+        if (json_object_get(p->ids, wanted) == NULL && strncmp(id, "/subscriptions/", 15) == 0)
             play_broken(p, "%.200s comes before its metadata", id);
     }
     free(parent);
@@ -83,12 +91,15 @@ play_document(void *context, const struct import_document *d, struct err *err)
     struct play *p = context;
     json_error_t error;
     json_t *tree = json_loadb(d->line.p, d->line.n, JSON_REJECT_DUPLICATES, &error);
-    const char *id = json_string_value(json_object_get(tree, "id"));
+    const char *given = json_string_value(json_object_get(tree, "id"));
+    char *id = given == NULL ? NULL : strdup(given);
 
     (void)err;
+    if (id != NULL)
+        play_lower(id);
     if (tree == NULL || id == NULL || !json_is_object(json_object_get(tree, "properties")))
         play_broken(p, "no document: %s: %.150s", tree == NULL ? error.text : "", d->line.p);
-    else if (!span_is(d->id, id))
+    else if (!span_is(d->id, given))
         play_broken(p, "the id is not the document's: %.200s", id);
     else if (json_object_get(p->ids, id) != NULL)
         play_broken(p, "given twice: %.200s", id);
@@ -99,6 +110,7 @@ play_document(void *context, const struct import_document *d, struct err *err)
         play_broken(p, "not a line, or nobody's: %.150s", d->line.p);
     if (id != NULL)
         json_object_set_new(p->ids, id, json_true());
+    free(id);
     json_decref(tree);
     play_put(p, d->line.p, d->line.n);
     play_put(p, "\n", 1);

@@ -477,6 +477,37 @@ test_worst(void)
     play_free(&p);
 }
 
+/* One resource in two spellings is one; what no JSON reader takes does not come out. */
+static void
+test_spellings(void)
+{
+#define OPEN(group, uid)                                                                           \
+    "{\"metadata\":{\"event_code\":\"open\",\"product\":{\"uid\":\"prowler\"}},\"status_code\":"   \
+    "\"FAIL\","                                                                                    \
+    "\"finding_info\":{\"title\":\"t\",\"uid\":\"" uid "\"},\"cloud\":{\"provider\":\"azure\"},"   \
+    "\"resources\":[{\"uid\":\"/subscriptions/" PLAY_SUBSCRIPTION "/" group                        \
+    "/rg/providers/Microsoft.Storage/storageAccounts/st\"}]}"
+    static const char report[] = OPEN("resourceGroups", "one") "\n" OPEN("RESOURCEGROUPS", "two"),
+                      odd[] = "hostname=h\nwarning[]=A-1|a\0b \xff c|-|-|\n",
+                      odd_name[] = "hostname=h\nwarning[]=A\0b|c|-|-|\n";
+    struct play p;
+
+    play_run(&p, "ocsf", SPAN_LITERAL(report), 0, &plain);
+    CHECK(p.st == ST_OK && p.why[0] == '\0' && p.summary.assessment_count == 1 &&
+              p.summary.finding_count == 2,
+          "ids in two spellings: %s%s%s", p.err.text, p.why, p.text);
+    play_free(&p);
+    play_run(&p, "lynis", SPAN_LITERAL(odd), 0, &plain);
+    CHECK(p.st == ST_OK && p.why[0] == '\0' &&
+              strstr(p.text, "\"a\xef\xbf\xbd"
+                             "b \xef\xbf\xbd c\"") != NULL,
+          "NUL and bad UTF-8: %s%s%s", p.err.text, p.why, p.text);
+    play_free(&p);
+    play_run(&p, "lynis", SPAN_LITERAL(odd_name), 0, &plain);
+    CHECK(p.st == ST_INVALID, "a NUL in a test's name: %d", p.st);
+    play_free(&p);
+}
+
 static void
 test_long_texts(void)
 {
@@ -505,6 +536,140 @@ test_long_texts(void)
           p.err.text);
     play_free(&p);
     free(report);
+}
+
+static void
+test_item_limit(void)
+{
+    size_t size = IMPORT_ITEM_MAX + 1000;
+    char *report = malloc(size);
+    struct play p;
+
+    memset(report, 'x', size);
+    memcpy(report, "[{\"metadata\":{\"event_code\":\"", 29);
+    play_run(&p, "ocsf", (struct span){report, size}, 0, &on_web);
+    CHECK(p.st == ST_INVALID &&
+              strstr(p.err.text, "byte 1: finding 1: longer than 16777216") != NULL,
+          "a finding over the limit: %s", p.err.text);
+    play_free(&p);
+    free(report);
+}
+
+/* What a report of Lynis covers depends on what was asked for, and whether it came to its end. */
+static const struct covering {
+    const char *name, *report;
+    enum import_cover cover;
+    unsigned scopes;
+    bool is_complete;
+    const char *has;
+} coverings[] = {
+    {"a full audit",              "hostname=h\ntests_executed=A-1|CORE-1000|\nfinish=true\n",                 IMPORT_COVER_SHOWN,
+     1,                                                                                                                              true,  "/machines/h\n"                                                  },
+    {"chosen tests",              "hostname=h\ntests_executed=A-1|A-2|\nfinish=true\n",                       IMPORT_COVER_SHOWN, 2,
+     true,                                                                                                                                  "SCOPE lynis " RG "Microsoft.HybridCompute/machines/h/providers/"},
+    {"chosen tests, vouched for", "hostname=h\ntests_executed=A-1|A-2|\nfinish=true\n",
+     IMPORT_COVER_ALL,                                                                                                            1, true,  "/machines/h\n"                                                  },
+    {"one group",                 "hostname=h\ntest_group=ssh\ntests_executed=A-1|CORE-1000|\nfinish=true\n",
+     IMPORT_COVER_SHOWN,                                                                                                          2, true,  "SCOPE"                                                          },
+    {"an audit that was ended",   "hostname=h\nsuggestion[]=A-1|x|-|-|\n",                                    IMPORT_COVER_ALL,   0, false,
+     "subAssessments"                                                                                                                                                                                        },
+};
+
+static void
+test_covering(const struct covering *c)
+{
+    struct import_options options = plain;
+    struct play p;
+
+    options.cover = c->cover;
+    play_run(&p, "lynis", span_of(c->report), 0, &options);
+    CHECK(p.st == ST_OK && p.why[0] == '\0' && p.summary.scope_count == c->scopes &&
+              p.summary.is_complete == c->is_complete && strstr(p.text, c->has) != NULL,
+          "%s: %s%s %llu scopes:\n%s", c->name, p.err.text, p.why,
+          (unsigned long long)p.summary.scope_count, p.text);
+    play_free(&p);
+}
+
+/* A run without documents gives the same scopes: for callers that need them first. */
+static void
+test_scopes_alone(void)
+{
+    static const char report[] = "hostname=h\ntests_executed=CORE-1000|\nfinish=true\n";
+    struct import_memory memory = {SPAN_LITERAL(report), 0, 0};
+    struct import_input in = import_input_memory(&memory, "report");
+    struct play p = {.ids = json_object()};
+    struct import_output out = {&p, NULL, play_scope};
+
+    play_put(&p, "", 0);
+    p.st = import_run(NULL, &in, &plain, &out, &p.summary, &p.err);
+    CHECK(p.st == ST_INVALID, "the kind is not told by these lines: %s", p.err.text);
+    p.st = import_run(import_find("lynis"), &in, &plain, &out, &p.summary, &p.err);
+    CHECK(p.st == ST_OK && strncmp(p.text, "SCOPE lynis /subscriptions/", 27) == 0 &&
+              p.summary.assessment_count == 1,
+          "scopes alone: %s", p.text);
+    CHECK(import_find("nessus") == NULL, "a kind that is not there");
+    play_free(&p);
+}
+
+/* A reader or taker that fails ends the run with its own status. */
+static enum status
+refuse(void *context, const struct import_document *d, struct err *err)
+{
+    int *left = context;
+
+    return (*left)-- > 0 ? ST_OK : err_set(err, ST_FULL, "no room for %.*s", (int)d->id.n, d->id.p);
+}
+
+static enum status
+bad_read(void *context, char *buffer, size_t size, size_t *got, struct err *err)
+{
+    (void)context;
+    (void)buffer;
+    (void)size;
+    *got = 0;
+    return err_set(err, ST_IO, "the disk is gone");
+}
+
+static void
+test_failing(void)
+{
+    for (size_t i = 0; i < COUNT_OF(samples); i++) {
+        char *text;
+        size_t size;
+        struct err err = {""};
+
+        if (file_read(samples[i].file, 1 << 20, &text, &size, &err) != ST_OK)
+            continue;
+        for (unsigned after = 0; after < samples[i].metadata; after++) {
+            int left = (int)after;
+            struct import_memory memory = {
+                {text, size},
+                0, 0
+            };
+            struct import_input in = import_input_memory(&memory, "report");
+            struct import_output out = {&left, refuse, NULL};
+            struct import_summary summary;
+            enum status st = import_run(NULL, &in, samples[i].options, &out, &summary, &err);
+
+            CHECK(st == ST_FULL && strncmp(err.text, "no room for /", 13) == 0 && left == -1,
+                  "%s: refused document %u: %d %s", samples[i].name, after, st, err.text);
+        }
+
+        struct import_memory memory = {
+            {text, size},
+            0, 0
+        };
+        struct import_input in = import_input_memory(&memory, "report");
+        struct import_summary summary;
+        struct import_output out = {0};
+
+        in.read = bad_read;
+        for (const struct import_kind *k = import_kinds; k->name != NULL; k++)
+            CHECK(import_run(k, &in, samples[i].options, &out, &summary, &err) == ST_IO &&
+                      strcmp(err.text, "the disk is gone") == 0,
+                  "%s: a read that fails: %s", k->name, err.text);
+        free(text);
+    }
 }
 
 /* ---- real reports ---- */
@@ -558,6 +723,12 @@ main(int count, char **names)
     test_cut(SEEDS "lynis_fuzz/lynis-report.dat", "lynis");
     test_cut(SEEDS "ocsf_fuzz/aws.json", "ocsf");
     test_worst();
+    test_spellings();
     test_long_texts();
+    test_item_limit();
+    for (size_t i = 0; i < COUNT_OF(coverings); i++)
+        test_covering(&coverings[i]);
+    test_scopes_alone();
+    test_failing();
     return test_end();
 }

@@ -171,7 +171,7 @@ trivy_misconfiguration(struct trivy *t, const struct import_recommendation *m, c
     struct import_finding f = {
         .key = key,
         .id = id,
-        .display_name = tree_text(item, "Title"),
+        .display_name = tree_text(item, "Title").n > 0 ? tree_text(item, "Title") : id,
         .description = tree_text(item, "Description"),
         .remediation = tree_text(item, "Resolution"),
         .impact = message,
