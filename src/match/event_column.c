@@ -100,7 +100,7 @@ static const struct event_column alert[] = {
     PATH("SystemAlertId", "string", "SystemAlertId"),
     PATH("Tactics", "string", "Intent"),
     {"Techniques", "string", COLUMN_PATH_OR, 0, "Techniques", "", false},
-    {"TimeGenerated", "datetime", COLUMN_PATH, 0, "TimeGenerated", NULL, false},
+    {"TimeGenerated", "datetime", COLUMN_EXPORTED, 0, "TimeGenerated", NULL, false},
     TYPE,
     PATH("VendorName", "string", "VendorName"),
     MADE("VendorOriginalId", "string", COLUMN_NONE),
@@ -334,10 +334,12 @@ static const struct {
 const char *
 event_column_origin(const struct event_column *c, char out[256])
 {
-    bool has_other = c->other != NULL && words[c->how].between != NULL;
+    bool has_path = c->path != NULL && words[c->how].after != NULL,
+         has_other = c->other != NULL && words[c->how].between != NULL;
 
-    snprintf(out, 256, "%s%s%s%s%s", words[c->how].before,
-             words[c->how].after != NULL ? c->path : "", has_other ? words[c->how].between : "",
-             has_other ? c->other : "", words[c->how].after != NULL ? words[c->how].after : "");
+    snprintf(out, 256, "%s%s%s%s%s%s", words[c->how].before, has_path ? c->path : "",
+             has_path && c->how == COLUMN_EXPORTED ? "; else " : "",
+             has_other ? words[c->how].between : "", has_other ? c->other : "",
+             words[c->how].after != NULL ? words[c->how].after : "");
     return out;
 }

@@ -386,7 +386,8 @@ cell_of(struct row *r, const struct event_column *c)
     case COLUMN_RESOLVED:
         return cell_resolved(r);
     case COLUMN_EXPORTED:
-        return cell_time(r, r->context->exported);
+        cell = c->path != NULL ? cell_path(r, c) : cell_null();
+        return cell.value_size > 0 ? cell : cell_time(r, r->context->exported);
     case COLUMN_SNAPSHOT:
         return cell_bool(is_snapshot(r) ? SPAN_LITERAL("true") : SPAN_LITERAL("false"));
     case COLUMN_LINK:

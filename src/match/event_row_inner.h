@@ -16,7 +16,7 @@ enum column_how {
     COLUMN_STATE,    /* text at 'path', or Removed */
     COLUMN_ASSESSED, /* time of the assessment */
     COLUMN_RESOLVED, /* when it became healthy */
-    COLUMN_EXPORTED, /* context's */
+    COLUMN_EXPORTED, /* what is at 'path', if anything; else context's */
     COLUMN_SNAPSHOT,
     COLUMN_LINK,      /* to the recommendation */
     COLUMN_WORKSPACE, /* context's */

@@ -159,6 +159,8 @@ static const struct {
     {"time without zone", EVENT_ALERTS, ALERT(",\"StartTimeUtc\":\"2026-05-12T08:00:00\""), "StartTime", "\"2026-05-12T08:00:00.0000000Z\""},
     {"no time", EVENT_ALERTS, ALERT(",\"StartTimeUtc\":\"yesterday\""), "StartTime", "null"},
     {"component's name from the top", EVENT_ALERTS, ALERT(",\"ProductComponentName\":\"Servers\""), "ProductComponentName", "\"Servers\""},
+    {"time that is there", EVENT_ALERTS, ALERT(",\"TimeGenerated\":\"2026-05-12T08:00:00.1Z\""), "TimeGenerated", "\"2026-05-12T08:00:00.1Z\""},
+    {"time of export", EVENT_ALERTS, ALERT(""), "TimeGenerated", "\"" EXPORTED "\""},
     {"alerts have no TenantId", EVENT_ALERTS, ALERT(",\"TenantId\":\"x\""), "TenantId", NULL},
     {"the synthetic version is no column", EVENT_ALERTS, ALERT(""), "Version", NULL},
 

@@ -10,6 +10,7 @@
 #include "kql/diagnostic.h"
 #include "kql/function.h"
 #include "kql/syntax.h"
+#include "match/event.h"
 #include "model/catalog.h"
 #include "penstock/client.h"
 #include "penstock/commands.h"
@@ -431,6 +432,44 @@ print_diagnostics(void)
     }
 }
 
+/* ---- workspace tables ---- */
+
+static void
+print_workspace_table(enum event_source source)
+{
+    size_t count;
+    const struct event_column *columns = event_columns(source, &count);
+    char origin[256];
+
+    printf("\n### %s\n\nEvents of `%s`", event_source_rows[source].table,
+           event_source_rows[source].name);
+    for (int i = 0; i < EVENT_SOURCES; i++)
+        if (event_source_rows[i].is_snapshot && event_source_rows[i].streaming == source)
+            printf(" and `%s`", event_source_rows[i].name);
+    printf(".\n\n| Column | Type | From |\n|---|---|---|\n");
+    for (size_t i = 0; i < count; i++) {
+        printf("| `%s` | %s | ", columns[i].name, columns[i].type);
+        cell(event_column_origin(&columns[i], origin));
+        printf("%s |\n", columns[i].is_extra ? " *X*" : "");
+    }
+}
+
+static void
+print_workspace_tables(void)
+{
+    char size[32];
+
+    printf(
+        "\n## Workspace tables\n\n"
+        "The rows that the Workspace action of an automation makes of events. Paths are those of "
+        "the event's document. *X*: not in\nevery row; `ShrunkColumns` only in rows that had more "
+        "than %s.\n",
+        size_text(EVENT_ROW_SIZE_MAX, size));
+    for (int i = 0; i < EVENT_SOURCES; i++)
+        if (!event_source_rows[i].is_snapshot)
+            print_workspace_table((enum event_source)i);
+}
+
 /* ---- commands ---- */
 
 static void
@@ -472,6 +511,7 @@ cmd_manual(int argc, char **argv)
     print_roles();
     print_metrics();
     print_limits();
+    print_workspace_tables();
     print_functions();
     print_diagnostics();
     print_commands();
