@@ -380,6 +380,8 @@ array(struct check *c, unsigned depth, uint64_t *hash)
 {
     uint64_t chain[2] = {4, 0};
 
+    if (depth <= PATH_MAX_DEPTH)
+        c->path[depth - 1] = (struct span){"", 0}; /* no path leads into an array */
     c->p++;
     space(c);
     if (c->p < c->end && *c->p == ']') {

@@ -74,13 +74,23 @@ redo_finding(struct posture_txn *t, int64_t number, struct err *err)
 }
 
 static int
-by_number(const void *a, const void *b)
+finding_order(const void *a, const void *b)
 {
     const struct redo_finding *x = a, *y = b;
 
     if (x->number != y->number)
         return x->number < y->number ? -1 : 1;
     return x->at < y->at ? -1 : x->at > y->at;
+}
+
+static int
+parent_order(const void *a, const void *b)
+{
+    const struct redo_parent *x = a, *y = b;
+
+    if (x->number != y->number)
+        return x->number < y->number ? -1 : 1;
+    return x->after < y->after ? -1 : x->after > y->after;
 }
 
 /* When the finding was exported last by this transaction; -1: not since a parent was. */
@@ -112,16 +122,15 @@ redo(struct posture_txn *t, struct err *err)
     size_t count = r->finding_count; /* what is added from here on needs no looking up */
 
     if (count > 0)
-        qsort(r->findings, count, sizeof *r->findings, by_number);
+        qsort(r->findings, count, sizeof *r->findings, finding_order);
+    if (r->parent_count > 0)
+        qsort(r->parents, r->parent_count, sizeof *r->parents, parent_order);
     for (size_t i = 0; i < r->parent_count && st == ST_OK; i++) {
         const struct redo_parent *p = &r->parents[i];
         int64_t after = 0;
+        /* of one that changed several times in the transaction the last time counts */
+        bool is_last = i + 1 == r->parent_count || r->parents[i + 1].number != p->number;
 
-        /* one parent may change twice in a batch: the last time counts */
-        bool is_last = true;
-
-        for (size_t k = i + 1; k < r->parent_count && k < i + 64; k++)
-            is_last &= r->parents[k].number != p->number;
         while (st == ST_OK && is_last) {
             sqlite3_stmt *x;
 
