@@ -424,6 +424,8 @@ count_sent(struct export *e)
     e->status.sent_bytes += f->sent_bytes;
     e->status.sent_batches += f->sent_parcels;
     e->status.retried += f->retried;
+    if (f->sent_rows > 0) /* a window of one request a row may take long */
+        e->progress_ms = clock_monotonic_ms();
     pthread_mutex_unlock(&e->lock);
     pace_spend(&e->bytes_pace, f->sent_bytes);
     pace_spend(&e->rows_pace, f->sent_rows);

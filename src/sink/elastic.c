@@ -360,11 +360,14 @@ elastic_send(void *state, struct parcel *parcels, size_t count)
 {
     struct elastic *e = state;
     struct receiver_answer answer = {.meaning = RECEIVER_DONE};
+    int64_t until_ms = clock_monotonic_ms() + RECEIVER_SEND_MS_MAX;
     size_t from = 0;
 
     for (size_t i = 0; i < count; i++)
         parcel_retry(&parcels[i], -1, "%s", "");
     while (from < count && answer.meaning != RECEIVER_BUSY && answer.meaning != RECEIVER_PERSON) {
+        if (from > 0 && clock_monotonic_ms() >= until_ms)
+            break;
         size_t to = range_end(e, parcels, from, count);
 
         answer = (struct receiver_answer){.meaning = RECEIVER_DONE, .retry_after_ms = -1};

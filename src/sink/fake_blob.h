@@ -60,7 +60,7 @@ struct fake_blob {
                     size_t *answer_size);
     void *state;
     const char *said; /* the body of FAKE_STATUS; NULL: none */
-    char last[400];    /* last request line */
+    char last[400];   /* last request line */
     char last_authorization[300];
 };
 

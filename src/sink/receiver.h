@@ -17,6 +17,9 @@ enum {
     RECEIVER_EXTRA_MAX = 8,     /* headers of one request */
     RECEIVER_BATCH_MAX = 10000, /* rows of one request */
     RECEIVER_BODY_MAX = 8 << 20,
+    /* After so long 'send' tells what is done; the rest is SENT_RETRY without a reason, and deliver
+     * comes back with it at once. */
+    RECEIVER_SEND_MS_MAX = 20000,
     RECEIVER_PERSON_MS_MIN = 30000,
     RECEIVER_PERSON_MS_MAX = 900000, /* continuous-export.md section 7 */
 };

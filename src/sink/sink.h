@@ -49,7 +49,7 @@ struct parcel {
      * parcel: someone else wrote, cut or removed it. Once the caller's ledger shows that none of
      * the parcel is there, it may go on in the next object (locate with 'full'). */
     bool is_foreign;
-    struct err err; /* reason, when not done */
+    struct err err; /* reason, when not done; SENT_RETRY without one: come back at once */
 };
 
 /* one setting: its check, the configuration's and the manual's entry are all made from this row */

@@ -65,7 +65,7 @@ static const struct sink_setting splunk_hec_settings[] = {
      .help = "true: rows are done when they are indexed; the token must have indexer "
              "acknowledgement.", .default_value = "false"},
     {.name = "ack_timeout_ms",
-     .help = "What is not indexed after so long is sent again, 1000 to 600000.",
+     .help = "What is not indexed after so long is sent again, 1000 to 100000.",
      .default_value = "60000"},
     {.name = "gzip",                                                                                              .help = "true: requests are packed.", .default_value = "false"},
     {.name = "request_rows",
@@ -147,7 +147,7 @@ splunk_hec_read(struct splunk_hec *s, const struct sink_value *values, size_t co
     if (st == ST_OK)
         st = receiver_flag(kind, values, count, "event_id", &s->has_id, err);
     if (st == ST_OK)
-        st = receiver_number(kind, values, count, "ack_timeout_ms", 1000, 600000,
+        st = receiver_number(kind, values, count, "ack_timeout_ms", 1000, 100000,
                              &s->ack_timeout_ms, err);
     if (st == ST_OK)
         st =
@@ -469,6 +469,7 @@ splunk_hec_send(void *state, struct parcel *parcels, size_t count)
 {
     struct splunk_hec *s = state;
     struct receiver_answer answer = {.meaning = RECEIVER_DONE};
+    int64_t until_ms = clock_monotonic_ms() + RECEIVER_SEND_MS_MAX;
     size_t from = 0;
 
     for (size_t i = 0; i < count; i++)
@@ -477,6 +478,8 @@ splunk_hec_send(void *state, struct parcel *parcels, size_t count)
     if (!receiver_is_stopping(&s->r))
         ack_check(s, &answer);
     while (from < count && answer.meaning != RECEIVER_BUSY && answer.meaning != RECEIVER_PERSON) {
+        if (from > 0 && clock_monotonic_ms() >= until_ms)
+            break;
         size_t to = range_end(s, parcels, from, count);
 
         answer = (struct receiver_answer){.meaning = RECEIVER_DONE};

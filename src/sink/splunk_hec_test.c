@@ -303,7 +303,7 @@ static const struct {
     {"no URL",         {"url=h.example:8088"},            "no https:// address"               },
     {"an odd pattern", {"index={tabel}"},                 "splunk_hec: index: only {category}"},
     {"ack",            {"ack=1"},                         "true or false"                     },
-    {"a short wait",   {"ack_timeout_ms=1"},              "from 1000 to 600000"               },
+    {"a short wait",   {"ack_timeout_ms=1"},              "from 1000 to 100000"               },
     {"too many rows",  {"request_rows=0"},                "from 1 to 10000"                   },
     {"a line end",     {"source=a\nb"},                   "control character"                 },
 };

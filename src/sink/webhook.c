@@ -21,7 +21,6 @@ enum {
     ROW_MAX = 4 << 20,
     RESPONSE_MAX = 4 << 10, /* nobody looks at it */
     VALUES_MAX = 32,
-    SEND_MS_MAX = 20000, /* then what is done is told, and the rest goes on in the next call */
 };
 
 enum batching { BATCH_ROW, BATCH_LINES, BATCH_ARRAY };
@@ -394,7 +393,7 @@ webhook_send(void *state, struct parcel *parcels, size_t count)
 {
     struct webhook *w = state;
     struct receiver_answer answer = {.meaning = RECEIVER_DONE};
-    int64_t until_ms = clock_monotonic_ms() + SEND_MS_MAX;
+    int64_t until_ms = clock_monotonic_ms() + RECEIVER_SEND_MS_MAX;
     size_t next = 0;
 
     if (!order_make(w, parcels, count)) {
@@ -410,7 +409,7 @@ webhook_send(void *state, struct parcel *parcels, size_t count)
         if (answer.meaning == RECEIVER_BUSY || answer.meaning == RECEIVER_PERSON)
             break;
         if (next > 0 && clock_monotonic_ms() >= until_ms)
-            return; /* without a reason: deliver comes back at once */
+            return;
         size_t n = group_size(w, parcels, w->order + next, count - next);
 
         answer.meaning = RECEIVER_DONE;
