@@ -254,11 +254,16 @@ test_refused(void)
     struct posture *p = open_new(0);
     struct posture_report *report;
     const struct span none = SPAN_LITERAL("/"), catalog = SPAN_LITERAL("/providers/A/b/c");
-    char long_name[300];
+    char long_name[500];
 
     memset(long_name, 'x', sizeof long_name);
-    long_name[299] = '\0';
-    CHECK(posture_report_begin(p, TENANT, "x", &none, 0, &report, &err) == ST_INVALID, "no scope");
+    long_name[499] = '\0';
+    uint64_t withdrawn = 9;
+
+    put(p, NULL, A("vm-1", "a1"), GOOD);
+    CHECK(posture_report_begin(p, TENANT, NULL, &none, 0, &report, &err) == ST_OK &&
+              posture_report_end(report, &withdrawn, &err) == ST_OK && withdrawn == 0,
+          "a report that covers nothing withdraws nothing");
     CHECK(posture_report_begin(p, TENANT, "x", &none, 1, &report, &err) == ST_INVALID, "no id");
     CHECK(posture_report_begin(p, TENANT, "x", &catalog, 1, &report, &err) == ST_INVALID,
           "no subscription");
