@@ -3,8 +3,9 @@
 #include <stdlib.h>
 
 enum {
-    /* An event's text is in several columns, each at most twice as long as it was. */
-    ROW_MEMORY_MAX = 64 * EVENT_SIZE_MAX,
+    /* An event's text is in up to eight columns, each up to six times as long as it was and written
+     * into a buffer that grew; no event needs as much (see try_largest in the test). */
+    ROW_MEMORY_MAX = 256 * EVENT_SIZE_MAX,
     CUT_SIZE = 256, /* bytes to which text is cut at first */
 };
 

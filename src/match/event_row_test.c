@@ -374,6 +374,51 @@ try_shrink(void)
     }
 }
 
+/* Whatever stands in an event as large as may be: there is a row, within the limit. */
+static void
+try_largest(void)
+{
+    static const struct {
+        enum event_source source;
+        const char *before, *unit, *after;
+    } rows[] = {
+        {EVENT_ASSESSMENTS,     "{\"properties\":{},\"id\":\"/subscriptions/",                 "\\\"",       "\"}"  },
+        {EVENT_SUB_ASSESSMENTS, "{\"properties\":{},\"id\":\"/subscriptions/",                 "\\u0001",    "\"}"  },
+        {EVENT_SUB_ASSESSMENTS, "{\"id\":\"x\",\"properties\":{\"remediation\":[",             "\"\",",      "1]}}" },
+        {EVENT_SUB_ASSESSMENTS, "{\"id\":\"x\",\"properties\":{\"additionalData\":[",          "{\"a\":1},",
+         "1]}}"                                                                                                     },
+        {EVENT_SUB_ASSESSMENTS, "{\"id\":\"x\",\"properties\":{\"links\":{\"azurePortal\":\"",
+         "\\\\",                                                                                             "\"}}}"},
+        {EVENT_ALERTS,          "{\"SystemAlertId\":\"x\",\"Entities\":[",                     "\"\",",      "1]}"  },
+        {EVENT_ALERTS,          "{\"SystemAlertId\":\"x\",\"AlertDisplayName\":\"",            "\\u0001",    "\"}"  },
+        {EVENT_COMPLIANCE,      "{\"properties\":{},\"id\":\"/regulatoryComplianceControls/",  "\\\"",
+         "\"}"                                                                                                      },
+        {EVENT_SECURE_SCORES,   "{\"id\":\"x\",\"properties\":{\"score\":{\"max\":1",          "0",          "}}}"  },
+    };
+    char *event = malloc(EVENT_SIZE_MAX + 1);
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        size_t unit = strlen(rows[i].unit), n = strlen(rows[i].before);
+        struct tree t = {0};
+        bool is_shrunk;
+        char *row;
+
+        memcpy(event, rows[i].before, n);
+        for (; n + unit + strlen(rows[i].after) <= EVENT_SIZE_MAX; n += unit)
+            memcpy(event + n, rows[i].unit, unit);
+        memcpy(event + n, rows[i].after, strlen(rows[i].after) + 1);
+        row = row_of(rows[i].source, event, EVENT_ROW_SIZE_MAX, &t, &is_shrunk);
+        CHECK(row != NULL && strlen(row) <= EVENT_ROW_SIZE_MAX && is_shrunk, "largest %zu", i);
+        tree_free(&t);
+        free(row);
+        row = row_of(rows[i].source, event, 0, &t, &is_shrunk);
+        CHECK(row != NULL && !is_shrunk, "largest %zu, unlimited", i);
+        tree_free(&t);
+        free(row);
+    }
+    free(event);
+}
+
 /* The same size whatever the standard columns say, and of what is left when shrunk. */
 static void
 try_billed_size(void)
@@ -425,6 +470,7 @@ main(void)
     try_cells();
     try_switches();
     try_shrink();
+    try_largest();
     try_billed_size();
     try_all_columns();
     return test_end();
