@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -364,8 +365,11 @@ fake_accept_run(void *arg)
         int fd = accept(f->listener, NULL, NULL), slot = 0;
         pthread_t thread;
 
+        int on = 1;
+
         if (fd < 0)
             return NULL;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         pthread_mutex_lock(&f->lock);
         while (slot < 64 && f->open_fds[slot] >= 0)
             slot++;
