@@ -2,12 +2,10 @@
  * placeholder stands, so that nothing is left to look up when an event comes but the event's own
  * values. */
 #include "sink/template.h"
-#include "model/event_source.h"
 #include "sink/template_inner.h"
 #include "wire/json.h"
 #include <ctype.h>
 #include <stdlib.h>
-#include <strings.h>
 
 enum { PLACE_SIZE = 240, MAPS_MAX = 32, MAP_ENTRIES_MAX = 200 };
 
@@ -570,39 +568,4 @@ template_read(struct span json, const char *place, const struct template_value *
     }
     *out = r.t;
     return ST_OK;
-}
-
-enum template_variant
-template_variant(const char *category)
-{
-    static const char *const alerts[] = {"AlertInfo", "AlertEvidence", "SecurityAlert"};
-    static const char prefix[] = "AdvancedHunting-";
-    enum event_source source;
-
-    if (event_source_find(span_of(category), &source)) {
-        switch (event_source_rows[source].streaming) {
-        case EVENT_ALERTS:
-            return TEMPLATE_ALERT;
-        case EVENT_ASSESSMENTS:
-        case EVENT_SUB_ASSESSMENTS:
-            return TEMPLATE_RECOMMENDATION;
-        default:
-            return TEMPLATE_EVENT;
-        }
-    }
-    if (strncasecmp(category, prefix, sizeof prefix - 1) == 0)
-        category += sizeof prefix - 1;
-    for (size_t i = 0; i < COUNT_OF(alerts); i++)
-        if (strcasecmp(category, alerts[i]) == 0)
-            return TEMPLATE_ALERT;
-    return TEMPLATE_EVENT;
-}
-
-const struct template_builtin *
-template_builtin_find(const char *name)
-{
-    for (const struct template_builtin *b = template_builtins; b->name != NULL; b++)
-        if (strcmp(b->name, name) == 0)
-            return b;
-    return NULL;
 }

@@ -2,6 +2,7 @@
  *
  * A value is first what stands in the event (raw JSON, nothing copied); the first filter that wants
  * its text decodes it into one of two buffers, between which the filters then go to and fro. */
+#include "model/event_source.h"
 #include "sink/template_inner.h"
 #include "wire/digest.h"
 #include <ctype.h>
@@ -336,4 +337,39 @@ template_render(const struct template *t, const struct template_event *e,
                        TEMPLATE_OUT_MAX);
     }
     return ST_OK;
+}
+
+enum template_variant
+template_variant(const char *category)
+{
+    static const char *const alerts[] = {"AlertInfo", "AlertEvidence", "SecurityAlert"};
+    static const char prefix[] = "AdvancedHunting-";
+    enum event_source source;
+
+    if (event_source_find(span_of(category), &source)) {
+        switch (event_source_rows[source].streaming) {
+        case EVENT_ALERTS:
+            return TEMPLATE_ALERT;
+        case EVENT_ASSESSMENTS:
+        case EVENT_SUB_ASSESSMENTS:
+            return TEMPLATE_RECOMMENDATION;
+        default:
+            return TEMPLATE_EVENT;
+        }
+    }
+    if (strncasecmp(category, prefix, sizeof prefix - 1) == 0)
+        category += sizeof prefix - 1;
+    for (size_t i = 0; i < COUNT_OF(alerts); i++)
+        if (strcasecmp(category, alerts[i]) == 0)
+            return TEMPLATE_ALERT;
+    return TEMPLATE_EVENT;
+}
+
+const struct template_builtin *
+template_builtin_find(const char *name)
+{
+    for (const struct template_builtin *b = template_builtins; b->name != NULL; b++)
+        if (strcmp(b->name, name) == 0)
+            return b;
+    return NULL;
 }

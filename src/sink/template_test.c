@@ -381,6 +381,75 @@ test_built_in(void)
         CHECK(b->help[0] != '\0', "%s has no help", b->name);
 }
 
+/* No text of a made document is empty where receivers refuse that, or still a template. */
+static void
+made_check(const json_t *tree, const char *what)
+{
+    const char *key;
+    json_t *value;
+    size_t i;
+
+    if (json_is_string(tree))
+        CHECK(strstr(json_string_value(tree), "{{") == NULL, "%s: %s", what,
+              json_string_value(tree));
+    json_array_foreach((json_t *)(uintptr_t)tree, i, value) made_check(value, what);
+    json_object_foreach((json_t *)(uintptr_t)tree, key, value)
+    {
+        if (strcmp(key, "text") == 0 || strcmp(key, "summary") == 0 ||
+            strcmp(key, "short_description") == 0)
+            CHECK(!json_is_string(value) || json_string_length(value) > 0, "%s: %s is empty", what,
+                  key);
+        made_check(value, what);
+    }
+}
+
+/* Each template over each event of the contract, where it is at hand. */
+static void
+test_examples(void)
+{
+    static const struct {
+        const char *file, *category;
+    } examples[] = {
+        {"alerts",                           "Alerts"                        },
+        {"assessments",                      "Assessments"                   },
+        {"assessments-healthy",              "Assessments"                   },
+        {"assessments-delete",               "Assessments"                   },
+        {"assessments-snapshot",             "AssessmentsSnapshot"           },
+        {"subassessments",                   "SubAssessments"                },
+        {"subassessments-legacy-pascalcase", "SubAssessments"                },
+        {"securescores",                     "SecureScores"                  },
+        {"securescorecontrols",              "SecureScoreControls"           },
+        {"regulatorycompliance",             "RegulatoryComplianceAssessment"},
+        {"attackpaths",                      "AttackPaths"                   },
+    };
+    const char *shared = getenv("PENSTOCK_SHARED");
+
+    for (size_t i = 0; i < COUNT_OF(examples); i++) {
+        char path[400], *row = NULL;
+        struct err err = {""};
+        size_t size;
+
+        snprintf(path, sizeof path, "%s/contracts/examples/continuous-export/event-%s.json",
+                 shared == NULL ? "../shared" : shared, examples[i].file);
+        if (file_read(path, 1 << 20, &row, &size, &err) != ST_OK) {
+            printf("skipped: %s\n", path);
+            continue;
+        }
+        for (const struct template_builtin *b = template_builtins; b->name != NULL; b++) {
+            char *text = rendered(b->json, row, examples[i].category, &err);
+            json_t *tree = text == NULL ? NULL : json_loads(text, 0, NULL);
+            char what[80];
+
+            snprintf(what, sizeof what, "%s of %s", b->name, examples[i].file);
+            CHECK(tree != NULL, "%s: %s", what, text == NULL ? err.text : text);
+            made_check(tree, what);
+            json_decref(tree);
+            free(text);
+        }
+        free(row);
+    }
+}
+
 int
 main(void)
 {
@@ -389,5 +458,6 @@ main(void)
     test_bad_rows();
     test_too_large();
     test_built_in();
+    test_examples();
     return test_end();
 }

@@ -11,7 +11,9 @@ import sys
 import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
-from check import Checks, wait_for  # noqa: E402
+from arm import AUTOMATIONS, SUB, WORKFLOW, Arm, automation, configuration  # noqa: E402
+from arm import TENANT as TENANT_A  # noqa: E402
+from check import Checks, Failed, wait_for  # noqa: E402
 from daemon import TENANT, Daemon, hubs_id, rows  # noqa: E402
 
 check = Checks()
@@ -219,8 +221,34 @@ def splunk(daemon):
         check("one that is repeated can be told", all(len(v) == 1 for v in ids.values()), len(ids))
 
 
+def logic_app(daemon):
+    """A LogicApp action gets the same document as an event hub, a POST for each event; into one's own network only where the
+    configuration says so."""
+    with Receiver(lambda *_: (202, "")) as receiver:
+        daemon.write_config(**configuration(daemon, arm={"privateCallbacks": "127.0.0.1"}))
+        daemon.start()
+        arm = Arm(daemon)
+        if arm.make_group().status != 201:
+            raise Failed("no resource group")
+        action = {"actionType": "LogicApp", "logicAppResourceId": WORKFLOW, "uri": receiver.url + "/invoke?sig=hush"}
+        answer = arm("PUT", f"{AUTOMATIONS}/hook", automation([action], [{"eventSource": "Alerts", "ruleSets": []}]))
+        check("the automation is taken, and does not tell its uri", answer.status == 201 and b"hush" not in answer.body, answer)
+        answer = arm("POST", f"{SUB}/providers/Microsoft.Security/locations/westeurope/alerts/default/simulate",
+                     {"properties": {"kind": "Bundles", "bundles": ["VirtualMachines"]}}, "2022-01-01")
+        check("sample alerts are made", answer.status in (200, 202, 204), answer)
+        wait_for(lambda: receiver.requests, 30, lambda: f"an event comes: {daemon.log_tail()}")
+        path, headers, body = receiver.requests[0]
+        event = json.loads(body)
+        check("the bare document", path == "/invoke?sig=hush" and "AlertDisplayName" in event and "records" not in event
+              and headers["Content-Type"] == "application/json; charset=utf-8", path, headers, body[:300])
+        check("its source and identity beside it", headers["penstock-event-source"] == "Alerts"
+              and headers["penstock-event-id"].startswith(TENANT_A), headers)
+        check("no secret is in the log", "hush" not in daemon.log())
+
+
 def main():
-    for name, function in (("a webhook", webhook), ("templates", template), ("Elasticsearch", elastic), ("Splunk", splunk)):
+    for name, function in (("a webhook", webhook), ("templates", template), ("Elasticsearch", elastic), ("Splunk", splunk),
+                           ("a Logic App's callback", logic_app)):
         with Daemon() as daemon:
             check.run(name, function, daemon)
     check.end()
