@@ -308,7 +308,7 @@ check_route(void)
         seen[count++] = fingerprint_now();
     }
     configure("defaultExports: false\ntenants: [{id: " TENANT_A "}]\n"
-              "resources:\n  - id: " HUBS_ID "\n    settings: {password: two, user: u}\n");
+              "resources:\n  - id: " HUBS_ID "\n    settings: {password: two, security: tls}\n");
     seen[count++] = fingerprint_now();
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < i; k++)

@@ -269,8 +269,11 @@ print_details(const json_t *details)
         fputs("  ", stderr);
         if (target != NULL)
             print_safely(target, strlen(target));
-        fprintf(stderr, ":%lld:%lld: ", (long long)json_integer_value(json_object_get(one, "line")),
-                (long long)json_integer_value(json_object_get(one, "column")));
+        if (json_object_get(one, "line") != NULL)
+            fprintf(stderr, ":%lld:%lld",
+                    (long long)json_integer_value(json_object_get(one, "line")),
+                    (long long)json_integer_value(json_object_get(one, "column")));
+        fputs(": ", stderr);
         print_safely(message, strlen(message));
         fputc('\n', stderr);
     }

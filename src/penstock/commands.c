@@ -1,4 +1,5 @@
 #include "penstock/commands.h"
+#include "penstock/cmd_automation.h"
 #include "penstock/cmd_config.h"
 #include "penstock/cmd_export.h"
 #include "penstock/cmd_filter.h"
@@ -11,6 +12,7 @@
 #include "penstock/cmd_send.h"
 #include "penstock/cmd_serve.h"
 #include "penstock/cmd_status.h"
+#include "penstock/cmd_subscription.h"
 #include "penstock/cmd_tail.h"
 #include "penstock/cmd_token.h"
 #include "penstock/kinds.h"
@@ -31,19 +33,22 @@ const struct exit_row exit_rows[] = {
 };
 
 const struct command commands[] = {
-    {"serve",    "run the daemon: take records in, keep them, export them", cmd_serve        },
-    {"send",     "push NDJSON from a file or standard input to the daemon", cmd_send         },
-    {"tail",     "read a local event hub",                                  cmd_tail         },
-    {"export",   "list, show, set, pause, replay and repair exports",       cmd_export       },
-    {"status",   "how everything is doing",                                 cmd_status       },
-    {"schema",   "tables, columns and types",                               cmd_schema       },
-    {"token",    "create, list and revoke bearer tokens",                   cmd_token        },
-    {"config",   "check, show and describe the configuration",              config_with_kinds},
-    {"journal",  "check, print and measure the journal's files",            cmd_journal      },
-    {"query",    "run a query (KQL) over tables in files",                  cmd_query        },
-    {"replay",   "files through the same pipeline to a local folder",       cmd_replay       },
-    {"filter",   "records of files through a query, one by one",            cmd_filter       },
-    {"manual",   "the reference manual of this very program, in Markdown",  cmd_manual       },
-    {"generate", "make realistic records for tests and benchmarks",         cmd_generate     },
-    {NULL,       NULL,                                                      NULL             },
+    {"serve",        "run the daemon: take records in, keep them, export them",          cmd_serve        },
+    {"send",         "push NDJSON from a file or standard input to the daemon",          cmd_send         },
+    {"tail",         "read a local event hub",                                           cmd_tail         },
+    {"export",       "list, show, set, pause, replay and repair exports",                cmd_export       },
+    {"automation",   "continuous export: list, show, apply, test and watch automations",
+     cmd_automation                                                                                       },
+    {"subscription", "which subscriptions there are, and whose",                         cmd_subscription },
+    {"status",       "how everything is doing",                                          cmd_status       },
+    {"schema",       "tables, columns and types",                                        cmd_schema       },
+    {"token",        "create, list and revoke bearer tokens",                            cmd_token        },
+    {"config",       "check, show and describe the configuration",                       config_with_kinds},
+    {"journal",      "check, print and measure the journal's files",                     cmd_journal      },
+    {"query",        "run a query (KQL) over tables in files",                           cmd_query        },
+    {"replay",       "files through the same pipeline to a local folder",                cmd_replay       },
+    {"filter",       "records of files through a query, one by one",                     cmd_filter       },
+    {"manual",       "the reference manual of this very program, in Markdown",           cmd_manual       },
+    {"generate",     "make realistic records for tests and benchmarks",                  cmd_generate     },
+    {NULL,           NULL,                                                               NULL             },
 };

@@ -11,7 +11,7 @@ usage(FILE *to)
             "Usage: penstock COMMAND [OPTIONS]      penstock COMMAND --help tells the rest\n\n",
             PENSTOCK_VERSION);
     for (const struct command *c = commands; c->name != NULL; c++)
-        fprintf(to, "  %-9s %s\n", c->name, c->help);
+        fprintf(to, "  %-12s %s\n", c->name, c->help);
     fputs("\nExit codes:", to);
     for (const struct exit_row *e = exit_rows; e->help != NULL; e++)
         fprintf(to, "%s %d %s", e == exit_rows ? "" : ";", e->code, e->help);

@@ -7,6 +7,7 @@ destinations, and a table of what must be refused.
 import json
 import os
 import pathlib
+import re
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
@@ -341,6 +342,93 @@ def tenants():
         check("put again it needs a token once more", me("PUT", f"{AUTOMATIONS}/revoked", central).status == 403)
 
 
+def routes():
+    """Every GET of the manual below a subscription, whoever wrote it: another tenant's administrator sees what one would see of a
+    subscription that is not there."""
+    with Daemon() as daemon:
+        arm = started(daemon)
+        arm("PUT", ONE, automation())
+        stranger = Arm(daemon, daemon.make_token(OTHER, "SecurityAdministrator", "SecurityReader", "ingest", "HubReader")["token"])
+        code, manual, _ = daemon.run("manual")
+        rows = re.findall(r"`?(GET|PUT|PATCH|POST|DELETE)`?\s*\|?\s*`?(/(?:subscriptions|\{scope\})[^`|\s]*)", manual)
+        check("the manual lists the ARM routes", code == 0 and len(rows) >= 17, len(rows))
+        for method, pattern in rows:
+            if pattern == "/subscriptions" or (method, pattern) == ("PUT", "/subscriptions/{subscriptionId}"):
+                continue  # what these show and do is looked at above
+            path = pattern.replace("{scope}", SUB[1:]).replace("{subscriptionId}", SUBSCRIPTION).replace("{resourceGroupName}", GROUP)
+            path = re.sub(r"\{automationName\}", "one", path)
+            path = re.sub(r"\{[^}]*\}", "00000000-0000-4000-8000-000000000000", path)
+            body = b"{}" if method in ("PUT", "PATCH", "POST") else None
+            version = "2021-04-01" if re.search("resourcegroups($|/[^/]*$)|subscriptions/[^/]*$", path, re.I) else NEW
+            there = stranger(method, path, body, version)
+            nowhere = stranger(method, path.replace(SUBSCRIPTION, "01234567-89ab-4def-8123-456789abcdef"), body, version)
+            check(f"{method} {pattern}: as if it were not there", there.status == 404 and there.body == nowhere.body and
+                  error(there).get("code") == "SubscriptionNotFound", there, nowhere)
+        check("nothing changed", arm("GET", ONE).status == 200)
+
+
+def commands():
+    with Daemon() as daemon:
+        arm = started(daemon)
+        folder = daemon.folder
+        (folder / "a.json").write_text(json.dumps(automation(
+            [{"actionType": "Workspace", "workspaceResourceId": LOCAL_WORKSPACE}, {"actionType": "EventHub", "eventHubResourceId": LOCAL_HUB}])))
+        (folder / "bad.yaml").write_text("location: West Europe\nproperties: {scopes: [], sources: [{eventSource: Alert}], actions: []}\n")
+        alert = {"SystemAlertId": "1", "Severity": "High", "AzureResourceId": f"{SUB.upper()}/RESOURCEGROUPS/RG-X/providers/Microsoft.Compute/virtualMachines/vm"}
+        (folder / "high.json").write_text(json.dumps(alert))
+        (folder / "low.json").write_text(json.dumps(dict(alert, Severity="Low")))
+        (folder / "far.json").write_text(json.dumps(dict(alert, AzureResourceId=f"/subscriptions/{OTHER}/x")))
+        s, name = ("--subscription", SUBSCRIPTION), f"{GROUP}/cli"
+
+        def run(*words, code=0, says=""):
+            got, out, errors = daemon.run("automation", *words)
+            check(f"automation {' '.join(words[:2])}: {code}, says {says!r}", got == code and says in out + errors, got, out, errors)
+            return out
+
+        run("apply", name, str(folder / "a.json"), *s, says="in force")
+        run("apply", "rg-new/x", str(folder / "a.json"), *s, code=1, says="Resource group 'rg-new' not found")
+        run("apply", "rg-new/x", str(folder / "a.json"), "--create-group", *s, says="in force")
+        run("list", *s, says="Workspace local, EventHub security")
+        run("list", "--group", GROUP, *s, says="cli")
+        shown = run("show", name, *s, says='"eventSource"')
+        (folder / "shown.json").write_text(shown)
+        run("apply", str(folder / "shown.json"), says="in force")
+        run("validate", name, str(folder / "a.json"), *s, says="valid: Validation Successful")
+        run("validate", name, str(folder / "bad.yaml"), *s, code=1, says="not valid: properties.scopes")
+        run("apply", name, str(folder / "bad.yaml"), *s, code=1, says="'Alert' is not an event source.")
+        run("test", str(folder / "a.json"), str(folder / "high.json"), says="matches: Alerts event of /subscriptions/" + SUBSCRIPTION + "/resourcegroups/rg-x")
+        run("test", str(folder / "a.json"), str(folder / "low.json"), code=1, says="'Low'")
+        run("test", str(folder / "a.json"), str(folder / "far.json"), code=1, says="scope: outside")
+        run("test", str(folder / "a.json"), str(folder / "a.json"), code=2, says="--source")
+        run("test", str(folder / "bad.yaml"), str(folder / "high.json"), code=2, says="properties.scopes")
+        run("runs", *s, says="NEXT EVENT")
+        run("status", name, *s, says="automation#")
+        state = json.loads(run("status", name, "--json", *s))
+        check("each action has its state", [a["actionType"] for a in state["actions"]] == ["Workspace", "EventHub"] and
+              all(a["paused"] is None and a["exportId"].startswith("automation#") for a in state["actions"]) and
+              [a["kind"] for a in state["actions"]] == ["folder", "hub"], state)
+        parked = daemon.run("export", "parked", "list", state["actions"][0]["exportId"], "--tenant", TENANT)
+        check("what is refused can be asked for", parked[0] == 0 and "nothing is parked" in parked[1], parked)
+        run("disable", name, *s, says="disabled")
+        state = json.loads(run("status", name, "--json", *s))
+        check("disabled shows", state["isEnabled"] is False and {a["state"] for a in state["actions"]} == {"disabled"}, state)
+        routes = {e["id"] for e in daemon.status()["exports"] if "automation#" in e["id"]}
+        check("and has no exports any more", len(routes) == 2, routes)  # those of rg-new/x
+        run("enable", name, *s, says="from now on")
+        run("export-now", name, *s, code=1, says="asks for no snapshot")
+        run("delete", name, *s, says="not there")
+        run("show", name, *s, code=1, says="Automation 'cli' not found")
+        run("show", "cli", *s, code=2, says="--group")
+        code, out, _ = daemon.run("subscription", "list")
+        check("subscription list", code == 0 and SUBSCRIPTION in out and "configured" in out, out)
+        more = "11111111-2222-4333-8444-555555555555"
+        for words, want, says in ((("add", more, "--name", "more", "--tenant", TENANT), 0, TENANT), (("add", more, "--tenant", OTHER), 1, "belongs to tenant"),
+                                  (("remove", SUBSCRIPTION), 1, "configuration"), (("remove", more), 0, "removed"), (("remove", more), 1, "Subscription not found"),
+                                  (("add", "x"), 2, "GUID"), (("drop", more), 2, "list, add, remove")):
+            code, out, errors = daemon.run("subscription", *words)
+            check(f"subscription {' '.join(words[:2])}: {want}", code == want and says in out + errors, code, out, errors)
+
+
 # ---- what must be refused ----
 
 SHORT = changed  # a body, and what is wrong with it
@@ -504,7 +592,7 @@ def deep(count):
 
 
 WIRE = [  # name, method, path, body, headers, version, status, code, target
-    ("not JSON", "PUT", ONE, b"location: x", {}, NEW, 400, "InvalidRequestContent", "body"),
+    ("not JSON", "PUT", ONE, b"location: West Europe", {}, NEW, 400, "InvalidRequestContent", "body"),
     ("nothing", "PUT", ONE, b"", {}, NEW, 400, "InvalidRequestContent", "body"),
     ("JSON that ends early", "PUT", ONE, b'{"location":"westeurope"', {}, NEW, 400, "InvalidRequestContent", "body"),
     ("JSON and more", "PUT", ONE, b"{} {}", {}, NEW, 400, "InvalidRequestContent", "body"),
@@ -620,7 +708,7 @@ def daemon_call(arm, token, method, path, body, headers, version):
     return (arm if token is None else Arm(arm.daemon, token))(method, path, body, version, headers)
 
 
-SECTIONS = {"examples": examples, "errors": errors, "verbs": verbs, "pages": pages, "pace": pace, "tenants": tenants, "refused": refused}
+SECTIONS = {"examples": examples, "errors": errors, "verbs": verbs, "pages": pages, "pace": pace, "tenants": tenants, "routes": routes, "commands": commands, "refused": refused}
 
 if __name__ == "__main__":
     for section in sys.argv[1:] or SECTIONS:
