@@ -1,4 +1,5 @@
 #include "penstock/commands.h"
+#include "penstock/cmd_alert.h"
 #include "penstock/cmd_automation.h"
 #include "penstock/cmd_config.h"
 #include "penstock/cmd_export.h"
@@ -6,6 +7,7 @@
 #include "penstock/cmd_generate.h"
 #include "penstock/cmd_journal.h"
 #include "penstock/cmd_manual.h"
+#include "penstock/cmd_posture.h"
 #include "penstock/cmd_query.h"
 #include "penstock/cmd_replay.h"
 #include "penstock/cmd_schema.h"
@@ -39,6 +41,8 @@ const struct command commands[] = {
     {"export",       "list, show, set, pause, replay and repair exports",                cmd_export       },
     {"automation",   "continuous export: list, show, apply, test and watch automations",
      cmd_automation                                                                                       },
+    {"posture",      "bring what scanners found, list recommendations and scores",       cmd_posture      },
+    {"alert",        "list alerts, change their status, make samples",                   cmd_alert        },
     {"subscription", "which subscriptions there are, and whose",                         cmd_subscription },
     {"status",       "how everything is doing",                                          cmd_status       },
     {"schema",       "tables, columns and types",                                        cmd_schema       },
