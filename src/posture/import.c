@@ -155,8 +155,8 @@ import_run(const struct import_kind *kind, const struct import_input *in,
         st = kind->run(&r);
     if (st == ST_OK)
         st = give_scopes(&r);
-    seen_free(&r.metadata);
-    seen_free(&r.scopes);
+    import_seen_free(&r.metadata);
+    import_seen_free(&r.scopes);
     free(r.scope_texts.base);
     free(r.line.base);
     return st;

@@ -46,22 +46,22 @@ struct import_run {
 
 /* The slot of 'key', made with count 0 if it is new: the caller counts it at once, or it is lost. Good until the next
  * call. NULL: the limit or memory; err names 'what' is too many. */
-struct seen_slot *seen_at(struct seen *s, const unsigned char key[16], const char *what,
-                          struct err *err);
-void seen_free(struct seen *s);
+struct seen_slot *import_seen_at(struct seen *s, const unsigned char key[16], const char *what,
+                                 struct err *err);
+void import_seen_free(struct seen *s);
 
 /* ---- import_line.c ---- */
 
-void line_raw(struct line *l, const char *text);
+void import_line_raw(struct line *l, const char *text);
 /* Opens an object or array ('{', '['); 'key' NULL: in an array, or the outermost. */
-void line_open(struct line *l, const char *key, char bracket);
-void line_close(struct line *l, char bracket);
+void import_line_open(struct line *l, const char *key, char bracket);
+void import_line_close(struct line *l, char bracket);
 /* A string, cut to 'max' bytes; bad UTF-8 and NUL become U+FFFD. An empty one is left out. */
-void line_text(struct line *l, const char *key, struct span text, size_t max);
-void line_string(struct line *l, const char *key,
-                 const char *text); /* as line_text; NULL is fine */
-void line_bool(struct line *l, const char *key, bool value);
-void line_json(struct line *l, const char *key, const char *json); /* as it is: a number */
+void import_line_text(struct line *l, const char *key, struct span text, size_t max);
+void import_line_string(struct line *l, const char *key,
+                        const char *text); /* as line_text; NULL is fine */
+void import_line_bool(struct line *l, const char *key, bool value);
+void import_line_json(struct line *l, const char *key, const char *json); /* as it is: a number */
 
 /* ---- import_out.c ---- */
 
@@ -130,13 +130,13 @@ enum status import_scope(struct import_run *r, const char *producer, const char 
     PRINTF_LIKE(3, 4);
 
 /* A scanner's word for severity. */
-struct severity_row {
+struct import_severity_row {
     const char *word; /* compared without case */
     const char *severity;
 };
-extern const struct severity_row severity_table[];       /* ends at NULL */
-const char *import_severity(struct span word);           /* not in the table: Low */
-bool import_word_is(struct span text, const char *word); /* ignoring ASCII case */
+extern const struct import_severity_row import_severities[]; /* ends at NULL */
+const char *import_severity(struct span word);               /* not in the table: Low */
+bool import_word_is(struct span text, const char *word);     /* ignoring ASCII case */
 /* Whether the head holds the text. */
 bool import_holds(struct span head, const char *text);
 /* One document and all that an error ends with: "name: byte N: ". */

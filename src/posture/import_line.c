@@ -13,7 +13,7 @@ put(struct line *l, const char *bytes, size_t n)
 }
 
 void
-line_raw(struct line *l, const char *text)
+import_line_raw(struct line *l, const char *text)
 {
     put(l, text, strlen(text));
 }
@@ -109,7 +109,7 @@ member(struct line *l, const char *key)
 }
 
 void
-line_open(struct line *l, const char *key, char bracket)
+import_line_open(struct line *l, const char *key, char bracket)
 {
     member(l, key);
     put(l, &bracket, 1);
@@ -117,14 +117,14 @@ line_open(struct line *l, const char *key, char bracket)
 }
 
 void
-line_close(struct line *l, char bracket)
+import_line_close(struct line *l, char bracket)
 {
     put(l, &bracket, 1);
     l->needs_comma = true;
 }
 
 void
-line_text(struct line *l, const char *key, struct span text, size_t max)
+import_line_text(struct line *l, const char *key, struct span text, size_t max)
 {
     if (text.n == 0)
         return;
@@ -135,22 +135,22 @@ line_text(struct line *l, const char *key, struct span text, size_t max)
 }
 
 void
-line_string(struct line *l, const char *key, const char *text)
+import_line_string(struct line *l, const char *key, const char *text)
 {
     if (text != NULL)
-        line_text(l, key, span_of(text), IMPORT_TEXT_MAX);
+        import_line_text(l, key, span_of(text), IMPORT_TEXT_MAX);
 }
 
 void
-line_bool(struct line *l, const char *key, bool value)
+import_line_bool(struct line *l, const char *key, bool value)
 {
     member(l, key);
-    line_raw(l, value ? "true" : "false");
+    import_line_raw(l, value ? "true" : "false");
 }
 
 void
-line_json(struct line *l, const char *key, const char *json)
+import_line_json(struct line *l, const char *key, const char *json)
 {
     member(l, key);
-    line_raw(l, json);
+    import_line_raw(l, json);
 }

@@ -110,7 +110,7 @@ test_of(struct lynis *y, struct span name, struct test **test)
                             (unsigned long long)y->number, (int)(name.n < 60 ? name.n : 60),
                             name.p);
     import_key(y->r, &name, 1, key, digest);
-    slot = seen_at(&y->names, digest, "tests", y->r->err);
+    slot = import_seen_at(&y->names, digest, "tests", y->r->err);
     if (slot == NULL)
         return ST_FULL;
     if (slot->count == 0) {
@@ -191,8 +191,8 @@ open_test(struct lynis *y, struct test *test, int code)
     if (st != ST_OK)
         return st;
     import_assessment_begin(y->r, &y->machine, &x.m, &state);
-    line_string(&y->r->line, "scanner", "lynis");
-    line_string(&y->r->line, "test", test->name);
+    import_line_string(&y->r->line, "scanner", "lynis");
+    import_line_string(&y->r->line, "test", test->name);
     return import_end(y->r);
 }
 
@@ -237,7 +237,7 @@ write_remark(struct lynis *y, const struct remark *k)
     without_numbers(k->identity, identity, sizeof identity);
     parts[3] = span_of(identity);
     import_key(y->r, parts, 4, key, digest);
-    slot = seen_at(&y->findings, digest, "findings", y->r->err);
+    slot = import_seen_at(&y->findings, digest, "findings", y->r->err);
     if (slot == NULL)
         return ST_FULL;
     if (slot->count++ > 0) {
@@ -263,9 +263,9 @@ write_remark(struct lynis *y, const struct remark *k)
     };
 
     import_finding_begin(y->r, &y->machine, &x.m, &f);
-    line_string(&y->r->line, "scanner", "lynis");
-    line_string(&y->r->line, "scannerSeverity", k->kind);
-    line_text(&y->r->line, "details", k->details, 2000);
+    import_line_string(&y->r->line, "scanner", "lynis");
+    import_line_string(&y->r->line, "scannerSeverity", k->kind);
+    import_line_text(&y->r->line, "details", k->details, 2000);
     return import_end(y->r);
 }
 
@@ -523,8 +523,8 @@ lynis_run(struct import_run *r)
         st = lines(&y, chunk);
     if (st == ST_OK)
         st = close_tests(&y);
-    seen_free(&y.names);
-    seen_free(&y.findings);
+    import_seen_free(&y.names);
+    import_seen_free(&y.findings);
     free(y.tests);
     free(y.line);
     free(chunk);

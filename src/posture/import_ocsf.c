@@ -87,9 +87,10 @@ static void
 view_state(struct view *v)
 {
     const json_t *compliance = json_object_get(v->tree, "compliance");
-    struct span word = first_of(tree_text(v->tree, "status_code"), tree_text(compliance, "status"));
-    int64_t status = tree_integer(v->tree, "status_id", 0),
-            passed = tree_integer(compliance, "status_id", 0);
+    struct span word =
+        first_of(import_tree_text(v->tree, "status_code"), import_tree_text(compliance, "status"));
+    int64_t status = import_tree_integer(v->tree, "status_id", 0),
+            passed = import_tree_integer(compliance, "status_id", 0);
 
     v->code = status == 4 ? CODE_HEALTHY : CODE_UNHEALTHY;
     v->cause = NULL;
@@ -111,8 +112,8 @@ severity_of(const json_t *tree)
 {
     static const char *const words[] = {"Unknown", "Informational", "Low",  "Medium",
                                         "High",    "Critical",      "Fatal"};
-    struct span word = tree_text(tree, "severity");
-    int64_t id = tree_integer(tree, "severity_id", 0);
+    struct span word = import_tree_text(tree, "severity");
+    int64_t id = import_tree_integer(tree, "severity_id", 0);
 
     return word.n > 0 ? word : span_of(id >= 0 && id <= 6 ? words[id] : words[0]);
 }
@@ -147,7 +148,7 @@ arm_resource(struct span uid, char subscription[KEY_SIZE])
 static enum status
 azure_resource(struct ocsf *o, struct view *v)
 {
-    struct span uid = v->uid, tenant = tree_text_in(v->tree, "metadata", "tenant_uid");
+    struct span uid = v->uid, tenant = import_tree_text_in(v->tree, "metadata", "tenant_uid");
     char subscription[KEY_SIZE];
 
     if (o->r->options->resource_id != NULL) {
@@ -196,18 +197,21 @@ static enum status
 cluster_resource(struct ocsf *o, struct view *v)
 {
     char cluster[NAME_SIZE], name[NAME_SIZE], text[700];
-    struct span named = first_of(v->account, tree_text_in(v->tree, "unmapped", "provider_uid")),
-                space = tree_text(v->resource, "namespace"), type = tree_text(v->resource, "type"),
-                own = first_of(tree_text(v->resource, "name"), v->uid);
+    struct span named =
+                    first_of(v->account, import_tree_text_in(v->tree, "unmapped", "provider_uid")),
+                space = import_tree_text(v->resource, "namespace"),
+                type = import_tree_text(v->resource, "type"),
+                own = first_of(import_tree_text(v->resource, "name"), v->uid);
     struct import_resource scope = {0};
     enum status st;
 
     if (o->r->options->target != NULL)
         named = span_of(o->r->options->target);
     if (named.n == 0 && o->r->options->resource_id == NULL) {
-        walk_fault(&o->w, 0,
-                   "no cluster is named (cloud.account.uid, unmapped.provider_uid): give its "
-                   "name as target");
+        import_walk_fault(
+            &o->w, 0,
+            "no cluster is named (cloud.account.uid, unmapped.provider_uid): give its "
+            "name as target");
         return ST_INVALID;
     }
     import_name(named, cluster);
@@ -226,7 +230,7 @@ cluster_resource(struct ocsf *o, struct view *v)
 static enum status
 view_resource(struct ocsf *o, struct view *v)
 {
-    struct span host = tree_text_in(v->tree, "device", "hostname");
+    struct span host = import_tree_text_in(v->tree, "device", "hostname");
     enum status st;
 
     snprintf(v->at.native, sizeof v->at.native, "%.*s", (int)(v->uid.n < 1000 ? v->uid.n : 1000),
@@ -240,9 +244,10 @@ view_resource(struct ocsf *o, struct view *v)
     if (host.n == 0 && o->r->options->target == NULL && o->r->options->resource_id == NULL) {
         if (v->code == CODE_NOT_APPLICABLE)
             return ST_END;
-        walk_fault(&o->w, 0,
-                   "neither cloud.account.uid nor device.hostname says what was scanned: give "
-                   "its name as target, or a resource id");
+        import_walk_fault(
+            &o->w, 0,
+            "neither cloud.account.uid nor device.hostname says what was scanned: give "
+            "its name as target, or a resource id");
         return ST_INVALID;
     }
     st = import_machine(o->r, &v->at, host);
@@ -254,13 +259,13 @@ view_resource(struct ocsf *o, struct view *v)
 static struct span
 provider_of(const struct view *v)
 {
-    struct span provider = first_of(tree_text_in(v->tree, "cloud", "provider"),
-                                    tree_text_in(v->tree, "unmapped", "provider"));
+    struct span provider = first_of(import_tree_text_in(v->tree, "cloud", "provider"),
+                                    import_tree_text_in(v->tree, "unmapped", "provider"));
 
     if (provider.n == 0)
-        provider =
-            tree_text(json_object_get(json_object_get(v->tree, "unmapped"), "cloud"), "provider");
-    if (provider.n == 0 && tree_text(v->resource, "namespace").n > 0)
+        provider = import_tree_text(json_object_get(json_object_get(v->tree, "unmapped"), "cloud"),
+                                    "provider");
+    if (provider.n == 0 && import_tree_text(v->resource, "namespace").n > 0)
         provider = SPAN_LITERAL("kubernetes");
     return provider;
 }
@@ -280,27 +285,29 @@ view_make(struct ocsf *o, const json_t *tree, struct view *v)
                        .resource = json_array_get(json_object_get(tree, "resources"), 0)};
     if (cloud == NULL)
         cloud = json_object_get(json_object_get(tree, "unmapped"), "cloud");
-    v->title = first_of(tree_text(check, "name"), tree_text(info, "title"));
-    v->description = first_of(tree_text(check, "desc"), tree_text(info, "desc"));
-    v->check = first_of(tree_text(metadata, "event_code"), tree_text(check, "uid"));
-    v->check = first_of(v->check, tree_text_in(info, "analytic", "uid"));
+    v->title = first_of(import_tree_text(check, "name"), import_tree_text(info, "title"));
+    v->description = first_of(import_tree_text(check, "desc"), import_tree_text(info, "desc"));
+    v->check = first_of(import_tree_text(metadata, "event_code"), import_tree_text(check, "uid"));
+    v->check = first_of(v->check, import_tree_text_in(info, "analytic", "uid"));
     v->check = first_of(v->check, v->title);
-    v->detail = first_of(tree_text(tree, "status_detail"), tree_text(tree, "message"));
-    v->account = tree_text_in(cloud, "account", "uid");
-    v->region = first_of(tree_text(v->resource, "region"), tree_text(cloud, "region"));
-    v->uid = first_of(tree_text(v->resource, "uid"), tree_text(v->resource, "name"));
+    v->detail =
+        first_of(import_tree_text(tree, "status_detail"), import_tree_text(tree, "message"));
+    v->account = import_tree_text_in(cloud, "account", "uid");
+    v->region =
+        first_of(import_tree_text(v->resource, "region"), import_tree_text(cloud, "region"));
+    v->uid = first_of(import_tree_text(v->resource, "uid"), import_tree_text(v->resource, "name"));
     v->provider = provider_of(v);
     v->severity = severity_of(tree);
     view_state(v);
     if (v->check.n == 0) {
-        walk_fault(&o->w, 0,
-                   "metadata.event_code and finding_info.title are both missing: this is no "
-                   "OCSF finding");
+        import_walk_fault(&o->w, 0,
+                          "metadata.event_code and finding_info.title are both missing: this is no "
+                          "OCSF finding");
         return ST_INVALID;
     }
-    lower_name(
-        first_of(tree_text(product, "uid"), first_of(tree_text(product, "name"), span_of("ocsf"))),
-        v->product);
+    lower_name(first_of(import_tree_text(product, "uid"),
+                        first_of(import_tree_text(product, "name"), span_of("ocsf"))),
+               v->product);
     lower_name(first_of(v->provider, span_of("host")), provider);
     if (json_is_string(standard))
         import_name(span_of(json_string_value(standard)), v->standard);
@@ -380,17 +387,17 @@ put_data(struct ocsf *o, const struct view *v)
     struct line *l = &o->r->line;
     char compliance[2000];
 
-    line_string(l, "scanner", v->product);
-    line_text(l, "scannerSeverity", v->severity, 32);
-    line_text(l, "check", v->check, 500);
-    line_text(l, "provider", v->provider, 100);
-    line_text(l, "account", v->account, 300);
-    line_text(l, "region", v->region, 100);
-    line_text(l, "service", tree_text_in(v->resource, "group", "name"), 200);
-    line_text(l, "resourceType", tree_text(v->resource, "type"), 200);
-    line_string(l, "standard", v->standard);
+    import_line_string(l, "scanner", v->product);
+    import_line_text(l, "scannerSeverity", v->severity, 32);
+    import_line_text(l, "check", v->check, 500);
+    import_line_text(l, "provider", v->provider, 100);
+    import_line_text(l, "account", v->account, 300);
+    import_line_text(l, "region", v->region, 100);
+    import_line_text(l, "service", import_tree_text_in(v->resource, "group", "name"), 200);
+    import_line_text(l, "resourceType", import_tree_text(v->resource, "type"), 200);
+    import_line_string(l, "standard", v->standard);
     compliance_text(v->tree, compliance, sizeof compliance);
-    line_string(l, "compliance", compliance);
+    import_line_string(l, "compliance", compliance);
 }
 
 static void
@@ -398,7 +405,7 @@ remediation_text(const json_t *tree, char *out, size_t room)
 {
     const json_t *remediation = json_object_get(tree, "remediation");
     const json_t *link = json_array_get(json_object_get(remediation, "references"), 0);
-    struct span text = tree_text(remediation, "desc");
+    struct span text = import_tree_text(remediation, "desc");
 
     snprintf(out, room, "%.*s%s%s", (int)(text.n < room - 600 ? text.n : room - 600), text.p,
              text.n > 0 && json_is_string(link) ? "\n" : "",
@@ -408,7 +415,7 @@ remediation_text(const json_t *tree, char *out, size_t room)
 static enum status
 write_finding(struct ocsf *o, const struct view *v, const struct import_recommendation *m)
 {
-    struct span own = tree_text_in(v->tree, "finding_info", "uid");
+    struct span own = import_tree_text_in(v->tree, "finding_info", "uid");
     struct span parts[4] = {SPAN_LITERAL("ocsf"), span_of(m->key), first_of(own, v->detail),
                             v->uid};
     unsigned char digest[16];
@@ -418,7 +425,7 @@ write_finding(struct ocsf *o, const struct view *v, const struct import_recommen
     import_key(o->r, parts, 4, key, NULL);
     import_key(o->r, (struct span[]){import_lower(span_of(v->at.id), lower), span_of(key)}, 2,
                ignored, digest);
-    slot = seen_at(&o->findings, digest, "findings", o->r->err);
+    slot = import_seen_at(&o->findings, digest, "findings", o->r->err);
     if (slot == NULL)
         return ST_FULL;
     if (slot->count++ > 0) {
@@ -432,7 +439,7 @@ write_finding(struct ocsf *o, const struct view *v, const struct import_recommen
         .display_name = first_of(v->detail, v->title),
         .description = v->description,
         .remediation = m->remediation,
-        .impact = tree_text(v->tree, "risk_details"),
+        .impact = import_tree_text(v->tree, "risk_details"),
         .category = m->category,
         .severity = m->severity,
         .state = {v->code, v->cause, v->detail},
@@ -447,7 +454,7 @@ write_finding(struct ocsf *o, const struct view *v, const struct import_recommen
 static enum status
 write_view(struct ocsf *o, const struct view *v, struct seen_slot *pair)
 {
-    struct span risk = tree_text(v->tree, "risk_details");
+    struct span risk = import_tree_text(v->tree, "risk_details");
     char *description = malloc(3 * (size_t)IMPORT_TEXT_MAX), *remediation;
     bool is_one = pair->count == 1, is_given = (pair->note & IS_GIVEN) != 0;
     enum status st = ST_OK;
@@ -466,7 +473,7 @@ write_view(struct ocsf *o, const struct view *v, struct seen_slot *pair)
         .description = span_of(description),
         .remediation = span_of(remediation),
         .severity = import_severity(v->severity),
-        .category = category_of(tree_text_in(v->resource, "group", "name")),
+        .category = category_of(import_tree_text_in(v->resource, "group", "name")),
     };
     struct import_state state = {(int)(pair->note & CODE_MASK), NULL, {0}};
 
@@ -495,7 +502,7 @@ static void
 note_time(struct ocsf *o, const json_t *tree)
 {
     struct import_summary *s = o->r->summary;
-    struct span time = tree_text(tree, "time_dt");
+    struct span time = import_tree_text(tree, "time_dt");
 
     if (time.n > 0 && time.n < sizeof s->scan_time && strcmp(time.p, s->scan_time) > 0)
         snprintf(s->scan_time, sizeof s->scan_time, "%s", time.p);
@@ -521,7 +528,7 @@ finding(struct ocsf *o, const json_t *tree)
     note_time(o, tree);
     import_key(o->r, (struct span[]){import_lower(span_of(v->at.id), lower), span_of(v->key)}, 2,
                key, digest);
-    slot = seen_at(&o->pairs, digest, "assessments", o->r->err);
+    slot = import_seen_at(&o->pairs, digest, "assessments", o->r->err);
     if (slot == NULL) {
         st = ST_FULL;
     } else if (o->is_second) {
@@ -546,7 +553,7 @@ one(struct ocsf *o)
     enum status st;
 
     snprintf(o->w.path, sizeof o->w.path, "finding %llu", (unsigned long long)++o->count);
-    tree = walk_tree(&o->w, JSON_OBJECT, "a finding (an object)");
+    tree = import_walk_tree(&o->w, JSON_OBJECT, "a finding (an object)");
     if (tree == NULL)
         return false;
     st = finding(o, tree);
@@ -563,23 +570,23 @@ pass(struct ocsf *o)
     struct walk_list list = {0};
 
     o->count = 0;
-    if (!walk_open(w, o->r))
+    if (!import_walk_open(w, o->r))
         return w->st;
-    if (walk_peek(w) == '[') {
-        bool is_fine = walk_enter(w, '[');
+    if (import_walk_peek(w) == '[') {
+        bool is_fine = import_walk_enter(w, '[');
 
-        while (is_fine && walk_element(w, &list))
+        while (is_fine && import_walk_element(w, &list))
             is_fine = one(o);
-        if (w->st == ST_OK && walk_peek(w) >= 0)
-            walk_fault(w, walk_place(w),
-                       "something stands behind the array: give one report a file");
+        if (w->st == ST_OK && import_walk_peek(w) >= 0)
+            import_walk_fault(w, import_walk_place(w),
+                              "something stands behind the array: give one report a file");
     } else {
-        while (walk_record(w) && one(o))
+        while (import_walk_record(w) && one(o))
             ;
         if (w->st == ST_OK && o->count == 0)
-            walk_fault(w, walk_place(w), "holds no finding, not even an empty array");
+            import_walk_fault(w, import_walk_place(w), "holds no finding, not even an empty array");
     }
-    walk_close(w);
+    import_walk_close(w);
     return w->st;
 }
 
@@ -594,7 +601,7 @@ ocsf_run(struct import_run *r)
         st = r->in->rewind(r->in->context, r->err);
     if (st == ST_OK)
         st = pass(&o);
-    seen_free(&o.pairs);
-    seen_free(&o.findings);
+    import_seen_free(&o.pairs);
+    import_seen_free(&o.findings);
     return st;
 }

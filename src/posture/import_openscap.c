@@ -142,7 +142,7 @@ rule_slot(struct openscap *o, const char *benchmark, const char *id)
     struct seen_slot *slot;
 
     import_key(o->r, (struct span[]){span_of(benchmark), span_of(id)}, 2, key, digest);
-    slot = seen_at(&o->rule_names, digest, "rules", o->r->err);
+    slot = import_seen_at(&o->rule_names, digest, "rules", o->r->err);
     if (slot == NULL)
         openscap_stop(o, ST_FULL);
     return slot;
@@ -431,7 +431,7 @@ release(struct openscap *o)
             free(o->rules[i].texts[j]);
     }
     openscap_outcomes_clear(o);
-    seen_free(&o->rule_names);
+    import_seen_free(&o->rule_names);
     free(o->rules);
     free(o->outcomes);
     free(o->benchmark);

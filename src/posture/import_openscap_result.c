@@ -41,7 +41,7 @@ openscap_result_end(struct openscap *o)
     if (rule == 0)
         return;
     import_key(o->r, (struct span[]){span_of(o->rule_id)}, 1, key, digest);
-    slot = seen_at(&o->outcome_names, digest, "rules", o->r->err);
+    slot = import_seen_at(&o->outcome_names, digest, "rules", o->r->err);
     if (slot == NULL) {
         openscap_stop(o, ST_FULL);
         return;
@@ -110,13 +110,13 @@ write_outcome(struct openscap *o, const struct import_resource *machine, const c
     st = import_metadata(o->r, machine, &m);
     if (st == ST_OK) {
         import_assessment_begin(o->r, machine, &m, &state);
-        line_string(l, "scanner", "openscap");
-        line_string(l, "scannerSeverity", severity);
-        line_string(l, "result", x->row->word);
-        line_string(l, "rule", rule->id);
-        line_string(l, "identifier", rule->texts[IDENT]);
-        line_string(l, "benchmark", o->test_benchmark);
-        line_string(l, "profile", o->profile);
+        import_line_string(l, "scanner", "openscap");
+        import_line_string(l, "scannerSeverity", severity);
+        import_line_string(l, "result", x->row->word);
+        import_line_string(l, "rule", rule->id);
+        import_line_string(l, "identifier", rule->texts[IDENT]);
+        import_line_string(l, "benchmark", o->test_benchmark);
+        import_line_string(l, "profile", o->profile);
         st = import_end(o->r);
     }
     free(texts);
@@ -129,7 +129,7 @@ openscap_outcomes_clear(struct openscap *o)
     for (size_t i = 0; i < o->outcome_count; i++)
         free(o->outcomes[i].message);
     o->outcome_count = 0;
-    seen_free(&o->outcome_names);
+    import_seen_free(&o->outcome_names);
 }
 
 void

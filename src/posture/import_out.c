@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-const struct severity_row severity_table[] = {
+const struct import_severity_row import_severities[] = {
     {"critical", "High"},
     {"fatal",          "High"},
     {"high","High"},
@@ -25,7 +25,7 @@ const struct severity_row severity_table[] = {
 const char *
 import_severity(struct span word)
 {
-    for (const struct severity_row *row = severity_table; row->word != NULL; row++)
+    for (const struct import_severity_row *row = import_severities; row->word != NULL; row++)
         if (import_word_is(word, row->word))
             return row->severity;
     return "Low";
@@ -210,15 +210,15 @@ resource_details(struct line *l, const struct import_resource *x)
     char type[NAME_SIZE];
 
     resource_parts(x->id, &provider, type, &name);
-    line_open(l, "resourceDetails", '{');
-    line_string(l, "source", x->machine != NULL ? "OnPremise" : "Azure");
-    line_string(l, "id", x->id);
-    line_text(l, "resourceName", name, IMPORT_TEXT_MAX);
-    line_string(l, "resourceType", type);
-    line_text(l, "resourceProvider", provider, IMPORT_TEXT_MAX);
-    line_string(l, "nativeResourceId", x->native);
-    line_string(l, "machineName", x->machine);
-    line_close(l, '}');
+    import_line_open(l, "resourceDetails", '{');
+    import_line_string(l, "source", x->machine != NULL ? "OnPremise" : "Azure");
+    import_line_string(l, "id", x->id);
+    import_line_text(l, "resourceName", name, IMPORT_TEXT_MAX);
+    import_line_string(l, "resourceType", type);
+    import_line_text(l, "resourceProvider", provider, IMPORT_TEXT_MAX);
+    import_line_string(l, "nativeResourceId", x->native);
+    import_line_string(l, "machineName", x->machine);
+    import_line_close(l, '}');
 }
 
 /* ---- documents ---- */
@@ -232,9 +232,9 @@ begin(struct import_run *r, enum import_what what, const char *producer)
     r->producer = producer;
     l->size = 0;
     l->is_full = l->needs_comma = false;
-    line_open(l, NULL, '{');
-    line_string(l, "id", r->id);
-    line_open(l, "properties", '{');
+    import_line_open(l, NULL, '{');
+    import_line_string(l, "id", r->id);
+    import_line_open(l, "properties", '{');
 }
 
 static bool
@@ -301,7 +301,7 @@ import_metadata(struct import_run *r, const struct import_resource *resource,
     import_key(r, (struct span[]){import_lower(subscription, lower), span_of(m->key)}, 2, key,
                digest);
 
-    struct seen_slot *slot = seen_at(&r->metadata, digest, "checks", r->err);
+    struct seen_slot *slot = import_seen_at(&r->metadata, digest, "checks", r->err);
 
     if (slot == NULL)
         return ST_FULL;
@@ -310,16 +310,16 @@ import_metadata(struct import_run *r, const struct import_resource *resource,
     id_set(r, "/subscriptions/%.*s/providers/Microsoft.Security/assessmentMetadata/%s",
            (int)subscription.n, subscription.p, m->key);
     begin(r, IMPORT_METADATA, m->producer);
-    line_text(l, "displayName", m->display_name, 500);
-    line_text(l, "description", m->description, IMPORT_TEXT_MAX);
-    line_text(l, "remediationDescription", m->remediation, IMPORT_TEXT_MAX);
-    line_open(l, "categories", '[');
-    line_string(l, NULL, m->category);
-    line_close(l, ']');
-    line_string(l, "severity", m->severity);
-    line_string(l, "assessmentType", "CustomerManaged");
-    line_close(l, '}');
-    line_close(l, '}');
+    import_line_text(l, "displayName", m->display_name, 500);
+    import_line_text(l, "description", m->description, IMPORT_TEXT_MAX);
+    import_line_text(l, "remediationDescription", m->remediation, IMPORT_TEXT_MAX);
+    import_line_open(l, "categories", '[');
+    import_line_string(l, NULL, m->category);
+    import_line_close(l, ']');
+    import_line_string(l, "severity", m->severity);
+    import_line_string(l, "assessmentType", "CustomerManaged");
+    import_line_close(l, '}');
+    import_line_close(l, '}');
     return finish(r);
 }
 
@@ -328,12 +328,12 @@ static const char *const code_names[] = {"Healthy", "NotApplicable", "Unhealthy"
 static void
 status_member(struct line *l, const struct import_state *state, const char *severity)
 {
-    line_open(l, "status", '{');
-    line_string(l, "code", code_names[state->code]);
-    line_string(l, "severity", severity);
-    line_string(l, "cause", state->cause);
-    line_text(l, "description", state->description, IMPORT_TEXT_MAX);
-    line_close(l, '}');
+    import_line_open(l, "status", '{');
+    import_line_string(l, "code", code_names[state->code]);
+    import_line_string(l, "severity", severity);
+    import_line_string(l, "cause", state->cause);
+    import_line_text(l, "description", state->description, IMPORT_TEXT_MAX);
+    import_line_close(l, '}');
 }
 
 /* A name that does not fit is met again as a full line. */
@@ -347,9 +347,9 @@ import_assessment_begin(struct import_run *r, const struct import_resource *reso
     begin(r, IMPORT_ASSESSMENT, m->producer);
     l->is_full |= !fits;
     resource_details(l, resource);
-    line_text(l, "displayName", m->display_name, 500);
+    import_line_text(l, "displayName", m->display_name, 500);
     status_member(l, state, NULL);
-    line_open(l, "additionalData", '{');
+    import_line_open(l, "additionalData", '{');
 }
 
 void
@@ -362,24 +362,24 @@ import_finding_begin(struct import_run *r, const struct import_resource *resourc
 
     begin(r, IMPORT_FINDING, m->producer);
     l->is_full |= !fits;
-    line_text(l, "id", f->id, 500);
-    line_text(l, "displayName", f->display_name, 500);
+    import_line_text(l, "id", f->id, 500);
+    import_line_text(l, "displayName", f->display_name, 500);
     status_member(l, &f->state, f->severity);
-    line_text(l, "remediation", f->remediation, IMPORT_TEXT_MAX);
-    line_text(l, "impact", f->impact, IMPORT_TEXT_MAX);
-    line_string(l, "category", f->category);
-    line_text(l, "description", f->description, IMPORT_TEXT_MAX);
+    import_line_text(l, "remediation", f->remediation, IMPORT_TEXT_MAX);
+    import_line_text(l, "impact", f->impact, IMPORT_TEXT_MAX);
+    import_line_string(l, "category", f->category);
+    import_line_text(l, "description", f->description, IMPORT_TEXT_MAX);
     resource_details(l, resource);
-    line_open(l, "additionalData", '{');
-    line_string(l, "assessedResourceType", f->assessed);
+    import_line_open(l, "additionalData", '{');
+    import_line_string(l, "assessedResourceType", f->assessed);
 }
 
 enum status
 import_end(struct import_run *r)
 {
-    line_close(&r->line, '}');
-    line_close(&r->line, '}');
-    line_close(&r->line, '}');
+    import_line_close(&r->line, '}');
+    import_line_close(&r->line, '}');
+    import_line_close(&r->line, '}');
     return finish(r);
 }
 
@@ -400,7 +400,7 @@ import_scope(struct import_run *r, const char *producer, const char *format, ...
         return err_set(r->err, ST_INVALID, "%s: an id is over %d bytes: %.100s...", r->in->name,
                        ARM_ID_MAX, id);
     import_key(r, (struct span[]){span_of(producer), span_of(id)}, 2, key, digest);
-    slot = seen_at(&r->scopes, digest, "scopes", r->err);
+    slot = import_seen_at(&r->scopes, digest, "scopes", r->err);
     if (slot == NULL)
         return ST_FULL;
     if (slot->count++ > 0)

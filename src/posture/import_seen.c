@@ -32,7 +32,7 @@ grow(struct seen *s)
 }
 
 struct seen_slot *
-seen_at(struct seen *s, const unsigned char key[16], const char *what, struct err *err)
+import_seen_at(struct seen *s, const unsigned char key[16], const char *what, struct err *err)
 {
     if (s->used * 2 >= s->room && !grow(s)) {
         err_set(err, ST_IO, "no memory for another of %zu %s", s->used, what);
@@ -54,7 +54,7 @@ seen_at(struct seen *s, const unsigned char key[16], const char *what, struct er
 }
 
 void
-seen_free(struct seen *s)
+import_seen_free(struct seen *s)
 {
     free(s->slots);
     *s = (struct seen){0};

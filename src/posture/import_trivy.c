@@ -74,7 +74,7 @@ open_class(struct trivy *t, int class, int code)
     /* a workload may come twice, each time with some of its results */
     import_key(t->r, (struct span[]){span_of(t->resource.id), span_of(t->keys[class])}, 2, key,
                digest);
-    slot = seen_at(&t->assessments, digest, "assessments", t->r->err);
+    slot = import_seen_at(&t->assessments, digest, "assessments", t->r->err);
     if (slot == NULL)
         return trivy_fine(t, ST_FULL);
     if (slot->count++ > 0)
@@ -83,8 +83,9 @@ open_class(struct trivy *t, int class, int code)
     if (!trivy_fine(t, import_metadata(t->r, &t->resource, &x.m)))
         return false;
     import_assessment_begin(t->r, &t->resource, &x.m, &state);
-    line_string(&t->r->line, "scanner", "trivy");
-    line_string(&t->r->line, "artifact", t->owner[0] != '\0' ? t->owner : t->resource.native);
+    import_line_string(&t->r->line, "scanner", "trivy");
+    import_line_string(&t->r->line, "artifact",
+                       t->owner[0] != '\0' ? t->owner : t->resource.native);
     return trivy_fine(t, import_end(t->r));
 }
 
@@ -122,33 +123,33 @@ items(struct trivy *t, int class, size_t index)
     struct wording x;
     char path[120];
 
-    if (walk_peek(w) == 'n') /* null */
-        return walk_skip(w);
+    if (import_walk_peek(w) == 'n') /* null */
+        return import_walk_skip(w);
     if (!trivy_know_resource(t))
         return false;
     if (t->target[0] == '\0')
-        return walk_fault(
-            w, walk_place(w),
+        return import_walk_fault(
+            w, import_walk_place(w),
             "Target does not stand before %s: its members were sorted; give the report "
             "as Trivy writes it",
             trivy_classes[class].member);
-    if (!walk_enter(w, '['))
+    if (!import_walk_enter(w, '['))
         return false;
     t->is_shown[class] = true;
     recommendation(t, class, &x);
     snprintf(path, sizeof path, "%.100s", w->path);
-    for (size_t i = 0; walk_element(w, &list); i++) {
+    for (size_t i = 0; import_walk_element(w, &list); i++) {
         json_t *item;
         bool is_fine;
 
         snprintf(w->path, sizeof w->path, "Results[%zu].%s[%zu]", index,
                  trivy_classes[class].member, i);
-        item = walk_tree(w, JSON_OBJECT, "an object");
+        item = import_walk_tree(w, JSON_OBJECT, "an object");
         if (item == NULL)
             return false;
         /* a passed check is no reason to open the assessment */
-        is_fine = (class == MISCONFIGURATION && tree_text(item, "Status").n > 0 &&
-                   !import_word_is(tree_text(item, "Status"), "FAIL")) ||
+        is_fine = (class == MISCONFIGURATION && import_tree_text(item, "Status").n > 0 &&
+                   !import_word_is(import_tree_text(item, "Status"), "FAIL")) ||
                   open_class(t, class, CODE_UNHEALTHY);
         is_fine = is_fine && writers[class](t, &x.m, item);
         json_decref(item);
@@ -178,9 +179,9 @@ result(struct trivy *t, size_t index)
 
     t->target[0] = t->result_type[0] = '\0';
     t->is_system = false;
-    if (!walk_enter(w, '{'))
+    if (!import_walk_enter(w, '{'))
         return false;
-    while (walk_member(w, &list, key)) {
+    while (import_walk_member(w, &list, key)) {
         int class = CLASSES;
 
         for (int i = 0; i < CLASSES; i++)
@@ -190,13 +191,13 @@ result(struct trivy *t, size_t index)
             if (!items(t, class, index))
                 return false;
         } else if (strcmp(key, "Target") == 0) {
-            if (!walk_string(w, t->target, sizeof t->target))
+            if (!import_walk_string(w, t->target, sizeof t->target))
                 return false;
         } else if (strcmp(key, "Type") == 0) {
-            if (!walk_string(w, t->result_type, sizeof t->result_type))
+            if (!import_walk_string(w, t->result_type, sizeof t->result_type))
                 return false;
         } else if (strcmp(key, "Class") == 0) {
-            if (!walk_string(w, class_name, sizeof class_name))
+            if (!import_walk_string(w, class_name, sizeof class_name))
                 return false;
             t->is_system = strcmp(class_name, "os-pkgs") == 0;
             for (size_t i = 0; i < COUNT_OF(class_names); i++)
@@ -204,7 +205,7 @@ result(struct trivy *t, size_t index)
                     t->is_shown[class_names[i].class] = true;
         } else {
             t->r->summary->ignored_count += strcmp(key, "Licenses") == 0;
-            if (!walk_skip(w))
+            if (!import_walk_skip(w))
                 return false;
         }
     }
@@ -216,11 +217,11 @@ results(struct trivy *t)
 {
     struct walk_list list = {0};
 
-    if (walk_peek(&t->w) == 'n')
-        return walk_skip(&t->w);
-    if (!walk_enter(&t->w, '['))
+    if (import_walk_peek(&t->w) == 'n')
+        return import_walk_skip(&t->w);
+    if (!import_walk_enter(&t->w, '['))
         return false;
-    for (size_t i = 0; walk_element(&t->w, &list); i++) {
+    for (size_t i = 0; import_walk_element(&t->w, &list); i++) {
         snprintf(t->w.path, sizeof t->w.path, "Results[%zu]", i);
         if (!result(t, i))
             return false;
@@ -237,22 +238,22 @@ workload(struct trivy *t)
     char key[WALK_KEY_SIZE], names[3][256] = {{0}};
     static const char *const members[3] = {"Namespace", "Kind", "Name"};
 
-    if (!walk_enter(w, '{'))
+    if (!import_walk_enter(w, '{'))
         return false;
-    while (walk_member(w, &list, key)) {
+    while (import_walk_member(w, &list, key)) {
         int i = 0;
 
         while (i < 3 && strcmp(key, members[i]) != 0)
             i++;
         if (i < 3) {
-            if (!walk_string(w, names[i], sizeof names[i]))
+            if (!import_walk_string(w, names[i], sizeof names[i]))
                 return false;
         } else if (strcmp(key, "Results") == 0) {
             snprintf(t->owner, sizeof t->owner, "%.160s/%.100s/%.240s", names[0], names[1],
                      names[2]);
             if (!results(t))
                 return false;
-        } else if (!walk_skip(w)) {
+        } else if (!import_walk_skip(w)) {
             return false;
         }
     }
@@ -266,11 +267,11 @@ workloads(struct trivy *t)
 
     if (t->cluster[0] == '\0')
         snprintf(t->cluster, sizeof t->cluster, "cluster");
-    if (walk_peek(&t->w) == 'n')
-        return walk_skip(&t->w);
-    if (!walk_enter(&t->w, '['))
+    if (import_walk_peek(&t->w) == 'n')
+        return import_walk_skip(&t->w);
+    if (!import_walk_enter(&t->w, '['))
         return false;
-    for (size_t i = 0; walk_element(&t->w, &list); i++) {
+    for (size_t i = 0; import_walk_element(&t->w, &list); i++) {
         snprintf(t->w.path, sizeof t->w.path, "Resources[%zu]", i);
         if (!workload(t))
             return false;
@@ -281,7 +282,7 @@ workloads(struct trivy *t)
 static bool
 metadata(struct trivy *t)
 {
-    json_t *tree = walk_tree(&t->w, JSON_OBJECT, "an object");
+    json_t *tree = import_walk_tree(&t->w, JSON_OBJECT, "an object");
 
     if (tree == NULL)
         return false;
@@ -315,23 +316,24 @@ report(struct trivy *t)
     struct walk_list list = {0};
     char key[WALK_KEY_SIZE];
 
-    if (walk_peek(w) == '[')
-        return walk_fault(w, walk_place(w),
-                          "an array is schema version 1: scan with Trivy 0.20 or later");
-    if (!walk_enter(w, '{'))
+    if (import_walk_peek(w) == '[')
+        return import_walk_fault(w, import_walk_place(w),
+                                 "an array is schema version 1: scan with Trivy 0.20 or later");
+    if (!import_walk_enter(w, '{'))
         return false;
-    while (walk_member(w, &list, key)) {
+    while (import_walk_member(w, &list, key)) {
         bool is_fine;
 
         snprintf(w->path, sizeof w->path, "%s", key);
         if (strcmp(key, "ArtifactName") == 0)
-            is_fine = walk_string(w, t->artifact, sizeof t->artifact);
+            is_fine = import_walk_string(w, t->artifact, sizeof t->artifact);
         else if (strcmp(key, "ArtifactType") == 0)
-            is_fine = walk_string(w, t->type, sizeof t->type);
+            is_fine = import_walk_string(w, t->type, sizeof t->type);
         else if (strcmp(key, "ClusterName") == 0)
-            is_fine = walk_string(w, t->cluster, sizeof t->cluster);
+            is_fine = import_walk_string(w, t->cluster, sizeof t->cluster);
         else if (strcmp(key, "CreatedAt") == 0)
-            is_fine = walk_string(w, t->r->summary->scan_time, sizeof t->r->summary->scan_time);
+            is_fine =
+                import_walk_string(w, t->r->summary->scan_time, sizeof t->r->summary->scan_time);
         else if (strcmp(key, "Metadata") == 0)
             is_fine = metadata(t);
         else if (strcmp(key, "Results") == 0)
@@ -339,16 +341,16 @@ report(struct trivy *t)
         else if (strcmp(key, "Resources") == 0 || strcmp(key, "Findings") == 0)
             is_fine = workloads(t);
         else
-            is_fine = walk_skip(w);
+            is_fine = import_walk_skip(w);
         if (!is_fine)
             return false;
         w->path[0] = '\0';
     }
     if (w->st != ST_OK)
         return false;
-    if (walk_peek(w) >= 0)
-        return walk_fault(w, walk_place(w),
-                          "something stands behind the report: give one report a file");
+    if (import_walk_peek(w) >= 0)
+        return import_walk_fault(w, import_walk_place(w),
+                                 "something stands behind the report: give one report a file");
     if (w->st != ST_OK)
         return false;
     return t->cluster[0] == '\0' ? close_artifact(t) : close_cluster(t);
@@ -360,10 +362,10 @@ trivy_run(struct import_run *r)
     struct trivy t = {.r = r, .path = ""};
 
     import_producer(r, t.producer, "trivy");
-    if (walk_open(&t.w, r) && report(&t) && t.artifact[0] == '\0' && t.cluster[0] == '\0')
-        walk_fault(&t.w, 1, "ArtifactName is missing: this is no report of Trivy's");
-    walk_close(&t.w);
-    seen_free(&t.findings);
-    seen_free(&t.assessments);
+    if (import_walk_open(&t.w, r) && report(&t) && t.artifact[0] == '\0' && t.cluster[0] == '\0')
+        import_walk_fault(&t.w, 1, "ArtifactName is missing: this is no report of Trivy's");
+    import_walk_close(&t.w);
+    import_seen_free(&t.findings);
+    import_seen_free(&t.assessments);
     return t.w.st;
 }

@@ -12,7 +12,7 @@ finding_key(struct trivy *t, struct span *parts, size_t count, bool is_counted, 
 
     parts[count] = span_of(t->resource.id);
     import_key(t->r, parts, count + 1, key, digest);
-    slot = seen_at(&t->findings, digest, "findings", t->r->err);
+    slot = import_seen_at(&t->findings, digest, "findings", t->r->err);
     if (slot == NULL)
         return trivy_fine(t, ST_FULL);
     if (slot->count++ == 0) {
@@ -33,7 +33,7 @@ static void
 put_cvss(struct trivy *t, const json_t *item)
 {
     const json_t *all = json_object_get(item, "CVSS");
-    struct span source = tree_text(item, "SeveritySource");
+    struct span source = import_tree_text(item, "SeveritySource");
     const json_t *one = source.n > 0 ? json_object_get(all, source.p) : NULL, *score;
     struct line *l = &t->r->line;
     struct span vector;
@@ -46,32 +46,35 @@ put_cvss(struct trivy *t, const json_t *item)
     }
     if (!json_is_number(score) || json_number_value(score) <= 0)
         return;
-    vector = tree_text(one, "V3Vector");
+    vector = import_tree_text(one, "V3Vector");
     if (vector.n > 8 && memcmp(vector.p, "CVSS:", 5) == 0)
         snprintf(version, sizeof version, "%.3s", vector.p + 5);
     snprintf(number, sizeof number, "%.1f", json_number_value(score));
-    line_open(l, "cvss", '{');
-    line_open(l, version, '{');
-    line_json(l, "base", number);
-    line_text(l, "vector", vector, 200);
-    line_close(l, '}');
-    line_close(l, '}');
+    import_line_open(l, "cvss", '{');
+    import_line_open(l, version, '{');
+    import_line_json(l, "base", number);
+    import_line_text(l, "vector", vector, 200);
+    import_line_close(l, '}');
+    import_line_close(l, '}');
 }
 
 static void
 put_severity(struct trivy *t, const json_t *item)
 {
-    line_string(&t->r->line, "scanner", "trivy");
-    line_text(&t->r->line, "scannerSeverity", tree_text(item, "Severity"), 32);
+    import_line_string(&t->r->line, "scanner", "trivy");
+    import_line_text(&t->r->line, "scannerSeverity", import_tree_text(item, "Severity"), 32);
 }
 
 bool
 trivy_vulnerability(struct trivy *t, const struct import_recommendation *m, const json_t *item)
 {
-    struct span id = tree_text(item, "VulnerabilityID"), package = tree_text(item, "PkgName"),
-                version = tree_text(item, "InstalledVersion"), path = tree_text(item, "PkgPath"),
-                fixed = tree_text(item, "FixedVersion"), title = tree_text(item, "Title"),
-                link = tree_text(item, "PrimaryURL");
+    struct span id = import_tree_text(item, "VulnerabilityID"),
+                package = import_tree_text(item, "PkgName"),
+                version = import_tree_text(item, "InstalledVersion"),
+                path = import_tree_text(item, "PkgPath"),
+                fixed = import_tree_text(item, "FixedVersion"),
+                title = import_tree_text(item, "Title"),
+                link = import_tree_text(item, "PrimaryURL");
     bool is_of_file = !t->is_system;
     struct span parts[7] = {SPAN_LITERAL("trivy"),
                             id,
@@ -83,8 +86,8 @@ trivy_vulnerability(struct trivy *t, const struct import_recommendation *m, cons
     struct line *l = &t->r->line;
 
     if (id.n == 0 || package.n == 0)
-        return walk_fault(&t->w, 0, "%s is missing: this is no finding of Trivy's",
-                          id.n == 0 ? "VulnerabilityID" : "PkgName");
+        return import_walk_fault(&t->w, 0, "%s is missing: this is no finding of Trivy's",
+                                 id.n == 0 ? "VulnerabilityID" : "PkgName");
     if (!finding_key(t, parts, 6, false, key))
         return t->w.st == ST_OK;
     snprintf(display_name, sizeof display_name, "%.*s in %.*s %.*s%s%.*s", (int)id.n, id.p,
@@ -96,17 +99,18 @@ trivy_vulnerability(struct trivy *t, const struct import_recommendation *m, cons
     else
         snprintf(remediation, sizeof remediation, "No fixed version of %.*s is known (%s).",
                  (int)package.n, package.p,
-                 tree_text(item, "Status").n > 0 ? tree_text(item, "Status").p : "affected");
+                 import_tree_text(item, "Status").n > 0 ? import_tree_text(item, "Status").p
+                                                        : "affected");
 
     struct import_finding f = {
         .key = key,
         .id = id,
         .display_name = span_of(display_name),
-        .description = tree_text(item, "Description"),
+        .description = import_tree_text(item, "Description"),
         .remediation = span_of(remediation),
         .impact = title,
         .category = t->result_type,
-        .severity = import_severity(tree_text(item, "Severity")),
+        .severity = import_severity(import_tree_text(item, "Severity")),
         .state = {CODE_UNHEALTHY, NULL, {0}},
         .assessed = t->is_image             ? "ContainerRegistryVulnerability"
                     : t->cluster[0] != '\0' ? "GeneralVulnerability"
@@ -114,22 +118,22 @@ trivy_vulnerability(struct trivy *t, const struct import_recommendation *m, cons
     };
 
     import_finding_begin(t->r, &t->resource, m, &f);
-    line_string(l, "type", "Vulnerability");
+    import_line_string(l, "type", "Vulnerability");
     put_severity(t, item);
-    line_text(l, "packageName", package, 500);
-    line_text(l, "installedVersion", version, 500);
-    line_text(l, "fixedVersion", fixed, 500);
-    line_text(l, "path", path.n > 0 || !is_of_file ? path : span_of(t->target), 1000);
-    line_text(l, "packageUrl", tree_text_in(item, "PkgIdentifier", "PURL"), 1000);
-    line_bool(l, "patchable", fixed.n > 0);
+    import_line_text(l, "packageName", package, 500);
+    import_line_text(l, "installedVersion", version, 500);
+    import_line_text(l, "fixedVersion", fixed, 500);
+    import_line_text(l, "path", path.n > 0 || !is_of_file ? path : span_of(t->target), 1000);
+    import_line_text(l, "packageUrl", import_tree_text_in(item, "PkgIdentifier", "PURL"), 1000);
+    import_line_bool(l, "patchable", fixed.n > 0);
     put_cvss(t, item);
-    line_open(l, "cve", '[');
-    line_open(l, NULL, '{');
-    line_text(l, "title", id, 500);
-    line_text(l, "link", link, 1000);
-    line_close(l, '}');
-    line_close(l, ']');
-    line_text(l, "publishedTime", tree_text(item, "PublishedDate"), 40);
+    import_line_open(l, "cve", '[');
+    import_line_open(l, NULL, '{');
+    import_line_text(l, "title", id, 500);
+    import_line_text(l, "link", link, 1000);
+    import_line_close(l, '}');
+    import_line_close(l, ']');
+    import_line_text(l, "publishedTime", import_tree_text(item, "PublishedDate"), 40);
     return trivy_fine(t, import_end(t->r));
 }
 
@@ -141,23 +145,23 @@ put_number(struct line *l, const char *key, int64_t value)
     if (value <= 0)
         return;
     snprintf(text, sizeof text, "%lld", (long long)value);
-    line_json(l, key, text);
+    import_line_json(l, key, text);
 }
 
 bool
 trivy_misconfiguration(struct trivy *t, const struct import_recommendation *m, const json_t *item)
 {
-    struct span id = tree_text(item, "AVDID"), message = tree_text(item, "Message"),
-                status = tree_text(item, "Status");
+    struct span id = import_tree_text(item, "AVDID"), message = import_tree_text(item, "Message"),
+                status = import_tree_text(item, "Status");
     const json_t *cause = json_object_get(item, "CauseMetadata");
-    struct span resource = tree_text(cause, "Resource");
+    struct span resource = import_tree_text(cause, "Resource");
     char key[KEY_SIZE];
     struct line *l = &t->r->line;
 
     if (id.n == 0)
-        id = tree_text(item, "ID");
+        id = import_tree_text(item, "ID");
     if (id.n == 0)
-        return walk_fault(&t->w, 0, "ID is missing: this is no misconfiguration of Trivy's");
+        return import_walk_fault(&t->w, 0, "ID is missing: this is no misconfiguration of Trivy's");
     if (status.n > 0 && !import_word_is(status, "FAIL")) {
         t->r->summary->ignored_count++;
         return true;
@@ -171,24 +175,25 @@ trivy_misconfiguration(struct trivy *t, const struct import_recommendation *m, c
     struct import_finding f = {
         .key = key,
         .id = id,
-        .display_name = tree_text(item, "Title").n > 0 ? tree_text(item, "Title") : id,
-        .description = tree_text(item, "Description"),
-        .remediation = tree_text(item, "Resolution"),
+        .display_name =
+            import_tree_text(item, "Title").n > 0 ? import_tree_text(item, "Title") : id,
+        .description = import_tree_text(item, "Description"),
+        .remediation = import_tree_text(item, "Resolution"),
         .impact = message,
         .category = t->result_type,
-        .severity = import_severity(tree_text(item, "Severity")),
+        .severity = import_severity(import_tree_text(item, "Severity")),
         .state = {CODE_UNHEALTHY, NULL, message},
         .assessed = "GeneralVulnerability",
     };
 
     import_finding_begin(t->r, &t->resource, m, &f);
-    line_string(l, "type", "Misconfiguration");
+    import_line_string(l, "type", "Misconfiguration");
     put_severity(t, item);
-    line_string(l, "path", t->target);
-    line_text(l, "resource", resource, 1000);
-    put_number(l, "startLine", tree_integer(cause, "StartLine", 0));
-    put_number(l, "endLine", tree_integer(cause, "EndLine", 0));
-    line_text(l, "link", tree_text(item, "PrimaryURL"), 1000);
+    import_line_string(l, "path", t->target);
+    import_line_text(l, "resource", resource, 1000);
+    put_number(l, "startLine", import_tree_integer(cause, "StartLine", 0));
+    put_number(l, "endLine", import_tree_integer(cause, "EndLine", 0));
+    import_line_text(l, "link", import_tree_text(item, "PrimaryURL"), 1000);
     return trivy_fine(t, import_end(t->r));
 }
 
@@ -196,13 +201,13 @@ trivy_misconfiguration(struct trivy *t, const struct import_recommendation *m, c
 bool
 trivy_secret(struct trivy *t, const struct import_recommendation *m, const json_t *item)
 {
-    struct span id = tree_text(item, "RuleID"), title = tree_text(item, "Title");
+    struct span id = import_tree_text(item, "RuleID"), title = import_tree_text(item, "Title");
     struct span parts[4] = {SPAN_LITERAL("trivy"), id, span_of(t->target)};
     char key[KEY_SIZE], display_name[600];
     struct line *l = &t->r->line;
 
     if (id.n == 0)
-        return walk_fault(&t->w, 0, "RuleID is missing: this is no secret of Trivy's");
+        return import_walk_fault(&t->w, 0, "RuleID is missing: this is no secret of Trivy's");
     if (!finding_key(t, parts, 3, true, key))
         return t->w.st == ST_OK;
     snprintf(display_name, sizeof display_name, "%.*s in %.500s",
@@ -216,17 +221,17 @@ trivy_secret(struct trivy *t, const struct import_recommendation *m, const json_
             SPAN_LITERAL("A secret stands in a file, where everybody who can read the file "
                          "can use it."),
         .remediation = span_of(trivy_classes[SECRET].remediation),
-        .category = tree_text(item, "Category").p,
-        .severity = import_severity(tree_text(item, "Severity")),
+        .category = import_tree_text(item, "Category").p,
+        .severity = import_severity(import_tree_text(item, "Severity")),
         .state = {CODE_UNHEALTHY, NULL, {0}},
         .assessed = "GeneralVulnerability",
     };
 
     import_finding_begin(t->r, &t->resource, m, &f);
-    line_string(l, "type", "Secret");
+    import_line_string(l, "type", "Secret");
     put_severity(t, item);
-    line_string(l, "path", t->target);
-    put_number(l, "startLine", tree_integer(item, "StartLine", 0));
-    put_number(l, "endLine", tree_integer(item, "EndLine", 0));
+    import_line_string(l, "path", t->target);
+    put_number(l, "startLine", import_tree_integer(item, "StartLine", 0));
+    put_number(l, "endLine", import_tree_integer(item, "EndLine", 0));
     return trivy_fine(t, import_end(t->r));
 }

@@ -149,9 +149,10 @@ trivy_know_resource(struct trivy *t)
     if (t->cluster[0] != '\0')
         st = workload_resource(t);
     else if (t->artifact[0] == '\0')
-        return walk_fault(&t->w, walk_place(&t->w),
-                          "ArtifactName does not stand before Results: a report of Trivy 0.20 or "
-                          "later is needed, as it writes it");
+        return import_walk_fault(
+            &t->w, import_walk_place(&t->w),
+            "ArtifactName does not stand before Results: a report of Trivy 0.20 or "
+            "later is needed, as it writes it");
     else
         st = artifact_resource(t);
     if (st != ST_OK) {

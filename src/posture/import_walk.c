@@ -6,7 +6,7 @@
 enum { BUFFER_SIZE = 128 << 10 };
 
 bool
-walk_open(struct walk *w, struct import_run *r)
+import_walk_open(struct walk *w, struct import_run *r)
 {
     *w = (struct walk){.r = r, .buffer = malloc(BUFFER_SIZE)};
     if (w->buffer != NULL)
@@ -16,7 +16,7 @@ walk_open(struct walk *w, struct import_run *r)
 }
 
 void
-walk_close(struct walk *w)
+import_walk_close(struct walk *w)
 {
     free(w->buffer);
     free(w->item);
@@ -24,13 +24,13 @@ walk_close(struct walk *w)
 }
 
 uint64_t
-walk_place(const struct walk *w)
+import_walk_place(const struct walk *w)
 {
     return w->offset + w->at;
 }
 
 bool
-walk_fault(struct walk *w, uint64_t at, const char *format, ...)
+import_walk_fault(struct walk *w, uint64_t at, const char *format, ...)
 {
     char text[240];
     va_list args;
@@ -68,12 +68,13 @@ look(struct walk *w)
 static bool
 cut_off(struct walk *w)
 {
-    return walk_fault(w, walk_place(w),
-                      "the file ends here, in the middle: it was cut off; write the report again");
+    return import_walk_fault(
+        w, import_walk_place(w),
+        "the file ends here, in the middle: it was cut off; write the report again");
 }
 
 int
-walk_peek(struct walk *w)
+import_walk_peek(struct walk *w)
 {
     int c;
 
@@ -102,7 +103,7 @@ seen_name(int c, char out[24])
 static bool
 expect(struct walk *w, char what, const char *why)
 {
-    int c = walk_peek(w);
+    int c = import_walk_peek(w);
     char seen[24];
 
     if (c == what) {
@@ -111,14 +112,14 @@ expect(struct walk *w, char what, const char *why)
     }
     if (c < 0)
         return w->st == ST_OK && cut_off(w);
-    return walk_fault(w, walk_place(w),
-                      "%s stands where %s belongs: this is not the report it "
-                      "should be, or it was edited",
-                      seen_name(c, seen), why);
+    return import_walk_fault(w, import_walk_place(w),
+                             "%s stands where %s belongs: this is not the report it "
+                             "should be, or it was edited",
+                             seen_name(c, seen), why);
 }
 
 bool
-walk_enter(struct walk *w, char bracket)
+import_walk_enter(struct walk *w, char bracket)
 {
     return expect(w, bracket, bracket == '{' ? "an object" : "an array");
 }
@@ -130,7 +131,7 @@ step(struct walk *w, struct walk_list *list, char close)
     bool is_first = !list->is_begun;
 
     list->is_begun = true;
-    if (walk_peek(w) == close) {
+    if (import_walk_peek(w) == close) {
         w->at++;
         return false;
     }
@@ -138,17 +139,17 @@ step(struct walk *w, struct walk_list *list, char close)
 }
 
 bool
-walk_element(struct walk *w, struct walk_list *list)
+import_walk_element(struct walk *w, struct walk_list *list)
 {
     return w->st == ST_OK && step(w, list, ']');
 }
 
 bool
-walk_record(struct walk *w)
+import_walk_record(struct walk *w)
 {
-    while (walk_peek(w) == ',')
+    while (import_walk_peek(w) == ',')
         w->at++;
-    return w->st == ST_OK && walk_peek(w) >= 0;
+    return w->st == ST_OK && import_walk_peek(w) >= 0;
 }
 
 static bool
@@ -157,8 +158,8 @@ keep(struct walk *w, bool is_kept, const char *p, size_t n)
     if (!is_kept)
         return true;
     if (n > IMPORT_ITEM_MAX - w->item_size)
-        return walk_fault(w, 0, "longer than %d bytes: leave it out of the report",
-                          IMPORT_ITEM_MAX);
+        return import_walk_fault(w, 0, "longer than %d bytes: leave it out of the report",
+                                 IMPORT_ITEM_MAX);
     if (n > w->item_room - w->item_size) {
         size_t room = w->item_room * 2 + n + (64 << 10);
         char *item = realloc(w->item, room);
@@ -230,7 +231,7 @@ value(struct walk *w, bool is_kept)
     char seen[24];
 
     do {
-        int c = walk_peek(w);
+        int c = import_walk_peek(w);
 
         if (c < 0)
             return w->st == ST_OK && cut_off(w);
@@ -241,13 +242,14 @@ value(struct walk *w, bool is_kept)
         }
         if (c == '{' || c == '[') {
             if (depth == IMPORT_DEPTH_MAX)
-                return walk_fault(w, walk_place(w), "nested deeper than %d", IMPORT_DEPTH_MAX);
+                return import_walk_fault(w, import_walk_place(w), "nested deeper than %d",
+                                         IMPORT_DEPTH_MAX);
             stack[depth++] = c == '{' ? '}' : ']';
         } else if (depth > 0 && c == stack[depth - 1]) {
             depth--;
         } else if (!(depth > 0 && (c == ',' || c == ':')) && !scalar_byte(c)) {
-            return walk_fault(w, walk_place(w), "%s stands where a value belongs",
-                              seen_name(c, seen));
+            return import_walk_fault(w, import_walk_place(w), "%s stands where a value belongs",
+                                     seen_name(c, seen));
         }
         if (!keep_byte(w, is_kept))
             return false;
@@ -262,7 +264,7 @@ value(struct walk *w, bool is_kept)
 }
 
 bool
-walk_skip(struct walk *w)
+import_walk_skip(struct walk *w)
 {
     return w->st == ST_OK && value(w, false);
 }
@@ -273,19 +275,19 @@ take(struct walk *w)
     if (w->st != ST_OK)
         return false;
     w->item_size = 0;
-    walk_peek(w);
-    w->item_at = walk_place(w);
+    import_walk_peek(w);
+    w->item_at = import_walk_place(w);
     return value(w, true);
 }
 
 bool
-walk_member(struct walk *w, struct walk_list *list, char key[WALK_KEY_SIZE])
+import_walk_member(struct walk *w, struct walk_list *list, char key[WALK_KEY_SIZE])
 {
     size_t n;
 
     if (w->st != ST_OK || !step(w, list, '}'))
         return false;
-    if (walk_peek(w) != '"')
+    if (import_walk_peek(w) != '"')
         return expect(w, '"', "a member's name");
     if (!take(w))
         return false;
@@ -296,7 +298,7 @@ walk_member(struct walk *w, struct walk_list *list, char key[WALK_KEY_SIZE])
 }
 
 json_t *
-walk_tree(struct walk *w, json_type type, const char *what)
+import_walk_tree(struct walk *w, json_type type, const char *what)
 {
     json_error_t error;
     json_t *tree;
@@ -309,30 +311,30 @@ walk_tree(struct walk *w, json_type type, const char *what)
     if (tree == NULL) {
         uint64_t place = error.position > 0 ? (uint64_t)error.position : 0;
 
-        walk_fault(w, w->item_at + place, "not valid JSON: %s", error.text);
+        import_walk_fault(w, w->item_at + place, "not valid JSON: %s", error.text);
         return NULL;
     }
     if (json_typeof(tree) == type)
         return tree;
     json_decref(tree);
-    walk_fault(w, w->item_at,
-               "something else stands where %s belongs: this is not the report it "
-               "should be, or it was edited",
-               what);
+    import_walk_fault(w, w->item_at,
+                      "something else stands where %s belongs: this is not the report it "
+                      "should be, or it was edited",
+                      what);
     return NULL;
 }
 
 bool
-walk_string(struct walk *w, char *out, size_t room)
+import_walk_string(struct walk *w, char *out, size_t room)
 {
     json_t *text;
     size_t n;
 
-    if (walk_peek(w) == 'n') {
+    if (import_walk_peek(w) == 'n') {
         out[0] = '\0';
-        return walk_skip(w);
+        return import_walk_skip(w);
     }
-    text = walk_tree(w, JSON_STRING, "a string");
+    text = import_walk_tree(w, JSON_STRING, "a string");
     if (text == NULL)
         return false;
     n = json_string_length(text) < room ? json_string_length(text) : room - 1;
@@ -343,7 +345,7 @@ walk_string(struct walk *w, char *out, size_t room)
 }
 
 struct span
-tree_text(const json_t *object, const char *key)
+import_tree_text(const json_t *object, const char *key)
 {
     const json_t *value = json_object_get(object, key);
 
@@ -352,13 +354,13 @@ tree_text(const json_t *object, const char *key)
 }
 
 struct span
-tree_text_in(const json_t *object, const char *key, const char *inner)
+import_tree_text_in(const json_t *object, const char *key, const char *inner)
 {
-    return tree_text(json_object_get(object, key), inner);
+    return import_tree_text(json_object_get(object, key), inner);
 }
 
 int64_t
-tree_integer(const json_t *object, const char *key, int64_t otherwise)
+import_tree_integer(const json_t *object, const char *key, int64_t otherwise)
 {
     const json_t *value = json_object_get(object, key);
 

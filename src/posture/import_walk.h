@@ -28,30 +28,30 @@ struct walk_list {
     bool is_begun;
 };
 
-bool walk_open(struct walk *w, struct import_run *r);
-void walk_close(struct walk *w); /* a zeroed one is fine */
+bool import_walk_open(struct walk *w, struct import_run *r);
+void import_walk_close(struct walk *w); /* a zeroed one is fine */
 /* The first byte of the next value or bracket, over white space; -1: the text ends, or st says why. */
-int walk_peek(struct walk *w);
-uint64_t walk_place(const struct walk *w); /* offset of the next byte */
+int import_walk_peek(struct walk *w);
+uint64_t import_walk_place(const struct walk *w); /* offset of the next byte */
 /* Into an object ('{') or array ('['); what else stands there is a fault. */
-bool walk_enter(struct walk *w, char bracket);
+bool import_walk_enter(struct walk *w, char bracket);
 /* To the value of the next member, with its key as written, cut to WALK_KEY_SIZE - 1 bytes; false: the
  * object ended, or st says why. */
-bool walk_member(struct walk *w, struct walk_list *list, char key[WALK_KEY_SIZE]);
-bool walk_element(struct walk *w, struct walk_list *list);
+bool import_walk_member(struct walk *w, struct walk_list *list, char key[WALK_KEY_SIZE]);
+bool import_walk_element(struct walk *w, struct walk_list *list);
 /* Over commas and white space to the next record of a sequence of values; false: the text ends. */
-bool walk_record(struct walk *w);
-bool walk_skip(struct walk *w);
+bool import_walk_record(struct walk *w);
+bool import_walk_skip(struct walk *w);
 /* Takes a value as a tree; new reference. 'type': what it must be (a json_type); 'what' for the error:
  * "an object". NULL: st says why. */
-json_t *walk_tree(struct walk *w, json_type type, const char *what);
+json_t *import_walk_tree(struct walk *w, json_type type, const char *what);
 /* Takes a string (null: an empty one), cut to 'room' - 1 bytes. */
-bool walk_string(struct walk *w, char *out, size_t room);
+bool import_walk_string(struct walk *w, char *out, size_t room);
 /* A fault at the last value taken (or at 'at', if not 0). */
 PRINTF_LIKE(3, 4)
-bool walk_fault(struct walk *w, uint64_t at, const char *format, ...);
+bool import_walk_fault(struct walk *w, uint64_t at, const char *format, ...);
 
 /* Members of a tree: empty or NULL unless there and of the type. */
-struct span tree_text(const json_t *object, const char *key);
-struct span tree_text_in(const json_t *object, const char *key, const char *inner);
-int64_t tree_integer(const json_t *object, const char *key, int64_t otherwise);
+struct span import_tree_text(const json_t *object, const char *key);
+struct span import_tree_text_in(const json_t *object, const char *key, const char *inner);
+int64_t import_tree_integer(const json_t *object, const char *key, int64_t otherwise);
