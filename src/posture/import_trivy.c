@@ -85,7 +85,9 @@ open_class(struct trivy *t, int class, int code)
     import_assessment_begin(t->r, &t->resource, &x.m, &state);
     import_line_string(&t->r->line, "scanner", "trivy");
     import_line_string(&t->r->line, "artifact",
-                       t->owner[0] != '\0' ? t->owner : t->resource.native);
+                       t->owner[0] != '\0'  ? t->owner
+                       : t->path[0] != '\0' ? t->path
+                                            : t->resource.native);
     return trivy_fine(t, import_end(t->r));
 }
 
