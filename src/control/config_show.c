@@ -78,6 +78,9 @@ lists_put(FILE *out, const struct config *c, const struct control_kinds *kinds)
     for (size_t i = 0; i < c->tenant_count; i++) {
         fprintf(out, "  - id: %s\n", c->tenants[i].id);
         pair_put(out, "    name", c->tenants[i].name);
+        for (size_t k = 0; k < c->tenants[i].subscription_count; k++)
+            fprintf(out, "%s      - %s\n", k == 0 ? "    subscriptions:\n" : "",
+                    c->tenants[i].subscriptions[k]);
     }
     if (c->resource_count > 0)
         fprintf(out, "resources:\n");
@@ -89,6 +92,10 @@ lists_put(FILE *out, const struct config *c, const struct control_kinds *kinds)
         fprintf(out, "    manyHubs: %s\n", r->many_hubs ? "true" : "false");
         for (size_t k = 0; k < r->tenant_count; k++)
             fprintf(out, "%s      - %s\n", k == 0 ? "    tenants:\n" : "", r->tenants[k]);
+        if (r->solution_count > 0)
+            fprintf(out, "    solutions:\n");
+        for (size_t k = 0; k < r->solution_count; k++)
+            pair_put(out, "      -", r->solutions[k]);
         settings_put(out, kinds != NULL ? control_sink_find(kinds, r->kind) : NULL, r->settings,
                      r->setting_count);
     }

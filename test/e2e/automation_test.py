@@ -251,6 +251,7 @@ def verbs():
         arm("DELETE", RG, version="2021-04-01")
         arm.make_group()
         check("a deleted group takes its automations along", arm("GET", AUTOMATIONS).json() == {"value": []})
+        check("the daemon ends well", daemon.stop() == 0, daemon.log_tail())
 
 
 def pages():
@@ -701,6 +702,7 @@ def refused():
         many = arm("PUT", ONE, automation(sources=[{"eventSource": "Alerts", "ruleSets": [{"rules": [rule(operator="x")] * 100}] * 3}]))
         check("but at most a hundred", len(error(many)["details"]) == 100, many)
         check("nothing of it was stored", arm("GET", AUTOMATIONS).json() == {"value": []} and daemon.get("/healthz").status == 200)
+        check("the daemon ends well", daemon.stop() == 0, daemon.log_tail())
         check(f"rows in the tables: {len(MODEL)} + {len(WIRE)}", len(MODEL) + len(WIRE) >= 150)
 
 
