@@ -12,6 +12,7 @@ enum {
     ROWS_DEFAULT = 8192,
     BODY_SIZE = 4 << 20, /* bytes of events in a block; a larger single one still fits */
     RETRY_MS = 1000,
+    MEMORY_HOURS = 23, /* a little less than the journal remembers ids */
     TICK_MS = 1000,
 };
 
@@ -143,6 +144,7 @@ struct posture_feed {
     char trouble[320]; /* why events cannot leave; "" */
     uint64_t blocks, events;
     /* of the feed thread */
+    bool is_behind; /* the journal's memory of ids may have ended before this start: look once */
     struct arena arena, index;
     struct block_builder builder;
     char *body;
@@ -235,11 +237,10 @@ drop_fed(struct posture_feed *f, uint64_t rows, struct err *err)
 }
 
 static enum status
-append(struct posture_feed *f, const uint8_t id[16], struct err *err)
+append(struct posture_feed *f, const uint8_t id[16], uint64_t *position, struct err *err)
 {
     int64_t now = f->o.now(f->o.clock);
     struct span index;
-    uint64_t position;
 
     f->builder.head.kind = BLOCK_EVENTS;
     memcpy(f->builder.head.request_id, id, 16);
@@ -247,8 +248,55 @@ append(struct posture_feed *f, const uint8_t id[16], struct err *err)
                                 f->index.size, &index, err);
 
     return st == ST_OK ? journal_append(f->o.journal, index, (struct span){f->body, f->body_size},
-                                        &position, err)
+                                        position, err)
                        : st;
+}
+
+/* Looks for a block by its id, from where the one before it was put. ST_END: it is not there. */
+static enum status
+find_block(struct posture_feed *f, const uint8_t id[16], uint64_t *rows, struct err *err)
+{
+    uint64_t position, at, next, first = journal_extent(f->o.journal).first;
+    struct journal_buffer *buffer;
+    struct journal_gap gap;
+    struct block b;
+    enum status st = posture_outbox_place(f->o.posture, &position, err);
+
+    if (st == ST_OK)
+        st = journal_buffer_make(&buffer, err);
+    if (st != ST_OK)
+        return st;
+    for (position = position > first ? position : 0;; position = next) {
+        st = journal_read(f->o.journal, position, buffer, &b, &at, &next, &gap, err);
+        if (st == ST_INVALID && position != 0) { /* not a place of this journal */
+            next = 0;
+            continue;
+        }
+        if (st != ST_OK)
+            break;
+        if (b.head->kind == BLOCK_EVENTS && memcmp(b.head->request_id, id, 16) == 0) {
+            *rows = b.head->row_count;
+            break;
+        }
+    }
+    journal_buffer_free(buffer);
+    return st;
+}
+
+/* Whether the block is in the journal already: ST_OK, and its rows; ST_END: it is not. */
+static enum status
+find_fed(struct posture_feed *f, const uint8_t id[16], uint64_t *rows, struct err *err)
+{
+    uint64_t position;
+
+    if (journal_find_request(f->o.journal, id, &position, rows))
+        return ST_OK;
+    enum status st = f->is_behind ? find_block(f, id, rows, err) : ST_END;
+
+    /* Several blocks may be there; what follows the first that is not, is not there either. */
+    if (st == ST_END)
+        f->is_behind = false;
+    return st;
 }
 
 /* One block's worth of the outbox. ST_END: it is empty. */
@@ -271,16 +319,18 @@ feed_once(struct posture_feed *f, struct err *err)
         return f->built;
     }
     request_id(f, f->first, id);
-    if (journal_find_request(f->o.journal, id, &position, &rows))
+    st = find_fed(f, id, &rows, err);
+    if (st == ST_OK)
         return drop_fed(f, rows, err);
-    st = append(f, id, err);
+    if (st == ST_END)
+        st = append(f, id, &position, err);
     if (st != ST_OK)
         return st;
     pthread_mutex_lock(&f->lock);
     f->blocks++;
     f->events += f->count;
     pthread_mutex_unlock(&f->lock);
-    return posture_outbox_drop(f->o.posture, f->last, err);
+    return posture_outbox_drop_at(f->o.posture, f->last, position, err);
 }
 
 static struct timespec
@@ -409,6 +459,10 @@ posture_feed_start(const struct posture_feed_options *o, struct posture_feed **f
     if (f->o.rows_max == 0 || f->o.rows_max > BLOCK_ROWS_MAX)
         f->o.rows_max = ROWS_DEFAULT;
     posture_epoch(o->posture, f->epoch);
+    struct journal_stats stats;
+
+    journal_stats_get(o->journal, &stats);
+    f->is_behind = stats.newest_admitted < o->now(o->clock) - MEMORY_HOURS * TICKS_PER_HOUR;
     pthread_mutex_init(&f->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

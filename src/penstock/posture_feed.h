@@ -3,8 +3,8 @@
  * Events leave the outbox in blocks of kind BLOCK_EVENTS. A block's request id is made of the posture
  * file's epoch and its first event's number. Killed between the journal's append and the outbox's drop,
  * the next start finds that id in the journal and drops what the block held: each event is there exactly once.
- * (The journal remembers ids for 24 hours; a daemon that comes back later than that, with such a block as the last thing
- * it did, sends that one block twice.)
+ * The journal remembers ids for 24 hours; a daemon that comes back later looks for the block itself, from where the last
+ * one was put.
  *
  * While the journal is full nothing is dropped: the outbox grows to its limit, and then posture takes
  * no more changes. */

@@ -23,12 +23,13 @@
 enum { RESOURCES = 40, ROUNDS = 30, REPORTERS = 4 };
 
 static char folder[300];
+static _Atomic int64_t later; /* ticks that the clock is ahead */
 
 static int64_t
 now(void *clock)
 {
     (void)clock;
-    return clock_ticks();
+    return clock_ticks() + atomic_load(&later);
 }
 
 /* ---- a life ---- */
@@ -64,8 +65,12 @@ live(struct life *l, bool is_fed)
 
     snprintf(path, sizeof path, "%s/posture.db", folder);
     snprintf(journal, sizeof journal, "%s/journal", folder);
-    const struct posture_options o = {
-        .path = path, .cache_size = 4 << 20, .now = now, .rang = rang, .app = l};
+    const struct posture_options o = {.path = path,
+                                      .cache_size = 4 << 20,
+                                      .now = now,
+                                      .rang = rang,
+                                      .app = l,
+                                      .snapshot_interval = -1};
     const struct journal_options j = {.folder = journal,
                                       .segment_size = 16 << 20,
                                       .size_max = 256 << 20,
@@ -269,9 +274,10 @@ copy_event(void *app, const struct posture_event *e)
     text_add(app, e->document);
 }
 
-/* A block that is in the journal while its events are still in the outbox is not sent again. */
+/* A block that is in the journal while its events are still in the outbox is not sent again, also when the
+ * daemon comes back days later, when the journal remembers no ids any more. */
 static void
-test_append_without_drop(void)
+test_append_without_drop(int64_t pause)
 {
     struct life l = {0};
     struct err err;
@@ -300,6 +306,7 @@ test_append_without_drop(void)
     must(file_read(to, 1 << 30, &text, &size, &err), &err);
     must(file_replace(from, (struct span){text, size}, 0600, &err), &err);
     free(text);
+    atomic_fetch_add(&later, pause);
     live(&l, true);
     die(&l);
     struct tally twice = tally();
@@ -425,7 +432,8 @@ main(void)
              temporary != NULL ? temporary : "/tmp", (int)getpid());
     must(folder_make(folder, &err), &err);
     test_kills(); /* first: it forks, so no thread may be there */
-    test_append_without_drop();
+    test_append_without_drop(0);
+    test_append_without_drop(3 * 24 * TICKS_PER_HOUR);
     test_side_by_side();
     test_wants();
     snprintf(command, sizeof command, "rm -rf '%s'", folder);

@@ -336,31 +336,83 @@ posture_outbox_read(struct posture *p, size_t count_max, size_t size_max,
     return st == ST_END ? ST_OK : st;
 }
 
-enum status
-posture_outbox_drop(struct posture *p, uint64_t up_to, struct err *err)
+/* Counts what goes, and lets it go; in the transaction of the caller. */
+static enum status
+drop(struct posture_db *db, uint64_t up_to, int64_t *count, int64_t *size, struct err *err)
 {
-    int64_t count = 0, size = 0;
     sqlite3_stmt *x;
-
-    pthread_mutex_lock(&p->write_lock);
-    enum status st = posture_sql(&p->writer, &x, err,
+    enum status st = posture_sql(db, &x, err,
                                  "SELECT count(*), coalesce(sum(length(document)), 0) FROM outbox"
                                  " WHERE number <= ?",
                                  "i", (int64_t)up_to);
 
     if (st == ST_OK)
-        st = posture_step(&p->writer, x, err);
-    if (st == ST_OK) {
-        count = sqlite3_column_int64(x, 0);
-        size = sqlite3_column_int64(x, 1);
-        posture_sql_end(x);
-        st = posture_run(&p->writer, err, "DELETE FROM outbox WHERE number <= ?", "i",
-                         (int64_t)up_to);
-    }
+        st = posture_step(db, x, err);
+    if (st != ST_OK)
+        return st;
+    *count = sqlite3_column_int64(x, 0);
+    *size = sqlite3_column_int64(x, 1);
+    posture_sql_end(x);
+    return posture_run(db, err, "DELETE FROM outbox WHERE number <= ?", "i", (int64_t)up_to);
+}
+
+static enum status
+drop_noting(struct posture *p, uint64_t up_to, const uint64_t *place, struct err *err)
+{
+    struct posture_db *db = &p->writer;
+    int64_t count = 0, size = 0;
+
+    pthread_mutex_lock(&p->write_lock);
+    enum status st = posture_run(db, err, "BEGIN IMMEDIATE", "");
+
+    if (st == ST_OK)
+        st = drop(db, up_to, &count, &size, err);
+    if (st == ST_OK && place != NULL)
+        st = posture_run(db, err,
+                         "INSERT INTO about VALUES ('place', ?) ON CONFLICT DO UPDATE SET value ="
+                         " excluded.value",
+                         "b", (struct span){(const char *)place, sizeof *place});
+    if (st == ST_OK)
+        st = posture_run(db, err, "COMMIT", "");
     if (st == ST_OK) {
         atomic_fetch_sub(&p->outbox_count, count);
         atomic_fetch_sub(&p->outbox_size, size);
+    } else if (!sqlite3_get_autocommit(db->db)) {
+        sqlite3_exec(db->db, "ROLLBACK", NULL, NULL, NULL);
     }
     pthread_mutex_unlock(&p->write_lock);
     return st;
+}
+
+enum status
+posture_outbox_drop(struct posture *p, uint64_t up_to, struct err *err)
+{
+    return drop_noting(p, up_to, NULL, err);
+}
+
+enum status
+posture_outbox_drop_at(struct posture *p, uint64_t up_to, uint64_t place, struct err *err)
+{
+    return drop_noting(p, up_to, &place, err);
+}
+
+enum status
+posture_outbox_place(struct posture *p, uint64_t *place, struct err *err)
+{
+    struct posture_db *db = posture_reader_take(p);
+    sqlite3_stmt *x;
+    enum status st = posture_sql(db, &x, err, "SELECT value FROM about WHERE name = 'place'", "");
+
+    *place = 0;
+    if (st == ST_OK)
+        st = posture_step(db, x, err);
+    if (st == ST_OK) {
+        struct span value = posture_column(x, 0);
+
+        if (value.n == sizeof *place)
+            memcpy(place, value.p, sizeof *place);
+        posture_sql_end(x);
+    }
+    posture_reader_give(p, db);
+    return st == ST_END ? ST_OK : st;
 }

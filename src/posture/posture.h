@@ -50,7 +50,7 @@ struct posture_options {
     double score_threshold;    /* points a control's score must move; 0: 0.01 */
     bool score_by_percentage;  /* compare percentage (0..1) in place of current */
     int64_t score_delay;       /* ticks from a change to the computation it causes; 0: 5 s */
-    const char *portal; /* "host[:port]" in links; NULL: links are null. Borrowed */
+    const char *portal;        /* "host[:port]" in links; NULL: links are null. Borrowed */
     int64_t snapshot_interval; /* ticks; 0: 7 days; < 0: only on demand */
     uint64_t
         outbox_size_max; /* bytes of events that wait; beyond it no change is taken; 0: 1 GiB */
@@ -149,8 +149,12 @@ MUST_CHECK enum status posture_outbox_read(struct posture *p, size_t count_max, 
                                            void *app, uint64_t *last, struct err *err);
 /* 16 random bytes that name the file: with an event's number its identity over all files there ever were. */
 void posture_epoch(const struct posture *p, uint8_t epoch[16]);
-/* They are durable elsewhere. */
+/* They are durable elsewhere. posture_outbox_drop_at notes beside it, in the same transaction, where: any
+ * number, for posture_outbox_place to find again (0: none was noted). */
 MUST_CHECK enum status posture_outbox_drop(struct posture *p, uint64_t up_to, struct err *err);
+MUST_CHECK enum status posture_outbox_drop_at(struct posture *p, uint64_t up_to, uint64_t place,
+                                              struct err *err);
+MUST_CHECK enum status posture_outbox_place(struct posture *p, uint64_t *place, struct err *err);
 
 /* What time brings: scores and compliance of subscriptions that changed, snapshots that are due or under way
  * (in portions: call again at once while *more). Called by one thread, every second or so. */

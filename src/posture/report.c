@@ -9,7 +9,7 @@
 
 enum {
     PAGE_BITS = 1 << 16,
-    PAGES_MAX = 1 << 16, /* 4 * 10^9 numbers, 512 MiB if all were used */
+    PAGES_MAX = 1 << 22, /* 2 * 10^11 numbers; pages are made when they are needed */
     PORTION = 500,
 };
 
