@@ -98,6 +98,10 @@ events_rest_off(struct deliverer *d, const struct plan_route *route)
     struct err why;
 
     dispatch_off(d->context.dispatcher, route->id);
+    if (!dispatch_owes(d->context.dispatcher, route->id, 0)) {
+        journal_floor_remove(j, route->id);
+        return;
+    }
     if (export_stand(&d->context, route, &ledger, &stand, &why) != ST_OK) {
         log_line(LOG_WARN, "deliver", "export %s: %s", route->id, why.text);
         return;
@@ -176,7 +180,7 @@ take_out(struct deliverer *d, const char *id)
     for (size_t i = 0; i < d->count; i++) {
         struct export *e = d->exports[i];
 
-        if (strcmp(export_route(e)->id, id) != 0)
+        if (strcmp(export_id(e), id) != 0)
             continue;
         memmove(&d->exports[i], &d->exports[i + 1], (d->count - i - 1) * sizeof e);
         d->count--;
@@ -188,14 +192,13 @@ take_out(struct deliverer *d, const char *id)
 static int
 by_id(const void *a, const void *b)
 {
-    return strcmp(export_route(*(struct export *const *)a)->id,
-                  export_route(*(struct export *const *)b)->id);
+    return strcmp(export_id(*(struct export *const *)a), export_id(*(struct export *const *)b));
 }
 
 /* Ends what the new plan does not have any more, or has differently; all are asked before any is
  * waited for. */
 static void
-end_changed(struct deliverer *d, const struct plan *plan)
+end_changed(struct deliverer *d, struct plan *plan)
 {
     struct export **ending;
     size_t count = 0;
@@ -203,17 +206,17 @@ end_changed(struct deliverer *d, const struct plan *plan)
     pthread_rwlock_wrlock(&d->lock);
     ending = malloc((d->count + 1) * sizeof *ending);
     for (size_t i = 0; ending != NULL && i < d->count;) {
-        const struct plan_route *old = export_route(d->exports[i]);
-        const struct plan_route *new = plan != NULL ? plan_find(plan, old->id) : NULL;
+        struct export *e = d->exports[i];
+        const struct plan_route *new = plan != NULL ? plan_find(plan, export_id(e)) : NULL;
 
-        if (new != NULL && runs(new) && new->fingerprint == old->fingerprint) {
+        if (new != NULL && runs(new) && new->fingerprint == export_fingerprint(e)) {
+            export_adopt(e, plan, new);
             i++;
             continue;
         }
-        struct export *e = take_out(d, old->id);
-
+        e = take_out(d, export_id(e));
         export_finish(e);
-        if (old->events != NULL)
+        if (export_takes_events(e))
             dispatch_leave(d->context.dispatcher, e);
         ending[count++] = e;
     }
@@ -252,7 +255,7 @@ deliver_set_plan(struct deliverer *d, struct plan *plan, bool forget, struct err
             bool is_there = false;
 
             for (size_t k = 0; k < kept && !is_there; k++)
-                is_there = strcmp(export_route(d->exports[k])->id, route->id) == 0;
+                is_there = strcmp(export_id(d->exports[k]), route->id) == 0;
             if (rests(route))
                 floor_rest(d, route);
             else if (
@@ -273,7 +276,7 @@ deliver_set_plan(struct deliverer *d, struct plan *plan, bool forget, struct err
         qsort(d->exports, d->count, sizeof *d->exports, by_id);
     }
     pthread_rwlock_unlock(&d->lock);
-    dispatch_go(d->context.dispatcher, d->exports, d->count);
+    dispatch_go(d->context.dispatcher, plan, d->exports, d->count);
     if (larger != NULL)
         plan_release(old);
     pthread_mutex_unlock(&d->change);
@@ -324,9 +327,19 @@ deliver_stop(struct deliverer *d, unsigned grace_ms)
 static struct export *
 find(struct deliverer *d, const char *id)
 {
-    for (size_t i = 0; i < d->count; i++)
-        if (strcmp(export_route(d->exports[i])->id, id) == 0)
-            return d->exports[i];
+    size_t from = 0, to = d->count;
+
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        int order = strcmp(export_id(d->exports[middle]), id);
+
+        if (order == 0)
+            return d->exports[middle];
+        if (order < 0)
+            from = middle + 1;
+        else
+            to = middle;
+    }
     return NULL;
 }
 
@@ -402,7 +415,7 @@ deliver_replay(struct deliverer *d, const char *id, int64_t ticks, struct err *e
 
     if (e != NULL)
         export_replay(e, position);
-    if (e != NULL && export_route(e)->events != NULL)
+    if (e != NULL && export_takes_events(e))
         dispatch_save(d->context.dispatcher);
     pthread_rwlock_unlock(&d->lock);
     if (e == NULL)
@@ -437,7 +450,7 @@ deliver_is_healthy(struct deliverer *d, int64_t stall_ms, char text[200])
     for (size_t i = 0; i < d->count && healthy; i++) {
         if (export_is_stuck(d->exports[i], stall_ms)) {
             snprintf(text, 200, "export %.120s has made no progress for %lld s",
-                     export_route(d->exports[i])->id, (long long)(stall_ms / 1000));
+                     export_id(d->exports[i]), (long long)(stall_ms / 1000));
             healthy = false;
         }
     }

@@ -19,7 +19,9 @@ struct dispatcher {
     pthread_cond_t changed;
     bool is_held, is_busy, stop, is_placed;
     struct rest rest;
-    struct export **routes; /* of events, that run */
+    struct plan *plan;
+    struct export **exports;          /* of events, that run */
+    const struct plan_route **routes; /* theirs, of the plan */
     const struct event_filter **filters;
     size_t count;
     struct event_index *index; /* NULL: there is none (no memory): filters are asked one by one */
@@ -131,7 +133,7 @@ floors_move(struct dispatcher *d)
 
     journal_floor_set(j, FLOOR, d->saved, false);
     for (size_t i = 0; i < d->count; i++) {
-        struct export *e = d->routes[i];
+        struct export *e = d->exports[i];
         const struct rest_entry *r = rest_find(&d->rest, e->id);
 
         pthread_mutex_lock(&e->lock);
@@ -152,7 +154,7 @@ save(struct dispatcher *d)
 
     d->saved_ms = clock_monotonic_ms();
     for (size_t i = 0; i < d->count; i++)
-        entry_set(d, d->routes[i]);
+        entry_set(d, d->exports[i]);
     d->rest.is_placed = d->is_placed;
     d->rest.position = dispatch_position(d);
     if (rest_save(&d->rest, d->context->options.folder, &err) != ST_OK) {
@@ -186,12 +188,13 @@ static void
 hit(void *app, size_t filter)
 {
     struct handing *h = app;
-    struct export *e = h->d->routes[filter];
+    const char *tenant = h->d->routes[filter]->tenant;
 
-    if (e->route->tenant != NULL && strcmp(e->route->tenant, h->stream->tenant) != 0)
+    if (tenant != NULL && strcmp(tenant, h->stream->tenant) != 0)
         return;
     h->d->counts.hits++;
-    events_push(e, h->held->position, h->row, h->held->next, h->held->block.head->admitted);
+    events_push(h->d->exports[filter], h->held->position, h->row, h->held->next,
+                h->held->block.head->admitted);
 }
 
 static void
@@ -220,7 +223,7 @@ park_unread(struct dispatcher *d, const struct handing *h, const char *reason, s
     memcpy(lane.category, h->stream->category, sizeof lane.category);
     memcpy(lane.table, h->stream->table, sizeof lane.table);
     for (size_t i = 0; i < d->count; i++) {
-        const struct plan_route *route = d->routes[i]->route;
+        const struct plan_route *route = d->routes[i];
 
         if (route->tenant != NULL && strcmp(route->tenant, lane.tenant) != 0)
             continue;
@@ -336,7 +339,7 @@ rouse_all(struct dispatcher *d)
         return;
     d->roused_ms = clock_monotonic_ms();
     for (size_t i = 0; i < d->count; i++) {
-        struct export *e = d->routes[i];
+        struct export *e = d->exports[i];
 
         pthread_mutex_lock(&e->lock);
         if (e->events.is_unstarted)
@@ -401,10 +404,14 @@ routes_drop(struct dispatcher *d)
 {
     event_index_free(d->index);
     d->index = NULL;
+    free(d->exports);
     free(d->routes);
     free(d->filters);
+    d->exports = NULL;
     d->routes = NULL;
     d->filters = NULL;
+    plan_release(d->plan);
+    d->plan = NULL;
     d->count = 0;
 }
 
@@ -417,7 +424,7 @@ dispatch_hold(struct dispatcher *d)
     while (d->is_busy)
         pthread_cond_wait(&d->changed, &d->lock);
     for (size_t i = 0; i < d->count; i++)
-        entry_set(d, d->routes[i]);
+        entry_set(d, d->exports[i]);
     routes_drop(d);
     pthread_mutex_unlock(&d->lock);
 }
@@ -537,20 +544,32 @@ index_make(struct dispatcher *d)
     }
 }
 
+static void
+routes_take(struct dispatcher *d, struct plan *plan, struct export *const *exports, size_t count)
+{
+    d->exports = calloc(count + 1, sizeof(struct export *));
+    d->routes = calloc(count + 1, sizeof(struct plan_route *));
+    d->filters = calloc(count + 1, sizeof(struct event_filter *));
+    if (d->exports == NULL || d->routes == NULL || d->filters == NULL)
+        abort(); /* see window.c, grown */
+    d->plan = plan_hold(plan);
+    for (size_t i = 0; i < count; i++) {
+        const struct plan_route *route = plan_find(plan, exports[i]->id);
+
+        if (!exports[i]->takes_events || route == NULL)
+            continue;
+        d->exports[d->count] = exports[i];
+        d->routes[d->count] = route;
+        d->filters[d->count++] = route->events;
+    }
+}
+
 void
-dispatch_go(struct dispatcher *d, struct export *const *exports, size_t count)
+dispatch_go(struct dispatcher *d, struct plan *plan, struct export *const *exports, size_t count)
 {
     pthread_mutex_lock(&d->lock);
     assert(d->is_held && d->count == 0);
-    d->routes = calloc(count + 1, sizeof(struct export *));
-    d->filters = calloc(count + 1, sizeof(struct event_filter *));
-    if (d->routes == NULL || d->filters == NULL)
-        abort(); /* see window.c, grown */
-    for (size_t i = 0; i < count; i++)
-        if (exports[i]->route->events != NULL) {
-            d->filters[d->count] = exports[i]->route->events;
-            d->routes[d->count++] = exports[i];
-        }
+    routes_take(d, plan, exports, count);
     index_make(d);
     if (d->count == 0) { /* it stands nowhere, and keeps nothing */
         d->is_placed = false;

@@ -51,8 +51,10 @@ void dispatch_off(struct dispatcher *d, const char *id);
 bool dispatch_owes(struct dispatcher *d, const char *id, uint64_t ledger_position);
 /* There is no such route any more. */
 void dispatch_forget(struct dispatcher *d, const char *id);
-/* Goes on, for these exports (those of events among them), borrowed until the next hold. */
-void dispatch_go(struct dispatcher *d, struct export *const *exports, size_t count);
+/* Goes on, for these exports (those of events among them), borrowed until the next hold, with their routes
+ * of the plan, which it holds. */
+void dispatch_go(struct dispatcher *d, struct plan *plan, struct export *const *exports,
+                 size_t count);
 
 /* Makes lasting where everybody rests now, not only some time soon. */
 void dispatch_save(struct dispatcher *d);

@@ -348,7 +348,7 @@ fill(struct export *e, struct reach *at, const struct reach *bound, struct err *
     struct journal *j = e->context->options.journal;
     int64_t first_ms = 0, started_ms = clock_monotonic_ms();
 
-    if (e->route->events != NULL)
+    if (e->takes_events)
         return events_fill(e, at, bound, err);
     window_reset(e->window, &e->limits);
     while (!export_is_ending(e)) {
@@ -569,7 +569,7 @@ round_trip(struct export *e)
         int64_t now_ms = clock_monotonic_ms();
 
         move_cursor(e, &at);
-        if (e->route->events != NULL) /* nothing was sent: no sync for that, it soon rests */
+        if (e->takes_events) /* nothing was sent: no sync for that, it soon rests */
             e->is_dirty = was_dirty;
 
         if (e->idle_ms == 0)
@@ -580,7 +580,7 @@ round_trip(struct export *e)
         }
         checkpoint_when_due(e);
         e->events.wants_rest =
-            e->route->events != NULL && now_ms - e->idle_ms >= e->context->options.rest_after_ms;
+            e->takes_events && now_ms - e->idle_ms >= e->context->options.rest_after_ms;
         return true;
     }
     e->idle_ms = 0;
@@ -813,7 +813,7 @@ handle_replay(struct export *e)
         return;
     struct reach to = {position, 0, false};
 
-    if (e->route->events != NULL)
+    if (e->takes_events)
         events_go_back(e, position);
     move_cursor(e, &to);
     log_line(LOG_INFO, "deliver", "export %s: sends again from %llu on", e->id,
@@ -1085,6 +1085,8 @@ export_start(const struct export_context *context, struct plan *plan,
     e->context = context;
     e->plan = plan_hold(plan);
     e->route = route;
+    e->fingerprint = route->fingerprint;
+    e->takes_events = route->events != NULL;
     e->kind = kind;
     e->chance = (uint32_t)(uintptr_t)e ^ (uint32_t)clock_monotonic_ms();
     snprintf(e->id, sizeof e->id, "%s", route->id);
@@ -1170,15 +1172,28 @@ export_end(struct export *e, unsigned grace_ms)
     verdicts_leave(e->verdicts);
     transform_run_free(e->transform);
     plan_release(e->plan);
+    plan_release(e->next_plan);
     pthread_cond_destroy(&e->wake);
     pthread_mutex_destroy(&e->lock);
     free(e);
 }
 
-const struct plan_route *
-export_route(const struct export *e)
+const char *
+export_id(const struct export *e)
 {
-    return e->route;
+    return e->id;
+}
+
+uint64_t
+export_fingerprint(const struct export *e)
+{
+    return e->fingerprint;
+}
+
+bool
+export_takes_events(const struct export *e)
+{
+    return e->takes_events;
 }
 
 void
@@ -1187,7 +1202,7 @@ export_status(struct export *e, struct deliver_status *status)
     pthread_mutex_lock(&e->lock);
     *status = e->status;
     pthread_mutex_unlock(&e->lock);
-    if (e->route->events != NULL)
+    if (e->takes_events)
         events_lag(e, status);
     else
         export_lag(e->context, status);
@@ -1232,7 +1247,7 @@ export_replay(struct export *e, uint64_t position)
     pthread_mutex_lock(&e->lock);
     e->replay_wanted = true;
     e->replay_position = position;
-    if (e->route->events != NULL) {
+    if (e->takes_events) {
         events_rouse(e);
         if (position < e->events.roused)
             e->events.roused = position;
@@ -1277,7 +1292,7 @@ export_resend(struct export *e, const struct lane *lane, struct span body, uint3
         return err_set(err, ST_FULL, "export %s is busy: try again", e->id);
     }
     e->resend = &r;
-    if (e->route->events != NULL)
+    if (e->takes_events)
         events_rouse(e);
     pthread_mutex_unlock(&e->lock);
     journal_wake(e->context->options.journal);

@@ -45,7 +45,12 @@ void export_finish(struct export *e);
 /* Waits for the end: at most 'grace_ms' for what is being sent, then it is given up. Frees it. */
 void export_end(struct export *e, unsigned grace_ms);
 
-const struct plan_route *export_route(const struct export *e);
+const char *export_id(const struct export *e);
+uint64_t export_fingerprint(const struct export *e);
+bool export_takes_events(const struct export *e);
+/* 'plan' (held from now on) has the same route: a route of events that rests lets go of the plan that it was
+ * started with, one that does not does so later. So a thousand changes do not keep a thousand plans. */
+void export_adopt(struct export *e, struct plan *plan, const struct plan_route *route);
 void export_status(struct export *e, struct deliver_status *status);
 /* Fills in lag_rows and lag_ms from the cursor in 'status'. */
 void export_lag(const struct export_context *context, struct deliver_status *status);

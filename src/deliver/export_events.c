@@ -21,6 +21,38 @@ is_before(uint64_t position, uint32_t row, uint64_t other, uint32_t other_row)
     return position < other || (position == other && row < other_row);
 }
 
+/* ---- a new plan with the same route ---- */
+
+/* Lock held, at rest. Gives what is to be released. */
+static struct plan *
+plan_change(struct export *e, struct plan *plan, const struct plan_route *route)
+{
+    struct plan *old = e->plan;
+
+    e->plan = plan;
+    e->route = route;
+    return old;
+}
+
+void
+export_adopt(struct export *e, struct plan *plan, const struct plan_route *route)
+{
+    struct plan *old;
+
+    if (!e->takes_events)
+        return; /* its transformation and its sink are made of the plan that it has */
+    pthread_mutex_lock(&e->lock);
+    if (e->events.is_at_rest) {
+        old = plan_change(e, plan_hold(plan), route);
+    } else {
+        old = e->next_plan;
+        e->next_plan = plan_hold(plan);
+        e->next_route = route;
+    }
+    pthread_mutex_unlock(&e->lock);
+    plan_release(old);
+}
+
 /* ---- told by the dispatcher ---- */
 
 bool
@@ -176,6 +208,7 @@ bool
 events_rest(struct export *e)
 {
     struct export_events *v = &e->events;
+    struct plan *old = NULL;
     bool rests;
 
     journal_buffer_free(v->buffer);
@@ -190,8 +223,12 @@ events_rest(struct export *e)
         v->first = 0;
         v->is_at_rest = true;
         e->status.state = EXPORT_IDLE;
+        if (e->next_plan != NULL)
+            old = plan_change(e, e->next_plan, e->next_route);
+        e->next_plan = NULL;
     }
     pthread_mutex_unlock(&e->lock);
+    plan_release(old); /* may be the last of it */
     return rests;
 }
 

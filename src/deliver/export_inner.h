@@ -76,8 +76,10 @@ struct export
     pthread_t thread;
     pthread_mutex_t lock; /* guards what follows up to 'own' */
     pthread_cond_t wake;
-    struct plan *plan;
+    struct plan *plan; /* and the route: the thread's while there is one */
     const struct plan_route *route;
+    struct plan *next_plan; /* has the same route: taken up when it rests; NULL: none */
+    const struct plan_route *next_route;
     struct deliver_status status;
     struct resend *resend;
     uint64_t replay_position;
@@ -85,8 +87,11 @@ struct export
     int64_t progress_ms;
     struct export_events events;
     atomic_bool stop, finish;
-    /* own: the thread's */
+    /* never changed */
     char id[200];
+    uint64_t fingerprint;
+    bool takes_events;
+    /* own: the thread's */
     const struct sink_kind *kind;
     void *sink;
     struct ledger *ledger;
