@@ -274,6 +274,10 @@ export_gap_note(struct export *e, const struct journal_gap *gap)
 {
     if (gap->to == gap->from || e->gap.count++ > 0)
         return;
+    free(e->gap.before); /* lanes that are met later have nothing before it */
+    e->gap.before = calloc(LEDGER_LANES_MAX, sizeof *e->gap.before);
+    if (e->gap.before == NULL)
+        abort(); /* see window.c, grown */
     for (size_t i = 0; i < window_lane_count(e->window); i++)
         e->gap.before[i] = window_lane(e->window, i)->size;
 }
@@ -664,7 +668,7 @@ finish_pending(struct export *e, const struct ledger_entry *entry, struct err *e
     e->limits.bytes_max = SIZE_MAX;
     e->limits.rows_max = UINT32_MAX;
     e->limits.lanes_max = LEDGER_LANES_MAX;
-    e->gap = (struct recovery_gap){.count = 0};
+    e->gap.count = 0;
     enum status st = fill(e, &at, &bound, err);
 
     e->limits = limits;
@@ -975,6 +979,8 @@ close_all(struct export *e)
     oversized_drop(e);
     free(e->oversized);
     e->oversized = NULL;
+    free(e->gap.before);
+    e->gap.before = NULL;
     e->oversized_room = 0;
     close_sink(e);
     ledger_close(e->ledger);

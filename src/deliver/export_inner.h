@@ -38,8 +38,8 @@ struct resend { /* lives on the asking thread's stack */
 
 /* What the journal could not give of an interrupted window. */
 struct recovery_gap {
-    uint64_t before[LEDGER_LANES_MAX]; /* bytes of each lane that come before it */
-    unsigned count;                    /* of gaps; 'before' is of the first */
+    uint64_t *before; /* LEDGER_LANES_MAX: bytes of each lane that come before it; NULL: no gap yet */
+    unsigned count;   /* of gaps; 'before' is of the first */
 };
 
 struct hit { /* an event for the route */
