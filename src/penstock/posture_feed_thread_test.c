@@ -383,6 +383,131 @@ test_side_by_side(void)
           (unsigned long long)(t.count - before.count));
 }
 
+/* ---- a full journal ---- */
+
+struct steps {
+    int last;
+    uint64_t count;
+    int faults;
+};
+
+static void
+count_large(void *app, uint64_t position, const struct block *b, const struct journal_gap *gap)
+{
+    struct steps *s = app;
+
+    (void)position;
+    for (uint32_t i = 0; gap == NULL && i < b->head->row_count; i++) {
+        struct span doc = {b->body.p + b->rows[i].at, b->rows[i].size};
+        struct span name = json_at(doc, "properties.displayName");
+        int step = name.n > 0 ? atoi(name.p + 1) : -1;
+
+        s->faults += s->count > 0 && step != s->last + 1;
+        s->last = step;
+        s->count++;
+    }
+}
+
+/* One resource of about 300 KB in its next state. */
+static enum status
+report_large(struct posture *p, int step, struct err *err)
+{
+    static char body[300000];
+    int n = snprintf(body, sizeof body,
+                     "{\"properties\":{\"displayName\":\"%d\",\"status\":{\"code\":"
+                     "\"Healthy\",\"description\":\"",
+                     step);
+    struct posture_result r;
+    const struct posture_item item = {
+        SPAN_LITERAL(SUB "/providers/Microsoft.Security/assessments/large"),
+        {body, sizeof body},
+        false
+    };
+
+    memset(body + n, 'x', sizeof body - (size_t)n);
+    memcpy(body + sizeof body - 4, "\"}}}", 4);
+    return posture_apply(p, TENANT, "test", &item, 1, &r, err);
+}
+
+/* The journal takes nothing: the outbox fills, then reports are told to come again; and all that was
+ * taken arrives once there is room. */
+static void
+test_full(void)
+{
+    char path[400], journal[400], trouble[400];
+    struct life l = {0};
+    struct journal_recovery found;
+    struct journal_check result;
+    struct posture_counts counts;
+    struct posture_feed *feed;
+    struct steps s = {0};
+    struct err err;
+    int step = 0;
+    enum status st = ST_OK;
+
+    snprintf(path, sizeof path, "%s/full.db", folder);
+    snprintf(journal, sizeof journal, "%s/full", folder);
+    const struct posture_options o = {.path = path,
+                                      .cache_size = 8 << 20,
+                                      .now = now,
+                                      .rang = rang,
+                                      .app = &l,
+                                      .snapshot_interval = -1,
+                                      .outbox_size_max = 8 << 20};
+    const struct journal_options j = {.folder = journal,
+                                      .segment_size = 16 << 20,
+                                      .size_max = 64 << 20,
+                                      .sync = false,
+                                      .now = now};
+
+    must(posture_open(&o, &l.posture, &err), &err);
+    must(journal_open(&j, &l.journal, &found, &err), &err);
+    journal_floor_set(l.journal, "test", 0, false);
+    const struct posture_feed_options f = {.posture = l.posture, .journal = l.journal, .now = now};
+
+    must(posture_feed_start(&f, &feed, &err), &err);
+    atomic_store(&l.feed, feed);
+    /* Full for good is when it is so for longer than the feed's next try takes. */
+    for (int refused = 0; step < 2000 && refused < 3;) {
+        struct timespec wait = {0, 100000000};
+
+        st = report_large(l.posture, step, &err);
+        refused = st == ST_FULL ? refused + 1 : 0;
+        step += st == ST_OK;
+        if (st == ST_FULL && posture_feed_is_healthy(feed, trouble, sizeof trouble)) {
+            refused = 0;
+            nanosleep(&wait, NULL); /* it only lags */
+        }
+    }
+    CHECK(st == ST_FULL && strstr(err.text, "wait to be exported") != NULL, "%d: %s", st, err.text);
+    CHECK(!posture_feed_is_healthy(feed, trouble, sizeof trouble) && trouble[0] != '\0',
+          "it says why");
+    posture_counts(l.posture, NULL, &counts);
+    CHECK(counts.outbox_size >= 8 << 20 && counts.outbox_size < 9 << 20, "%llu bytes wait",
+          (unsigned long long)counts.outbox_size);
+    /* a reader has all that is there */
+    must(journal_inspect(journal, 0, 0, true, count_large, &s, &result, &err), &err);
+    journal_floor_set(l.journal, "test", journal_extent(l.journal).end, false);
+    journal_retain(l.journal);
+    posture_feed_stop(feed); /* a last try: now there is room */
+    posture_counts(l.posture, NULL, &counts);
+    CHECK(counts.outbox == 0, "%llu events still wait", (unsigned long long)counts.outbox);
+    struct steps rest = {0};
+    uint64_t from = result.extent.end;
+
+    must(journal_inspect(journal, from, 0, true, count_large, &rest, &result, &err), &err);
+    CHECK(s.faults == 0 && rest.faults == 0 && s.count > 0 && rest.count > 0, "in order");
+    CHECK(s.last + 1 == step - (int)rest.count && rest.last == step - 1 &&
+              s.count + rest.count == (uint64_t)step,
+          "%d reports, %llu and %llu events", step, (unsigned long long)s.count,
+          (unsigned long long)rest.count);
+    atomic_store(&l.feed, NULL);
+    CHECK(report_large(l.posture, step, &err) == ST_OK, "and reports are taken again: %s",
+          err.text);
+    journal_close(l.journal);
+    posture_close(l.posture);
+}
+
 /* ---- what is asked for ---- */
 
 static void
@@ -435,6 +560,7 @@ main(void)
     test_append_without_drop(0);
     test_append_without_drop(3 * 24 * TICKS_PER_HOUR);
     test_side_by_side();
+    test_full();
     test_wants();
     snprintf(command, sizeof command, "rm -rf '%s'", folder);
     if (system(command) != 0)
