@@ -107,6 +107,12 @@ MUST_CHECK enum status event_row(const struct event *e, const struct event_row_c
                                  size_t size_max, char **out, size_t *out_size, bool *is_shrunk,
                                  struct err *err);
 
+/* A finding as it was delivered once (section 2.4): names in PascalCase at every depth, and the sender's
+ * type markers, as compact JSON in *out (malloc'd, NUL-terminated). The markers of additionalData are known for
+ * GeneralVulnerability; others follow its pattern. ST_INVALID: no finding. ST_FULL: no memory now. */
+MUST_CHECK enum status event_legacy(const struct event *e, char **out, size_t *out_size,
+                                    struct err *err);
+
 /* Columns of the workspace tables, for the catalog, the manual and tests. */
 struct event_column {
     const char *name, *type; /* KQL type: "string", "datetime", ... */
