@@ -151,14 +151,15 @@ progress_json(const struct deliver_status *s)
 
     snprintf(cursor, sizeof cursor, "%llu.%u", (unsigned long long)s->cursor, s->cursor_row);
     return json_pack(
-        "{s:s, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "cursor", cursor,
-        "lagRecords", (json_int_t)s->lag_rows, "lagSeconds", (double)s->lag_ms / 1000,
+        "{s:s, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "cursor",
+        cursor, "lagRecords", (json_int_t)s->lag_rows, "lagSeconds", (double)s->lag_ms / 1000,
         "recordsRead", (json_int_t)s->read_rows, "recordsExported", (json_int_t)s->sent_rows,
         "bytesExported", (json_int_t)s->sent_bytes, "batchesExported", (json_int_t)s->sent_batches,
         "exportFailures", (json_int_t)s->retried, "recordsRefused", (json_int_t)s->refused_rows,
         "recordsLost", (json_int_t)s->lost_rows, "recordsResent", (json_int_t)s->resent_rows,
         "recordsFiltered", (json_int_t)s->filtered_rows, "recordsShared",
-        (json_int_t)s->shared_rows, "recordsExhausted", (json_int_t)s->exhausted_rows);
+        (json_int_t)s->shared_rows, "recordsExhausted", (json_int_t)s->exhausted_rows,
+        "recordsShrunk", (json_int_t)s->shrunk_rows);
 }
 
 static json_t *

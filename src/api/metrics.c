@@ -50,6 +50,9 @@ static const struct metric export_metrics[] = {
      "Records whose transformKql needed too much memory: what it could not compute counts as true, "
      "or is null.",
      EXPORT(exhausted_rows), U64, 0},
+    {"penstock_export_shrunk_records_total", "counter",
+     "Rows of a workspace's table that were larger than it takes, and left cut and marked.",
+     EXPORT(shrunk_rows), U64, 0},
     {"penstock_export_lag_records", "gauge", "Records of the journal still to be read.",
      EXPORT(lag_rows), U64, 0},
     {"penstock_export_lag_seconds", "gauge", "Age of the oldest record not exported yet.",

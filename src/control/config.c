@@ -119,6 +119,8 @@ const struct key_row config_keys[] = {
      "Scores and compliance are computed so long after the first change."},
     {"posture", "snapshotInterval", KEY_DURATION, AT(posture.snapshot_interval_ms), "7 d", 0, 365 * DAY_MS, NULL, true,
      "How often snapshots are exported; 0: only on demand."},
+    {"posture", "portal", KEY_TEXT, AT(posture.portal), NULL, 0, 0, NULL, true,
+     "Host (and :port) in links of compliance events, like portal.example.com; without it they are null."},
     {"log", "level", KEY_CHOICE, AT(log_level), "info", 0, 0, level_choices, false,
      "What is written to standard error."},
     {"metrics", "access", KEY_CHOICE, AT(metrics), "loopback", 0, 0, metrics_choices, false,

@@ -100,6 +100,7 @@ struct config {
         unsigned score_threshold; /* hundredths of a point or of 1 */
         enum config_score_metric score_metric;
         uint64_t score_delay_ms, snapshot_interval_ms; /* interval 0: only on demand */
+        const char *portal;                            /* host in links; NULL: none */
     } posture;
     const char *secret_key_file; /* NULL: data/secret.key, made at first start */
     enum log_level log_level;

@@ -84,6 +84,8 @@ struct deliver_status {
      * another one had */
     uint64_t shared_rows;
     uint64_t exhausted_rows; /* whose transformation needed too much memory: see transform.h */
+    uint64_t
+        shrunk_rows; /* rows of a workspace that were over its size and were cut, see event_row */
     int64_t last_success, last_error; /* ticks; 0: never */
     char error[320];                  /* the last one, even if it is over */
     unsigned attempt;                 /* failed attempts in a row; 0: all is well */

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "deliver/dispatch.h"
+#include "deliver/event_text.h"
 #include "deliver/export_inner.h"
 #include "journal/journal.h"
 #include <stdlib.h>
@@ -267,28 +268,6 @@ enum added {
     NOT_ADDED   /* the window is full */
 };
 
-/* The row of a workspace's table; NULL: 'why' says what is wrong with the event. */
-static char *
-row_make(const struct export *e, const struct pool_block *held, uint32_t row, size_t *size,
-         struct err *why)
-{
-    const struct event_row_context context = {.exported = held->block.head->admitted,
-                                              .workspace = e->route->workspace};
-    struct event event;
-    enum status st;
-    bool is_shrunk;
-    char *text = NULL;
-
-    st = event_open(&event, &held->block, row, why);
-    if (st == ST_OK) {
-        st = event_row(&event, &context, EVENT_ROW_SIZE_MAX, &text, size, &is_shrunk, why);
-        event_close(&event);
-    }
-    if (st == ST_FULL)
-        abort(); /* see window.c, grown */
-    return st == ST_OK ? text : NULL;
-}
-
 static const char *
 table_of(const struct export *e, const struct block_stream *stream)
 {
@@ -314,12 +293,13 @@ add(struct export *e, const struct pool_block *held, uint32_t row, const struct 
     const char *table = table_of(e, stream);
     struct err why = {""};
     struct span object;
+    bool is_shrunk;
     char *text = NULL;
     enum status st;
 
     if (window_is_full(e->window))
         return NOT_ADDED;
-    if (table != NULL && (text = row_make(e, held, row, &object.n, &why)) == NULL) {
+    if (event_text(e->route, &held->block, row, &text, &object.n, &is_shrunk, &why) != ST_OK) {
         window_set_aside(e->window, &held->block, row);
         return set_aside(e, held->position, bound, why.text);
     }
@@ -329,6 +309,11 @@ add(struct export *e, const struct pool_block *held, uint32_t row, const struct 
     free(text);
     if (st == ST_INVALID)
         return set_aside(e, held->position, bound, NULL);
+    if (st == ST_OK && is_shrunk) {
+        pthread_mutex_lock(&e->lock);
+        e->status.shrunk_rows++;
+        pthread_mutex_unlock(&e->lock);
+    }
     return st == ST_OK ? ADDED : NOT_ADDED;
 }
 

@@ -1,6 +1,7 @@
 #include "deliver/hub.h"
 #include "base/clock.h"
 #include "batch/window.h"
+#include "deliver/event_text.h"
 #include "match/event.h"
 #include "model/catalog.h"
 #include <stdlib.h>
@@ -167,23 +168,26 @@ event_feeds_make(const struct plan *plan, const char *tenant, const char *hub,
     return ST_OK;
 }
 
-static bool
-is_fed(const struct event_feeds *f, const struct block *block, uint32_t row)
+/* The first action that wants it; NULL: none. */
+static const struct plan_route *
+fed_by(const struct event_feeds *f, const struct block *block, uint32_t row)
 {
     const struct block_stream *stream = &block->streams[block->rows[row].stream];
     struct event event;
+    const struct plan_route *found = NULL;
     struct err ignored;
-    bool found = false, is_open = false;
+    bool is_open = false;
 
-    for (size_t i = 0; i < f->count && !found; i++) {
+    for (size_t i = 0; i < f->count && found == NULL; i++) {
         const struct plan_route *r = f->routes[i];
 
         if (r->tenant != NULL && strcmp(r->tenant, stream->tenant) != 0)
             continue;
         if (!is_open && event_open(&event, block, row, &ignored) != ST_OK)
-            return false;
+            return NULL;
         is_open = true;
-        found = event_filter_passes(r->events, &event);
+        if (event_filter_passes(r->events, &event))
+            found = r;
     }
     if (is_open)
         event_close(&event);
@@ -212,19 +216,37 @@ is_full(const struct catch *c)
            window_is_full(c->documents);
 }
 
+static enum status
+catch_event(const struct catch *c, const struct plan_route *route, const struct pool_block *held,
+            uint32_t row)
+{
+    static const struct plan_route bare = {.profile = PROFILE_BARE};
+    struct span object;
+    struct err ignored;
+    bool is_shrunk;
+    char *text;
+    enum status st = event_text(route, &held->block, row, &text, &object.n, &is_shrunk, &ignored);
+
+    object.p = text;
+    if (st == ST_OK)
+        st = window_add_row(c->documents, &bare, &held->block, held->position, row,
+                            text != NULL ? &object : NULL, NULL);
+    free(text);
+    return st;
+}
+
 /* As window_add, of a block of events. */
 static enum status
 catch_events(const struct catch *c, const struct pool_block *held, uint32_t *row)
 {
-    static const struct plan_route bare = {.profile = PROFILE_BARE};
     uint32_t row_end = held->block.head->row_count;
 
     for (; *row < row_end && c->events.count > 0; ++*row) {
         if (is_full(c))
             return ST_FULL;
-        if (is_fed(&c->events, &held->block, *row) &&
-            window_add_row(c->documents, &bare, &held->block, held->position, *row, NULL, NULL) ==
-                ST_FULL)
+        const struct plan_route *r = fed_by(&c->events, &held->block, *row);
+
+        if (r != NULL && catch_event(c, r, held, *row) == ST_FULL)
             return ST_FULL;
     }
     *row = row_end;

@@ -58,6 +58,7 @@ posture_part_open(const struct config *c, struct posture_part **out, struct err 
                 ? -1
                 : (int64_t)c->posture.snapshot_interval_ms * (TICKS_PER_SECOND / 1000),
         .outbox_size_max = c->posture.outbox_size_max,
+        .portal = c->posture.portal,
     };
     enum status st = posture_wants_make(&part->wants, err);
 
