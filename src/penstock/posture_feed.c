@@ -142,6 +142,7 @@ struct posture_feed {
     pthread_cond_t bell, clock_bell; /* both on the monotonic clock */
     bool is_rung, is_stopping, is_clock_stopping;
     char trouble[320]; /* why events cannot leave; "" */
+    bool is_waiting;   /* for room in the journal: no fault, it passes */
     uint64_t blocks, events;
     /* of the feed thread */
     bool is_behind; /* the journal's memory of ids may have ended before this start: look once */
@@ -355,6 +356,7 @@ note_trouble(struct posture_feed *f, enum status st, const struct err *err)
     bool was_fine = f->trouble[0] == '\0', is_fine = st == ST_OK || st == ST_END;
 
     snprintf(f->trouble, sizeof f->trouble, "%s", is_fine ? "" : err->text);
+    f->is_waiting = st == ST_FULL;
     if (was_fine && !is_fine)
         log_line(LOG_WARN, "posture", "events wait in the outbox: %s", err->text);
     if (!was_fine && is_fine)
@@ -519,7 +521,7 @@ bool
 posture_feed_is_healthy(struct posture_feed *f, char *text, size_t text_size)
 {
     pthread_mutex_lock(&f->lock);
-    bool is_fine = f->trouble[0] == '\0';
+    bool is_fine = f->trouble[0] == '\0' || f->is_waiting;
 
     if (!is_fine)
         snprintf(text, text_size, "posture's events wait: %s", f->trouble);

@@ -41,7 +41,7 @@ MUST_CHECK enum status posture_feed_start(const struct posture_feed_options *o,
 void posture_feed_ring(struct posture_feed *feed);
 /* The clock stops first; then what is in the outbox goes into the journal, if that takes it. */
 void posture_feed_stop(struct posture_feed *feed); /* NULL is fine */
-/* False: events cannot leave; why in 'text'. */
+/* False: events cannot leave; why in 'text'. That the journal is full is no fault: the status says it. */
 bool posture_feed_is_healthy(struct posture_feed *feed, char *text, size_t text_size);
 /* Gauges and totals of /metrics; called every second or so. */
 void posture_feed_count(struct posture_feed *feed);

@@ -3,8 +3,8 @@
  * changes becomes an event in the outbox, in the transaction of the change, so that a kill loses none and
  * makes none twice. Any thread; one writer at a time inside, readers beside it.
  *
- * A resource is named by its ARM id; ids compare without regard to case and keep the casing last
- * given. Who may see which subscription is decided at the door: every call names the tenant, and sees
+ * A resource is named by its ARM id; ids compare without regard to case and keep the casing given with the
+ * last change. Who may see which subscription is decided at the door: every call names the tenant, and sees
  * only what was put under it. Memory is bounded by 'cache_size', whatever the number of findings.
  *
  * Kinds, by the last provider segment of the id (continuous-export.md section 2):
@@ -134,6 +134,14 @@ extern const char posture_filter_help[];
 
 /* ---- events ---- */
 
+/* What makes one (continuous-export.md section 2):
+ *   assessment   any change of it but its dates, which are kept here: firstEvaluationDate when it came, statusChangeDate
+ *                when its code changed. A change of its code is followed by all its findings, each once
+ *                and in its last state of the transaction.
+ *   finding      any change of it but timeGenerated alone.
+ *   withdrawn    the same with action Delete and the last state: the assessment first, then its findings. Deleting metadata
+ *                withdraws its assessments, in the one transaction; a change of metadata makes none, later
+ *                events have it. */
 struct posture_event {
     uint64_t
         number; /* ascending, never used again: the event's identity until it is in the journal */
