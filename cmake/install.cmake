@@ -46,6 +46,6 @@ if(BUILD_TESTING)
                          $<TARGET_FILE:penstock_program>
                  WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
         set_tests_properties(doc/penstock.example.yaml-whole PROPERTIES ENVIRONMENT
-            "PENSTOCK_ARCHIVE_KEY=c2FtcGxl;PENSTOCK_HUB_CONNECTION=Endpoint=sb://contoso-siem.servicebus.windows.net/\\;SharedAccessKeyName=send\\;SharedAccessKey=c2FtcGxl")
+            "PENSTOCK_ARCHIVE_KEY=c2FtcGxl;PENSTOCK_ELASTIC_KEY=c2FtcGxl;PENSTOCK_SLACK_URL=https://hooks.slack.com/services/T/B/x;PENSTOCK_HUB_CONNECTION=Endpoint=sb://contoso-siem.servicebus.windows.net/\\;SharedAccessKeyName=send\\;SharedAccessKey=c2FtcGxl")
     endif()
 endif()
