@@ -701,8 +701,6 @@ root_read(struct config_reader *r, const json_t *root, const char *data)
                                             NULL};
     static const char *const catalog_lists[] = {"tables", NULL};
     static const char *const none[] = {NULL};
-    static const char *const sections[] = {"http", "arm",     "limits",  "journal",
-                                           "log",  "metrics", "catalog", NULL};
     enum status st = defaults_set(r);
 
     if (st != ST_OK)
@@ -712,16 +710,19 @@ root_read(struct config_reader *r, const json_t *root, const char *data)
                             "keys and their values are wanted, as in "
                             "'http:' and below it '  port: 7780'");
     st = section_read(r, "", root, top_lists);
-    for (size_t i = 0; sections[i] != NULL && st == ST_OK; i++) {
-        const json_t *object = json_object_get(root, sections[i]);
+    for (const struct key_row *row = config_keys; row->name != NULL && st == ST_OK; row++) {
+        const char *section = row->section;
+        bool is_first = row == config_keys || strcmp(row[-1].section, section) != 0;
+        const json_t *object =
+            section[0] == '\0' || !is_first ? NULL : json_object_get(root, section);
 
         if (object == NULL || json_is_null(object))
             continue;
         if (!json_is_object(object))
-            return config_fault(r, root, sections[i], 0, sections[i],
+            return config_fault(r, root, section, 0, section,
                                 "keys and their values are wanted here");
-        st = section_read(r, sections[i], object,
-                          strcmp(sections[i], "catalog") == 0 ? catalog_lists : none);
+        st = section_read(r, section, object,
+                          strcmp(section, "catalog") == 0 ? catalog_lists : none);
     }
     if (st == ST_OK)
         st = data_set(r, data);

@@ -449,11 +449,32 @@ see_key(void *app, const struct config_key *key)
     return ++*(int *)app < 1000;
 }
 
+/* A key in a section: the section is read, so a wrong name in it is found. */
+static bool
+see_section(void *app, const struct config_key *key)
+{
+    size_t n = strcspn(key->key, ".[");
+    struct config *c = NULL;
+    struct err err = {""};
+    char text[120];
+
+    (void)app;
+    if (key->key[n] != '.')
+        return true;
+    snprintf(text, sizeof text, "%.*s: {noSuchKey: 1}\n", (int)n, key->key);
+    CHECK(config_read_text(span_of(text), "t.yaml", "/data", &test_kinds, &c, &err) == ST_INVALID &&
+              strstr(err.text, "noSuchKey") != NULL,
+          "%s is passed over: %s", key->key, err.text);
+    config_free(c);
+    return true;
+}
+
 static void
 check_describe(void)
 {
     int count = 0;
 
+    config_describe(see_section, NULL);
     config_describe(see_key, &count);
     CHECK(count > 40, "%d keys", count);
     count = 999;
