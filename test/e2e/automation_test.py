@@ -430,6 +430,95 @@ def commands():
             check(f"subscription {' '.join(words[:2])}: {want}", code == want and says in out + errors, code, out, errors)
 
 
+def simulate(arm, bundle):
+    answer = arm("POST", f"{SUB}/providers/Microsoft.Security/locations/westeurope/alerts/default/simulate",
+                 {"properties": {"kind": "Bundles", "bundles": [bundle]}}, "2022-01-01")
+    if answer.status not in (200, 202, 204):
+        raise Failed(f"sample alerts: {answer}")
+
+
+def hub_events(daemon, name="security"):
+    """All events of a local hub, as texts."""
+    found, cursor = [], "earliest"
+    while True:
+        answer = daemon.get(f"/hubs/{name}/messages?from={cursor}&maxWait=0&tenantId={TENANT}")
+        lines = [m for m in answer.body.decode().splitlines() if m] if answer.status == 200 else []
+        if not lines:
+            return found
+        found += lines
+        cursor = answer.headers["x-penstock-cursor"]
+
+
+def state(arm, name):
+    return arm("GET", f"{AUTOMATIONS}/{name}/penstock/status").json()["actions"]
+
+
+def delivery():
+    """What an automation asks for arrives, from when it was made; a replacement loses and doubles nothing; what happens while it is disabled
+    is not sent; what is deleted is forgotten."""
+    with Daemon() as daemon:
+        arm = started(daemon, arm={"readBurst": 0})
+        simulate(arm, "DNS")  # before anything asks: never sent
+        workspace = {"actionType": "Workspace", "workspaceResourceId": LOCAL_WORKSPACE}
+        every = [{"eventSource": "Alerts"}]
+        high = [{"eventSource": "Alerts", "ruleSets": [{"rules": [rule()]}]}]
+        for name, actions, sources in (("all", [workspace, dict(HUB_ACTION, eventHubResourceId=LOCAL_HUB, connectionString=DELETE)], every),
+                                       ("high", [dict(workspace, workspaceResourceId=WORKSPACE)], high)):
+            for action in actions:
+                if action.get("connectionString") is DELETE:
+                    del action["connectionString"]
+            answer = arm("PUT", f"{AUTOMATIONS}/{name}", automation(actions, sources))
+            if answer.status != 201:
+                raise Failed(f"{name}: {answer}")
+        simulate(arm, "VirtualMachines")
+        wait_for(lambda: state(arm, "all")[0]["progress"]["recordsExported"] >= 1, 30, lambda: f"it delivers: {state(arm, 'all')}")
+        wait_for(lambda: all(a["progress"]["lagRecords"] == 0 for n in ("all", "high") for a in state(arm, n)), 30, "all is delivered")
+        count = state(arm, "all")[0]["progress"]["recordsExported"]
+
+        def rows(place):
+            wait_for(lambda: list(place.rglob("*.json")), 20, f"files in {place}")
+            return [json.loads(line) for p in sorted(place.rglob("*.json")) for line in p.read_text().splitlines()]
+
+        stored = rows(daemon.data / "workspaces/local")
+        check("rows of the workspace's table", len(stored) == count and all(r["Type"] == "SecurityAlert" and r["AlertName"] for r in stored), stored[:1])
+        events = [json.loads(e) for e in hub_events(daemon)]
+        check("and the documents in the hub", len(events) == count and {e["SystemAlertId"] for e in events} == {r["SystemAlertId"] for r in stored},
+              len(events), count)
+        check("nothing from before it was made", count < 20 and all(e["AlertDisplayName"] for e in events))
+        wanted = {e["SystemAlertId"] for e in events if e["Severity"] == "High"}
+        got = {r["SystemAlertId"] for r in rows(daemon.folder / "law-secops")} if wanted else set()
+        check("the other one got the high ones only", got == wanted, got, wanted)
+        # replaced: goes on where it stood
+        shown = arm("GET", f"{AUTOMATIONS}/all").json()
+        arm("PUT", f"{AUTOMATIONS}/all", changed(shown, ("properties.description", "replaced"), ("etag", DELETE)))
+        simulate(arm, "KeyVaults")
+        wait_for(lambda: len(rows(daemon.data / "workspaces/local")) > count, 30, "more arrives after a replacement")
+        ids = [r["SystemAlertId"] for r in rows(daemon.data / "workspaces/local")]
+        check("nothing twice", len(ids) == len(set(ids)), ids)
+        # disabled: what happens meanwhile is not sent
+        wait_for(lambda: all(a["progress"]["lagRecords"] == 0 for a in state(arm, "all")), 30, "all is delivered")
+        before = len(rows(daemon.data / "workspaces/local"))
+        arm("PATCH", f"{AUTOMATIONS}/all", {"properties": {"isEnabled": False}})
+        simulate(arm, "StorageAccounts")
+        wait_for(lambda: all(a["progress"]["lagRecords"] == 0 for a in state(arm, "high")), 30, "the other one is through")
+        arm("PATCH", f"{AUTOMATIONS}/all", {"properties": {"isEnabled": True}})
+        simulate(arm, "SqlServers")
+        wait_for(lambda: len(rows(daemon.data / "workspaces/local")) > before, 30, lambda: f"enabled again it sends: {state(arm, 'all')}")
+        wait_for(lambda: all(a["progress"]["lagRecords"] == 0 for a in state(arm, "all")), 30, "all is delivered")
+        names = " ".join(r["AlertName"] + r["ResourceId"] for r in rows(daemon.data / "workspaces/local")[before:])
+        check("and only what happened since", "torage" not in names and "ql" in names, names)
+        # deleted: its ledgers go
+        ledgers = lambda: sorted(p.name for p in (daemon.data / "exports").glob("*automation*"))  # noqa: E731
+        check("each has its ledger", len(ledgers()) == 2, ledgers())  # the local hub needs none
+        arm("DELETE", f"{AUTOMATIONS}/all")
+        wait_for(lambda: len(ledgers()) == 1, 20, lambda: f"ledgers go: {ledgers()}")
+        # a snapshot on demand
+        answer = arm("PUT", f"{AUTOMATIONS}/snap", automation([workspace], [{"eventSource": "SecureScoresSnapshot"}, {"eventSource": "AssessmentsSnapshot"}]))
+        answer = arm("POST", f"{AUTOMATIONS}/snap/penstock/snapshot", {})
+        check("a snapshot is under way", answer.status == 202 and answer.json()["snapshotId"], answer)
+        check("the daemon ends well", daemon.stop() == 0, daemon.log_tail())
+
+
 # ---- what must be refused ----
 
 SHORT = changed  # a body, and what is wrong with it
@@ -710,7 +799,7 @@ def daemon_call(arm, token, method, path, body, headers, version):
     return (arm if token is None else Arm(arm.daemon, token))(method, path, body, version, headers)
 
 
-SECTIONS = {"examples": examples, "errors": errors, "verbs": verbs, "pages": pages, "pace": pace, "tenants": tenants, "routes": routes, "commands": commands, "refused": refused}
+SECTIONS = {"examples": examples, "errors": errors, "verbs": verbs, "pages": pages, "pace": pace, "tenants": tenants, "routes": routes, "delivery": delivery, "commands": commands, "refused": refused}
 
 if __name__ == "__main__":
     for section in sys.argv[1:] or SECTIONS:
