@@ -6,7 +6,8 @@
 #include "model/datetime.h"
 #include "posture/json_text.h"
 #include "posture/posture.h"
-#include <stdatomic.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -381,6 +382,102 @@ test_full(void)
     seen_free(&s);
 }
 
+/* A batch that the disk does not take leaves no trace, and is taken later. */
+static void
+test_disk_full(void)
+{
+    enum { COUNT = 4000, ID = 300, BODY = 900 };
+    struct posture *p = open_new();
+    struct posture_item *items = calloc(COUNT, sizeof *items);
+    struct posture_result *results = calloc(COUNT, sizeof *results);
+    char *memory = malloc((size_t)COUNT * (ID + BODY)), *text;
+    struct rlimit before, small;
+    struct posture_counts counts;
+    struct seen s = {0};
+    size_t size;
+
+    if (items == NULL || results == NULL || memory == NULL)
+        exit(1);
+    for (int i = 0; i < COUNT; i++) {
+        char *id = memory + (size_t)i * (ID + BODY), *body = id + ID;
+        int n = snprintf(id, ID, "%s%s/assessments/a%d", VM, SEC, i);
+        int m = snprintf(body, BODY,
+                         "{\"properties\":{\"status\":{\"code\":\"Healthy\"},"
+                         "\"additionalData\":{\"pad\":\"%0700d\"}}}",
+                         i);
+
+        items[i] = (struct posture_item){
+            {id,   (size_t)n},
+            {body, (size_t)m},
+            false
+        };
+    }
+    put(p, A1, STATE("Healthy"));
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before);
+    small = (struct rlimit){1 << 20, before.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &small);
+    enum status st = posture_apply(p, TENANT, "test", items, COUNT, results, &err);
+
+    setrlimit(RLIMIT_FSIZE, &before);
+    CHECK(st == ST_FULL || st == ST_IO, "%d", st);
+    CHECK(posture_get(p, TENANT, items[0].id, false, &text, &size, &err) == ST_END,
+          "nothing was stored");
+    posture_counts(p, NULL, &counts);
+    CHECK(counts.resources[EVENT_ASSESSMENTS] == 1 && counts.outbox == 1 && counts.changed == 1,
+          "nothing counts");
+    CHECK(posture_apply(p, TENANT, "test", items, COUNT, results, &err) == ST_OK, "%s", err.text);
+    posture_counts(p, NULL, &counts);
+    CHECK(counts.resources[EVENT_ASSESSMENTS] == COUNT && counts.outbox == COUNT + 1,
+          "now it is: %llu", (unsigned long long)counts.outbox);
+    events(p, &s);
+    free(items);
+    free(results);
+    free(memory);
+    posture_close(p);
+    seen_free(&s);
+}
+
+/* The dates of the status are kept here, whatever a report says of them. */
+static void
+test_dates(void)
+{
+    struct posture *p = open_new();
+    static const struct {
+        const char *name, *body, *changed, *first;
+        int64_t at; /* seconds from the first report */
+    } steps[] = {
+        {"new",            STATE("Healthy"),                                                       "2026-01-01T00:00:01", "2026-01-01T00:00:01", 0 },
+        {"content alone",  "{\"properties\":{\"status\":{\"code\":\"Healthy\",\"cause\":\"c\"}}}",
+         "2026-01-01T00:00:01",                                                                                           "2026-01-01T00:00:01", 10},
+        {"the code",       STATE("Unhealthy"),                                                     "2026-01-01T00:00:21", "2026-01-01T00:00:01", 20},
+        {"told otherwise",
+         "{\"properties\":{\"displayName\":\"x\",\"status\":{\"code\":\"Unhealthy\","
+         "\"statusChangeDate\":\"2025-01-01T00:00:00Z\","
+         "\"firstEvaluationDate\":\"2025-01-01T00:00:00Z\"}}}",                                    "2026-01-01T00:00:21", "2026-01-01T00:00:01", 30},
+        {"not applicable", STATE("NotApplicable"),                                                 "2026-01-01T00:00:41", "2026-01-01T00:00:01",
+         40                                                                                                                                        },
+    };
+    int64_t start = 0;
+
+    CHECK(datetime_read(SPAN_LITERAL("2026-01-01T00:00:00Z"), &start), "a date");
+    for (size_t i = 0; i < COUNT_OF(steps); i++) {
+        char *text = NULL, want[200];
+        size_t size;
+
+        ticks = start + steps[i].at * TICKS_PER_SECOND;
+        put(p, A1, steps[i].body);
+        CHECK(posture_get(p, TENANT, SPAN_LITERAL(A1), false, &text, &size, &err) == ST_OK, "%s",
+              err.text);
+        snprintf(want, sizeof want,
+                 "\"statusChangeDate\":\"%s.0000000Z\",\"firstEvaluationDate\":\"%s.0000000Z\"",
+                 steps[i].changed, steps[i].first);
+        CHECK(text != NULL && strstr(text, want) != NULL, "%s: %s", steps[i].name, text);
+        free(text);
+    }
+    posture_close(p);
+}
+
 /* ---- the documented examples ---- */
 
 static char *
@@ -584,6 +681,8 @@ main(void)
     test_withdrawn();
     test_wanted_and_tenants();
     test_full();
+    test_disk_full();
+    test_dates();
     test_examples();
     test_refused();
     remove_file();
