@@ -37,6 +37,7 @@ struct kafka_sink {
     char topics[TOPICS_MAX][TOPIC_SIZE];
     struct kafka_record *records; /* room for one window */
     char (*record_topics)[TOPIC_SIZE];
+    char (*record_ids)[PARCEL_IDENTITY_SIZE];
     struct parcel **record_parcels;
     size_t room;
 };
@@ -319,12 +320,16 @@ room_for(struct kafka_sink *k, size_t count)
         return true;
     free(k->records);
     free(k->record_topics);
+    free(k->record_ids);
     free(k->record_parcels);
     k->records = calloc(count, sizeof *k->records);
     k->record_topics = calloc(count, sizeof *k->record_topics);
+    k->record_ids = calloc(count, sizeof *k->record_ids);
     k->record_parcels = calloc(count, sizeof *k->record_parcels);
-    k->room =
-        k->records != NULL && k->record_topics != NULL && k->record_parcels != NULL ? count : 0;
+    k->room = k->records != NULL && k->record_topics != NULL && k->record_ids != NULL &&
+                      k->record_parcels != NULL
+                  ? count
+                  : 0;
     return k->room > 0;
 }
 
@@ -351,6 +356,20 @@ answers_take(struct kafka_sink *k, size_t count, int64_t throttle_ms)
             break;
         }
     }
+}
+
+/* An event is its own message, and has an identity beside it (continuous-export.md section 7). Messages
+ * of records have none: each would be that of its first record. */
+static struct span
+identity_of(const struct parcel *p, char out[PARCEL_IDENTITY_SIZE])
+{
+    static const char head[] = "{\"records\":[";
+
+    if (p->row_count != 1 ||
+        (p->body.n >= sizeof head - 1 && memcmp(p->body.p, head, sizeof head - 1) == 0) ||
+        !parcel_identity(p, out))
+        return (struct span){NULL, 0};
+    return span_of(out);
 }
 
 static void
@@ -386,6 +405,7 @@ kafka_send(void *state, struct parcel *parcels, size_t count)
             .topic = k->record_topics[n],
             .key = k->key_is_tenant ? span_of(p->lane->tenant) : (struct span){NULL, 0},
             .payload = p->body,
+            .id = identity_of(p, k->record_ids[n]),
         };
         n++;
     }
@@ -410,6 +430,7 @@ kafka_close(void *state)
     kafka_producer_close(k->producer);
     free(k->records);
     free(k->record_topics);
+    free(k->record_ids);
     free(k->record_parcels);
     free(k);
 }

@@ -201,6 +201,40 @@ hubs_and_keys(void)
     }
 }
 
+/* An event, bare, has its identity beside it; messages of records have none. */
+static void
+identities(void)
+{
+    static const char *const bodies[] = {"{\"Severity\":\"High\"}", BODY,
+                                         "{\"Severity\":\"High\"}"};
+    struct kafka_options o = {.bootstrap = mock.bootstrap};
+    static struct kafka_message m[10];
+    const char *topic = "identities";
+    void *state = opened(topic, "none", "10000", "");
+    char seen[3][100] = {""};
+    struct kafka_consumer *c;
+    struct err err;
+    size_t count = 0, got = 0;
+
+    kafka_mock_topic(&mock, topic, 1);
+    for (size_t i = 0; i < COUNT_OF(bodies); i++)
+        CHECK(send_one(state, &peer_alert, bodies[i]).sent == SENT_DONE, "%s", bodies[i]);
+    sink_kafka.close(state);
+    CHECK(kafka_consumer_open(&o, topic, &topic, 1, true, 0, &c, &err) == ST_OK, "%s", err.text);
+    for (int tries = 0; tries < 100 && got < COUNT_OF(bodies); tries++)
+        if (kafka_consumer_poll(c, m, 10, 200, &count, &err) == ST_OK)
+            for (size_t i = 0; i < count && got < COUNT_OF(bodies); i++, got++) {
+                CHECK(span_is(m[i].payload, bodies[got]), "message %zu", got);
+                snprintf(seen[got], sizeof seen[got], "%.*s", (int)m[i].id.n,
+                         m[i].id.n > 0 ? m[i].id.p : "");
+            }
+    CHECK(got == COUNT_OF(bodies), "%zu messages", got);
+    CHECK(strncmp(seen[0], PEER_TENANT, sizeof PEER_TENANT - 1) == 0 && seen[1][0] == '\0' &&
+              strcmp(seen[0], seen[2]) == 0,
+          "'%s', '%s', '%s'", seen[0], seen[1], seen[2]);
+    kafka_consumer_close(c);
+}
+
 static void
 sizes(void)
 {
@@ -235,6 +269,7 @@ main(void)
     faults();
     away();
     hubs_and_keys();
+    identities();
     sizes();
     kafka_mock_end(&mock);
     return test_end();

@@ -495,10 +495,17 @@ record_produce(struct kafka_producer *p, struct kafka_record *r, int64_t until_m
          * check their types with an extension that clang would tell of. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpedantic"
-        code = rd_kafka_producev(p->kafka.rk, RD_KAFKA_V_TOPIC(r->topic),
-                                 RD_KAFKA_V_VALUE((void *)(uintptr_t)r->payload.p, r->payload.n),
-                                 RD_KAFKA_V_KEY(r->key.p, r->key.n), RD_KAFKA_V_OPAQUE(r),
-                                 RD_KAFKA_V_END);
+        if (r->id.n > 0)
+            code = rd_kafka_producev(
+                p->kafka.rk, RD_KAFKA_V_TOPIC(r->topic),
+                RD_KAFKA_V_VALUE((void *)(uintptr_t)r->payload.p, r->payload.n),
+                RD_KAFKA_V_KEY(r->key.p, r->key.n), RD_KAFKA_V_OPAQUE(r),
+                RD_KAFKA_V_HEADER(KAFKA_ID_HEADER, r->id.p, (ssize_t)r->id.n), RD_KAFKA_V_END);
+        else
+            code = rd_kafka_producev(
+                p->kafka.rk, RD_KAFKA_V_TOPIC(r->topic),
+                RD_KAFKA_V_VALUE((void *)(uintptr_t)r->payload.p, r->payload.n),
+                RD_KAFKA_V_KEY(r->key.p, r->key.n), RD_KAFKA_V_OPAQUE(r), RD_KAFKA_V_END);
 #pragma GCC diagnostic pop
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
             p->left++;
@@ -751,6 +758,21 @@ lent_return(struct kafka_consumer *c)
     c->lent_count = 0;
 }
 
+/* Lends from the message. */
+static struct span
+id_of(const rd_kafka_message_t *m)
+{
+    rd_kafka_headers_t *headers;
+    const void *value;
+    size_t size;
+
+    if (rd_kafka_message_headers(m, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+        rd_kafka_header_get_last(headers, KAFKA_ID_HEADER, &value, &size) !=
+            RD_KAFKA_RESP_ERR_NO_ERROR)
+        return (struct span){NULL, 0};
+    return (struct span){value, size};
+}
+
 enum status
 kafka_consumer_poll(struct kafka_consumer *c, struct kafka_message *messages, size_t max,
                     int wait_ms, size_t *count, struct err *err)
@@ -780,6 +802,7 @@ kafka_consumer_poll(struct kafka_consumer *c, struct kafka_message *messages, si
             .timestamp_ms = rd_kafka_message_timestamp(m, NULL),
             .key = {m->key,     m->key_len},
             .payload = {m->payload, m->len    },
+            .id = id_of(m),
         };
         c->lent[c->lent_count++] = m;
         (*count)++;

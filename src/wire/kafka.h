@@ -30,6 +30,9 @@ struct kafka_options {
 /* Only whether the options fit together; touches nothing. */
 MUST_CHECK enum status kafka_check(const struct kafka_options *o, struct err *err);
 
+/* A message's own identity, beside what it holds: the same when it is sent again. */
+#define KAFKA_ID_HEADER "penstock-event-id"
+
 /* ---- reading ---- */
 
 struct kafka_message {
@@ -37,6 +40,7 @@ struct kafka_message {
     int32_t partition;
     int64_t offset, timestamp_ms; /* timestamp -1: none */
     struct span key, payload;     /* payload may be empty (a tombstone) */
+    struct span id;               /* of the header KAFKA_ID_HEADER; NULL: none */
 };
 struct kafka_offset { /* all before 'offset' of the partition is done with */
     const char *topic;
@@ -86,6 +90,7 @@ enum kafka_result {
 struct kafka_record {
     const char *topic;
     struct span key, payload; /* key.p NULL: none. Borrowed for the call, not copied */
+    struct span id;           /* sent as the header KAFKA_ID_HEADER; NULL: without */
     /* out */
     enum kafka_result result;
     struct err err; /* unless KAFKA_DONE */
