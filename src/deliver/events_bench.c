@@ -1,6 +1,6 @@
 /* events_bench.c - what automations cost: the pump with 10 and with 1,000 of them, beside a data export,
  * while records and events flow. Each asks for alerts of one severity and one name; of N of them one in a
- * hundred (at least one) is for events that come. CPU of the whole process, its resident memory and
+ * hundred (at least one) is for events that come, or all of them are. CPU of the whole process, its resident memory and
  * threads, how long a change of the plan takes, and the syncs of its ledgers. Each count in a process of
  * its own, as memory that was once taken is not given back.
  *
@@ -160,7 +160,7 @@ route_add(struct bench_plan *p, unsigned n, bool is_hit)
 }
 
 static struct bench_plan *
-plan_make(unsigned automations)
+plan_make(unsigned automations, bool busy)
 {
     struct bench_plan *p = calloc(1, sizeof *p);
 
@@ -171,7 +171,7 @@ plan_make(unsigned automations)
     p->plan.destroy = plan_destroy;
     atomic_store(&p->plan.references, 1);
     for (unsigned i = 0; i < automations; i++)
-        route_add(p, i, i % 100 == 0);
+        route_add(p, i, busy || i % 100 == 0);
     snprintf(p->ids[automations], sizeof p->ids[0], "%s/x", TENANT);
     p->routes[automations] = (struct plan_route){
         .id = p->ids[automations],
@@ -268,7 +268,7 @@ plan_set(struct deliverer *d, struct bench_plan *p)
 }
 
 static void
-run(const char *folder, unsigned automations, int seconds, struct figures *f)
+run(const char *folder, unsigned automations, bool busy, int seconds, struct figures *f)
 {
     char journal[300], ledgers[300];
     struct journal_recovery found;
@@ -296,8 +296,8 @@ run(const char *folder, unsigned automations, int seconds, struct figures *f)
 
     if (deliver_start(&o, &d, &err) != ST_OK)
         fail(err.text);
-    f->plan_ms = plan_set(d, plan_make(automations));
-    struct bench_plan *p = plan_make(automations);
+    f->plan_ms = plan_set(d, plan_make(automations, busy));
+    struct bench_plan *p = plan_make(automations, busy);
 
     p->routes[0].fingerprint = 777777;
     f->change_ms = plan_set(d, p);
@@ -306,11 +306,11 @@ run(const char *folder, unsigned automations, int seconds, struct figures *f)
     flow(j, seconds, false);
     f->idle_cpu_s = cpu_seconds(&switches) - before;
     f->wakes = (unsigned long long)(switches - last);
-    f->threads = thread_count();
     before = cpu_seconds(&last);
     flow(j, seconds, true);
     f->cpu_s = cpu_seconds(&switches) - before;
     f->resident_mb = resident_mb();
+    f->threads = thread_count();
     for (unsigned i = 0; i < automations; i++) {
         static struct deliver_status s;
         char id[100];
@@ -324,7 +324,7 @@ run(const char *folder, unsigned automations, int seconds, struct figures *f)
 }
 
 static void
-run_apart(const char *root, unsigned automations, int seconds, struct figures *f)
+run_apart(const char *root, unsigned automations, bool busy, int seconds, struct figures *f)
 {
     char folder[200];
     int fds[2], status;
@@ -336,7 +336,7 @@ run_apart(const char *root, unsigned automations, int seconds, struct figures *f
     pid_t pid = fork();
 
     if (pid == 0) {
-        run(folder, automations, seconds, f);
+        run(folder, automations, busy, seconds, f);
         if (write(fds[1], f, sizeof *f) != (ssize_t)sizeof *f)
             _exit(1);
         _exit(0);
@@ -352,7 +352,16 @@ run_apart(const char *root, unsigned automations, int seconds, struct figures *f
 int
 main(int argc, char **argv)
 {
-    static const unsigned counts[] = {0, 10, 1000};
+    static const struct {
+        const char *name;
+        unsigned count;
+        bool busy;
+    } cases[] = {
+        {"0",         0,    false},
+        {"10",        10,   false},
+        {"1000",      1000, false},
+        {"1000 busy", 1000, true }
+    };
     char root[] = "/tmp/events-bench-XXXXXX";
     bool json = false;
     int seconds = 10;
@@ -368,19 +377,19 @@ main(int argc, char **argv)
         printf("%d s each of %d records/s (%.0f MB/s), then with %d events/s\n", seconds,
                BLOCKS_PER_S * ROWS, BLOCKS_PER_S * ROWS * ROW_SIZE / 1e6,
                BLOCKS_PER_S / 10 * EVENTS);
-    for (size_t i = 0; i < COUNT_OF(counts); i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct figures f = {0};
 
-        run_apart(root, counts[i], seconds, &f);
+        run_apart(root, cases[i].count, cases[i].busy, seconds, &f);
         printf(
-            json ? "%s\"%u\":{\"idle_cpu_share\":%.4f,\"cpu_share\":%.4f,\"resident_mb\":%.1f,"
+            json ? "%s\"%s\":{\"idle_cpu_share\":%.4f,\"cpu_share\":%.4f,\"resident_mb\":%.1f,"
                    "\"threads\":%u,\"sleeps_per_s\":%.0f,\"first_plan_ms\":%.0f,\"change_ms\":%.0f,"
                    "\"sent\":%llu}"
-                 : "%s%4u automations: idle %.2f%% of a core, with events %.2f%%; %.1f MiB, %u "
+                 : "%s%9s automations: idle %.2f%% of a core, with events %.2f%%; %.1f MiB, %u "
                    "threads, %.0f sleeps/s; first plan %.0f ms, a change %.0f ms; %llu sent\n",
-            json ? i == 0 ? "{" : "," : "", counts[i], f.idle_cpu_s / seconds * (json ? 1 : 100),
-            f.cpu_s / seconds * (json ? 1 : 100), f.resident_mb, f.threads,
-            (double)f.wakes / seconds, f.plan_ms, f.change_ms, f.sent);
+            json ? i == 0 ? "{" : "," : "", cases[i].name,
+            f.idle_cpu_s / seconds * (json ? 1 : 100), f.cpu_s / seconds * (json ? 1 : 100),
+            f.resident_mb, f.threads, (double)f.wakes / seconds, f.plan_ms, f.change_ms, f.sent);
     }
     if (json)
         printf("}\n");

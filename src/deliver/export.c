@@ -19,6 +19,13 @@ export_is_ending(struct export *e)
     return atomic_load_explicit(&e->stop, memory_order_relaxed);
 }
 
+/* For people: an automation's action has a name beside its id. */
+static const char *
+label(const struct export *e)
+{
+    return e->route->label != NULL ? e->route->label : e->id;
+}
+
 void
 export_set_state(struct export *e, enum export_state state)
 {
@@ -67,7 +74,7 @@ back_off(struct export *e, const struct err *err, int64_t wish_ms)
     e->progress_ms = now_ms + wait;
     pthread_mutex_unlock(&e->lock);
     if (is_news && !export_is_ending(e))
-        log_line(LOG_WARN, "deliver", "export %s: %s; trying again in %lld ms", e->id, err->text,
+        log_line(LOG_WARN, "deliver", "export %s: %s; trying again in %lld ms", label(e), err->text,
                  (long long)wait);
     pause_for(e, wait);
 }
@@ -78,7 +85,7 @@ succeeded(struct export *e)
     const struct deliver_options *o = &e->context->options;
 
     if (e->failures > 0)
-        log_line(LOG_INFO, "deliver", "export %s: works again after %u attempts", e->id,
+        log_line(LOG_INFO, "deliver", "export %s: works again after %u attempts", label(e),
                  e->failures);
     e->failures = 0;
     pthread_mutex_lock(&e->lock);
@@ -136,7 +143,7 @@ checkpoint_when_due(struct export *e)
 
     if (e->is_dirty && clock_monotonic_ms() - e->checkpoint_ms >= CHECKPOINT_MS &&
         checkpoint(e, &err) != ST_OK) {
-        log_line(LOG_WARN, "deliver", "export %s: no checkpoint: %s", e->id, err.text);
+        log_line(LOG_WARN, "deliver", "export %s: no checkpoint: %s", label(e), err.text);
         e->checkpoint_ms = clock_monotonic_ms();
     }
 }
@@ -173,8 +180,8 @@ park(void *app, const struct lane *lane, struct span body, uint32_t row_count, u
 
     if (st != ST_OK)
         return st;
-    log_line(LOG_WARN, "deliver", "export %s: %u rows at %llu/%u are parked: %s", e->id, row_count,
-             (unsigned long long)position, row, reason);
+    log_line(LOG_WARN, "deliver", "export %s: %u rows at %llu/%u are parked: %s", label(e),
+             row_count, (unsigned long long)position, row, reason);
     pthread_mutex_lock(&e->lock);
     e->status.refused_rows += row_count;
     pthread_mutex_unlock(&e->lock);
@@ -264,7 +271,7 @@ export_gap_count(struct export *e, const struct journal_gap *gap, uint64_t asked
              (unsigned long long)asked, (unsigned long long)position, gap->reason);
     pthread_mutex_unlock(&e->lock);
     log_line(LOG_ERROR, "deliver", "export %s: %llu rows between %llu and %llu are lost to it: %s",
-             e->id, (unsigned long long)lost, (unsigned long long)asked,
+             label(e), (unsigned long long)lost, (unsigned long long)asked,
              (unsigned long long)position, gap->reason);
 }
 
@@ -599,7 +606,7 @@ round_trip(struct export *e)
     move_cursor(e, &at);
     succeeded(e);
     if (!e->kind->is_positioned && intent(e, 0, 0, LEDGER_SETTLED, &err) != ST_OK)
-        log_line(LOG_WARN, "deliver", "export %s: %s", e->id, err.text);
+        log_line(LOG_WARN, "deliver", "export %s: %s", label(e), err.text);
     checkpoint_when_due(e);
     return true;
 }
@@ -680,8 +687,8 @@ finish_pending(struct export *e, const struct ledger_entry *entry, struct err *e
         log_line(
             LOG_WARN, "deliver",
             "export %s: its interrupted window ended at %llu/%u, the journal gave rows to %llu/%u",
-            e->id, (unsigned long long)bound.position, bound.row, (unsigned long long)at.position,
-            at.row);
+            label(e), (unsigned long long)bound.position, bound.row,
+            (unsigned long long)at.position, at.row);
     window_seal(e->window);
     st = flight_load(&e->flight, e->window, e->route->profile, err);
     if (st == ST_OK && e->gap.count > 0)
@@ -696,7 +703,7 @@ finish_pending(struct export *e, const struct ledger_entry *entry, struct err *e
     }
     if (doubled > 0)
         log_line(LOG_WARN, "deliver",
-                 "export %s: its %s over a crash: up to %llu bytes may be there twice", e->id,
+                 "export %s: its %s over a crash: up to %llu bytes may be there twice", label(e),
                  same ? "interrupted window lost rows" : "settings changed",
                  (unsigned long long)doubled);
     if (!land(e, at.position, at.row)) {
@@ -820,10 +827,10 @@ handle_replay(struct export *e)
     if (e->takes_events)
         events_go_back(e, position);
     move_cursor(e, &to);
-    log_line(LOG_INFO, "deliver", "export %s: sends again from %llu on", e->id,
+    log_line(LOG_INFO, "deliver", "export %s: sends again from %llu on", label(e),
              (unsigned long long)position);
     if (intent(e, 0, 0, LEDGER_SETTLED, &err) != ST_OK || checkpoint(e, &err) != ST_OK)
-        log_line(LOG_WARN, "deliver", "export %s: %s", e->id, err.text);
+        log_line(LOG_WARN, "deliver", "export %s: %s", label(e), err.text);
 }
 
 static enum status
@@ -940,7 +947,7 @@ go_back(struct export *e)
         back_off(e, &err, -1);
     err = (struct err){"the destination could not make lasting what was sent"};
     log_line(LOG_ERROR, "deliver", "export %s: a sync failed: goes back to its last checkpoint",
-             e->id);
+             label(e));
     e->sync_failed = false;
     e->is_dirty = false;
     back_off(e, &err, -1);
@@ -963,7 +970,7 @@ run_open(struct export *e)
     /* Going to rest it has nothing under way. */
     if (e->is_dirty && !e->sync_failed && (e->events.wants_rest || !e->flight.intent_changed) &&
         checkpoint(e, &err) != ST_OK)
-        log_line(LOG_WARN, "deliver", "export %s: no last checkpoint: %s", e->id, err.text);
+        log_line(LOG_WARN, "deliver", "export %s: no last checkpoint: %s", label(e), err.text);
     if (e->is_dirty)
         e->events.wants_rest = false;
     flight_free(&e->flight);
