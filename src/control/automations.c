@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
+enum { RACES_MAX = 20 /* tries of a PUT among others of the same automation */ };
+
 /* A row of the store, copied. */
 struct row {
     char *json, *private;
@@ -274,6 +276,7 @@ struct putting {
     struct automation x;
     struct automation_faults faults;
     json_t *private; /* of the new one */
+    bool has_raced;  /* another writer was quicker */
     char *secret;    /* of the action at hand, opened */
 };
 
@@ -680,10 +683,11 @@ put_store(struct putting *p)
     }
     if (st == ST_OK)
         answer(&next, is_new ? 201 : 200, p->reply);
-    else if (st == ST_INVALID)
+    else if (st == ST_INVALID) {
+        p->has_raced = true;
         fail(p->reply, 412, "PreconditionFailed", "",
              "The automation was changed meanwhile: read it again.");
-    else if (st == ST_END)
+    } else if (st == ST_END)
         fail(p->reply, 404, "ResourceGroupNotFound", "", "Resource group '%s' not found.",
              place->group);
     else if (st == ST_FULL)
@@ -752,27 +756,43 @@ old_read(struct putting *p)
     return false;
 }
 
+static void
+put_free(struct putting *p)
+{
+    automation_free(&p->x);
+    automation_faults_free(&p->faults);
+    json_decref(p->old_shown);
+    json_decref(p->old_private);
+    json_decref(p->private);
+    row_free(&p->old);
+    if (p->secret != NULL)
+        secrets_wipe(p->secret, AUTOMATION_SECRET_MAX + 1);
+    free(p->secret);
+}
+
 void
 automations_put(const struct control *c, const struct automations_put *put,
                 struct automations_reply *reply)
 {
-    struct putting p = {.c = c, .put = put, .reply = reply};
     struct err why = {""};
+    bool again = true;
 
     *reply = (struct automations_reply){.status = 0};
-    if (automation_name_check(put->place.name, &why) != ST_OK)
+    if (automation_name_check(put->place.name, &why) != ST_OK) {
         fail(reply, 400, "InvalidResourceName", "name", "%s.", why.text);
-    else if (old_read(&p) && conditions_hold(&p) && (put->is_validation || location_holds(&p)))
-        put_read(&p);
-    automation_free(&p.x);
-    automation_faults_free(&p.faults);
-    json_decref(p.old_shown);
-    json_decref(p.old_private);
-    json_decref(p.private);
-    row_free(&p.old);
-    if (p.secret != NULL)
-        secrets_wipe(p.secret, AUTOMATION_SECRET_MAX + 1);
-    free(p.secret);
+        return;
+    }
+    /* Without a condition the last writer wins: who was overtaken looks once more at what is there now. With one,
+     * that look tells. */
+    for (int i = 0; i < RACES_MAX && again; i++) {
+        struct putting p = {.c = c, .put = put, .reply = reply};
+
+        automations_reply_free(reply);
+        if (old_read(&p) && conditions_hold(&p) && (put->is_validation || location_holds(&p)))
+            put_read(&p);
+        again = p.has_raced;
+        put_free(&p);
+    }
 }
 
 /* ---- delete ---- */

@@ -10,6 +10,8 @@ arm_client_subscription(struct client *c, const char *given, char out[37])
     const json_t *list;
     int code;
 
+    if (given == NULL)
+        given = getenv("PENSTOCK_SUBSCRIPTION");
     if (given == NULL && c->tenant[0] != '\0')
         given = c->tenant; /* each tenant has one of its own id */
     if (given != NULL && strncasecmp(given, "/subscriptions/", 15) == 0)

@@ -6,7 +6,7 @@
 #define ARM_CLIENT_VERSION "2023-12-01-preview"
 #define ARM_CLIENT_INVENTORY_VERSION "2021-04-01"
 
-/* GUID of the subscription: 'given' (--subscription), or the only one of the tenant, or the tenant's own where
+/* GUID of the subscription: 'given' (--subscription), $PENSTOCK_SUBSCRIPTION, or the only one of the tenant, or the tenant's own where
  * --tenant says which. Exit code; what went wrong was printed. */
 MUST_CHECK int arm_client_subscription(struct client *c, const char *given, char out[37]);
 /* The path of an automation without a query: of its whole ARM id, or of GROUP/NAME, or of NAME in 'group'

@@ -561,20 +561,20 @@ print_usage(void)
         snprintf(left, sizeof left, "%s %s", verbs[i].name, verbs[i].arguments);
         printf("  %-24s %s\n", left, verbs[i].help);
     }
-    fputs(
-        "\n  --subscription GUID  default: the tenant's only one, or the one of --tenant's own id\n"
-        "  --group NAME       resource group\n"
-        "  --create-group     for apply: make the resource group if it is not there\n"
-        "  --source NAME      for test: the event's source, where it does not tell\n"
-        "  --scope ID         for test: the ARM id of its resource, where it does not "
-        "tell\n" CLIENT_HELP
-        "\nWhat a destination refused is parked under the exportId of 'status':\n"
-        "penstock export parked list EXPORTID. An event's identity there, and in the header\n"
-        "penstock-event-id, is its place in the journal, as NEXT EVENT shows it.\n"
-        "\nExit codes: 0 done, valid, matches; 1 refused, not valid, does not match; 2 wrong "
-        "usage;\n"
-        "3 the daemon was not reached.\n",
-        stdout);
+    fputs("\n  --subscription GUID  ($PENSTOCK_SUBSCRIPTION; the only one there is, or --tenant's "
+          "own)\n"
+          "  --group NAME       resource group\n"
+          "  --create-group     for apply: make the resource group if it is not there\n"
+          "  --source NAME      for test: the event's source, where it does not tell\n"
+          "  --scope ID         for test: the ARM id of its resource, where it does not "
+          "tell\n" CLIENT_HELP
+          "\nWhat a destination refused is parked under the exportId of 'status':\n"
+          "penstock export parked list EXPORTID. An event's identity there, and in the header\n"
+          "penstock-event-id, is its place in the journal, as NEXT EVENT shows it.\n"
+          "\nExit codes: 0 done, valid, matches; 1 refused, not valid, does not match; 2 wrong "
+          "usage;\n"
+          "3 the daemon was not reached.\n",
+          stdout);
 }
 
 static int

@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import sys
+import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 from arm import *  # noqa: E402,F403
@@ -247,6 +248,17 @@ def verbs():
         check("DELETE in a group that is not there: 404", error(answer).get("code") == "ResourceGroupNotFound", answer)
         daemon.kill()
         daemon.start()
+        statuses = []
+        def write(number):
+            for turn in range(10):
+                statuses.append(arm("PUT", f"{AUTOMATIONS}/raced", automation(description=f"{number}.{turn}")).status)
+        writers = [threading.Thread(target=write, args=(n,)) for n in range(4)]
+        for writer in writers:
+            writer.start()
+        for writer in writers:
+            writer.join()
+        check("many writers at once: the last one wins, nobody is refused", sorted(set(statuses)) == [200, 201] and statuses.count(201) == 1 and
+              len(statuses) == 40, statuses)
         check("all of it survives a kill", arm("GET", f"{AUTOMATIONS}/odd").status == 200)
         arm("DELETE", RG, version="2021-04-01")
         arm.make_group()
