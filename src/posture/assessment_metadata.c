@@ -143,18 +143,18 @@ make(struct posture_txn *t, struct posture_change *c, struct err *err)
 
 /* Numbers of the assessments of a definition, as int64_t one behind the other in 'numbers'. */
 static enum status
-withdraw_list(struct posture_txn *t, const struct posture_resource *metadata, struct text *numbers,
+withdraw_list(struct posture_db *db, const struct posture_resource *metadata, struct text *numbers,
               struct err *err)
 {
     sqlite3_stmt *x;
     enum status st =
-        posture_sql(t->db, &x, err,
+        posture_sql(db, &x, err,
                     "SELECT number FROM resources WHERE definition = ? AND kind = 2 AND"
                     " (?2 = 0 OR subscription = ?2)",
                     "ii", metadata->definition, metadata->subscription);
 
     while (st == ST_OK) {
-        st = posture_step(t->db, x, err);
+        st = posture_step(db, x, err);
         if (st != ST_OK)
             break;
         int64_t number = sqlite3_column_int64(x, 0);
@@ -175,6 +175,8 @@ withdraw_one(struct posture_txn *t, const struct posture_resource *metadata, int
     struct posture_resource other = {0};
     enum status st = posture_find_number(t->db, number, assessment, err);
 
+    if (st == ST_END) /* gone meanwhile */
+        return ST_OK;
     if (st == ST_OK)
         st = assessment_metadata_find(&m, assessment->id, assessment->name, &other, err);
     bool is_ours = st == ST_OK && other.number == metadata->number;
@@ -182,6 +184,56 @@ withdraw_one(struct posture_txn *t, const struct posture_resource *metadata, int
     posture_resource_free(&other);
     if (st == ST_OK && is_ours)
         st = posture_remove(t, assessment, err);
+    return st == ST_END ? ST_OK : st;
+}
+
+/* So many numbers of the list in a transaction of their own. */
+static enum status
+withdraw_portion(struct posture *p, const char *tenant, const char *actor,
+                 const struct posture_resource *metadata, struct span numbers, struct err *err)
+{
+    struct posture_resource assessment = {0};
+    struct posture_txn t;
+    enum status st = posture_outbox_room(p, err);
+
+    if (st == ST_OK)
+        st = posture_begin(p, tenant, actor, &t, err);
+    if (st != ST_OK)
+        return st;
+    for (size_t at = 0; at < numbers.n && st == ST_OK; at += sizeof(int64_t)) {
+        int64_t number;
+
+        memcpy(&number, numbers.p + at, sizeof number);
+        st = withdraw_one(&t, metadata, number, &assessment, err);
+    }
+    posture_resource_free(&assessment);
+    if (st == ST_OK)
+        return posture_commit(&t, err);
+    posture_rollback(&t);
+    return st;
+}
+
+/* A recommendation may have a million assessments: they go in portions, while the metadata is still there, so
+ * that nobody waits long and the outbox keeps to its limit; 'changed' does the rest. */
+static enum status
+drain(struct posture *p, const char *tenant, const char *actor, struct span id, struct err *err)
+{
+    enum { AT_ONCE = 500 };
+    struct posture_db *db = posture_reader_take(p);
+    struct posture_resource metadata = {0};
+    struct text numbers = {0};
+    enum status st = posture_find(p, db, tenant, id, &metadata, err);
+
+    if (st == ST_OK)
+        st = withdraw_list(db, &metadata, &numbers, err);
+    posture_reader_give(p, db);
+    size_t portion = AT_ONCE * sizeof(int64_t);
+
+    for (size_t at = 0; st == ST_OK && numbers.n - at > portion; at += portion)
+        st = withdraw_portion(p, tenant, actor, &metadata, (struct span){numbers.p + at, portion},
+                              err);
+    posture_resource_free(&metadata);
+    text_free(&numbers);
     return st == ST_END ? ST_OK : st;
 }
 
@@ -194,7 +246,7 @@ changed(struct posture_txn *t, const struct posture_resource *old,
     enum status st = ST_OK;
 
     if (now == NULL)
-        st = withdraw_list(t, old, &numbers, err);
+        st = withdraw_list(t->db, old, &numbers, err);
     for (size_t at = 0; at < numbers.n && st == ST_OK; at += sizeof(int64_t)) {
         int64_t number;
 
@@ -262,5 +314,6 @@ const struct posture_kind posture_kind_metadata = {
     .body_max = 256 << 10,
     .check = check,
     .make = make,
+    .drain = drain,
     .changed = changed,
 };

@@ -263,6 +263,10 @@ run(struct batch *b, struct err *err)
         else
             b->works[i].state = WORK_DONE;
     }
+    for (size_t i = 0; i < b->count && st == ST_OK; i++)
+        if (b->works[i].state == WORK_OPEN && b->items[i].is_delete &&
+            b->works[i].kind->drain != NULL)
+            st = b->works[i].kind->drain(b->p, b->tenant, b->actor, b->items[i].id, err);
     if (st == ST_OK && b->open_count > 0)
         st = write_open(b, err);
     return st == ST_OK ? finish(b, err) : st;

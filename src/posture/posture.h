@@ -140,8 +140,9 @@ extern const char posture_filter_help[];
  *                and in its last state of the transaction.
  *   finding      any change of it but timeGenerated alone.
  *   withdrawn    the same with action Delete and the last state: the assessment first, then its findings. Deleting metadata
- *                withdraws its assessments, in the one transaction; a change of metadata makes none, later
- *                events have it. */
+ *                withdraws its assessments (where they are more than some hundred, in transactions before its own: a
+ *                failure may leave a part of them withdrawn and the metadata there, and deleting it again goes on); a
+ *                change of metadata makes none, later events have it. */
 struct posture_event {
     uint64_t
         number; /* ascending, never used again: the event's identity until it is in the journal */

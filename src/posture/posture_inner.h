@@ -135,6 +135,10 @@ struct posture_kind {
 
     /* Pure, outside locks: is the body right? */
     bool (*check)(struct posture_change *c);
+    /* Before the transaction that deletes it, without locks: takes away what hangs on it, if that is much, in
+     * transactions of its own. NULL: nothing. */
+    enum status (*drain)(struct posture *p, const char *tenant, const char *actor, struct span id,
+                         struct err *err);
     /* What is kept: c->document and c->code. May still posture_refuse (then ST_INVALID). NULL: the body's
      * members without id, name, type, etag and systemData. */
     enum status (*make)(struct posture_txn *t, struct posture_change *c, struct err *err);

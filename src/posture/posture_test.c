@@ -327,6 +327,43 @@ test_withdrawn(void)
     seen_free(&s);
 }
 
+/* A recommendation with more assessments than one transaction should take away. */
+static void
+test_withdrawn_many(void)
+{
+    enum { COUNT = 1300 };
+    struct posture *p = open_new();
+    struct posture_counts counts;
+    struct seen s = {0};
+    const char *lines;
+
+    put(p, SEC "/assessmentMetadata/a1", META);
+    wants_nothing = true;
+    for (int i = 0; i < COUNT; i++) {
+        char id[400];
+
+        snprintf(id, sizeof id, "%s-%d%s/assessments/a1", VM, i, SEC);
+        put(p, id, STATE("Unhealthy"));
+        snprintf(id, sizeof id, "%s-%d%s/assessments/a1/subAssessments/f", VM, i, SEC);
+        put(p, id, FINDING("Healthy", "x"));
+    }
+    wants_nothing = false;
+    put(p, A1, STATE("Healthy"));
+    put(p, VM SEC "/assessments/other", STATE("Healthy"));
+    events(p, &s);
+    CHECK(put(p, SEC "/assessmentMetadata/a1", NULL).outcome == POSTURE_DELETED, "withdrawn");
+    posture_counts(p, TENANT, &counts);
+    CHECK(counts.resources[EVENT_ASSESSMENTS] == 1 &&
+              counts.resources[EVENT_SUB_ASSESSMENTS] == 0 && counts.metadata == 0,
+          "nothing but the other is left");
+    CHECK(counts.outbox == 2 * COUNT + 1, "%llu events", (unsigned long long)counts.outbox);
+    lines = events(p, &s);
+    CHECK(strstr(lines, "Insert") == NULL && strstr(s.last.p, "\"severity\":\"High\"") == NULL,
+          "findings of the last one are last");
+    posture_close(p);
+    seen_free(&s);
+}
+
 static void
 test_wanted_and_tenants(void)
 {
@@ -679,6 +716,7 @@ main(void)
     test_findings();
     test_batch();
     test_withdrawn();
+    test_withdrawn_many();
     test_wanted_and_tenants();
     test_full();
     test_disk_full();
