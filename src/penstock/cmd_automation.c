@@ -8,7 +8,7 @@
 #include <strings.h>
 
 static const char command_name[] = "penstock automation";
-enum { ARGUMENTS_MAX = 3, FILE_SIZE_MAX = 1 << 20, PATH_SIZE = 8192 };
+enum { ARGUMENTS_MAX = 3, FILE_SIZE_MAX = 1 << 20, PATH_SIZE = POSTURE_PATH_SIZE };
 #define VERSION "?api-version=" ARM_CLIENT_VERSION
 
 struct call {
@@ -76,17 +76,16 @@ place_find(struct call *c, const char *word, const json_t *file, char path[PATH_
         return client_usage_error(command_name,
                                   "the file names no automation (id, or name with --group): say "
                                   "GROUP/NAME before it");
-    return arm_client_automation(&c->client, word, c->subscription, c->group, path, PATH_SIZE);
+    return arm_client_automation(&c->client, word, c->subscription, c->group, path);
 }
 
 static int
 path_of(struct call *c, const char *more, char path[PATH_SIZE])
 {
-    int code = arm_client_automation(&c->client, c->words[0], c->subscription, c->group, path,
-                                     PATH_SIZE - 100);
+    int code = arm_client_automation(&c->client, c->words[0], c->subscription, c->group, path);
 
     if (code == CLIENT_DONE)
-        snprintf(path + strlen(path), 100, "%s" VERSION, more);
+        snprintf(path + strlen(path), PATH_SIZE - strlen(path), "%s" VERSION, more);
     return code;
 }
 
@@ -174,7 +173,7 @@ static int
 list_fetch(struct call *c, json_t **all)
 {
     char guid[37], path[PATH_SIZE] = "", group[300];
-    int code = arm_client_subscription(&c->client, c->subscription, guid);
+    int code = posture_subscription(&c->client, c->subscription, guid);
 
     *all = NULL;
     if (code != CLIENT_DONE)
@@ -184,19 +183,7 @@ list_fetch(struct call *c, json_t **all)
     snprintf(path, sizeof path,
              "/subscriptions/%s%s%s/providers/Microsoft.Security/automations" VERSION "&$top=1000",
              guid, c->group == NULL ? "" : "/resourceGroups/", c->group == NULL ? "" : group);
-    *all = json_array();
-    while (path[0] != '\0' && code == CLIENT_DONE) {
-        json_t *answer = NULL;
-        const char *link;
-
-        code = client_call(&c->client, "GET", path, NULL, &answer);
-        json_array_extend(*all, json_object_get(answer, "value"));
-        link = text_at(answer, "nextLink");
-        link = link == NULL ? NULL : strstr(link, "/subscriptions/");
-        snprintf(path, sizeof path, "%s", link == NULL ? "" : link);
-        json_decref(answer);
-    }
-    return code;
+    return posture_list_all(&c->client, path, SIZE_MAX, all);
 }
 
 static int
@@ -410,12 +397,11 @@ status_fetch(struct call *c, const char *word, json_t *into)
 {
     char path[PATH_SIZE];
     json_t *answer = NULL;
-    int code =
-        arm_client_automation(&c->client, word, c->subscription, c->group, path, sizeof path - 100);
+    int code = arm_client_automation(&c->client, word, c->subscription, c->group, path);
 
     if (code != CLIENT_DONE)
         return code;
-    snprintf(path + strlen(path), 100, "/penstock/status" VERSION);
+    snprintf(path + strlen(path), sizeof path - strlen(path), "/penstock/status" VERSION);
     code = client_call(&c->client, "GET", path, NULL, &answer);
     if (code == CLIENT_DONE)
         json_array_append(into, answer);
