@@ -1,5 +1,6 @@
 /* arm.c - the way of a request to its row of an ARM table, and back out with ARM's headers. */
 #include "api/arm.h"
+#include "api/arm_target.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/inventory.h"
@@ -9,172 +10,17 @@
 #include <strings.h>
 #include <sys/random.h>
 
-enum {
-    SEGMENTS_MAX = 64, /* of a path */
-};
-
 static const struct arm_route *const arm_tables[] = {arm_inventory_routes, arm_automation_routes,
                                                      arm_posture_routes};
 
-/* A path, cut and decoded. */
-struct path {
-    char text[ARM_ID_SIZE]; /* the segments, a NUL behind each */
-    const char *segments[SEGMENTS_MAX];
-    size_t count;
-};
-
-/* ---- reading the path ---- */
-
-static const char *
-slashes_skip(const char *path)
-{
-    while (path[0] == '/' || strncasecmp(path, "%2f", 3) == 0)
-        path += path[0] == '/' ? 1 : 3;
-    return path;
-}
-
-static bool
-begins_with(const char *path, const char *word)
-{
-    size_t n = strlen(word);
-
-    return strncasecmp(path, word, n) == 0 &&
-           (path[n] == '\0' || path[n] == '/' || strncasecmp(path + n, "%2f", 3) == 0);
-}
-
-/* A client that takes a scope for one segment encodes its slashes ("/%2Fsubscriptions%2F..."), others
- * put it behind a slash of their own ("//subscriptions/..."): both mean the id. */
-static bool
-first_segment_plain(const char *path, char out[2 * ARM_ID_SIZE])
-{
-    const char *from = slashes_skip(path);
-    size_t n = 0;
-    bool is_first = true;
-
-    while (*from != '\0') {
-        if (n + 2 > 2 * ARM_ID_SIZE)
-            return false;
-        is_first = is_first && *from != '/';
-        if (is_first && strncasecmp(from, "%2f", 3) == 0) {
-            out[n++] = '/';
-            from += 3;
-        } else {
-            out[n++] = *from++;
-        }
-    }
-    out[n] = '\0';
-    return true;
-}
-
-static bool
-path_read(const char *raw, struct path *p, struct err *err)
-{
-    char plain[2 * ARM_ID_SIZE];
-    size_t used = 0;
-
-    p->count = 0;
-    if (!first_segment_plain(raw, plain))
-        return err_set(err, ST_INVALID, "longer than %d bytes", ARM_ID_SIZE - 1) == ST_OK;
-    for (const char *at = plain; *at != '\0';) {
-        struct span segment = {at, strcspn(at, "/")};
-        char *text = p->text + used;
-
-        at += segment.n + (at[segment.n] == '/');
-        if (p->count == SEGMENTS_MAX || used + 2 > sizeof p->text)
-            return err_set(err, ST_INVALID, "too long") == ST_OK;
-        if (segment.n == 0)
-            return err_set(err, ST_INVALID, "two slashes in a row") == ST_OK;
-        if (http_decode_segment(segment, text, sizeof p->text - used, err) != ST_OK)
-            return false;
-        if (strcmp(text, ".") == 0 || strcmp(text, "..") == 0)
-            return err_set(err, ST_INVALID, "'%s' is no name", text) == ST_OK;
-        for (const char *c = text; *c != '\0'; c++)
-            if ((unsigned char)*c < 0x20 || *c == 0x7f)
-                return err_set(err, ST_INVALID, "a control character") == ST_OK;
-        p->segments[p->count++] = text;
-        used += strlen(text) + 1;
-    }
-    return true;
-}
-
-/* "/a/b" of the first segments. */
-static void
-path_join(const struct path *p, size_t count, char out[ARM_ID_SIZE])
-{
-    size_t n = 0;
-
-    out[0] = '\0';
-    for (size_t i = 0; i < count; i++)
-        n += (size_t)snprintf(out + n, ARM_ID_SIZE - n, "/%s", p->segments[i]);
-}
-
-static bool
-pattern_next(const char **pattern, struct span *segment)
-{
-    if (**pattern != '/')
-        return false;
-    *segment = (struct span){*pattern + 1, strcspn(*pattern + 1, "/")};
-    *pattern = segment->p + segment->n;
-    return true;
-}
-
-static size_t
-pattern_count(const char *pattern)
-{
-    size_t n = 0;
-
-    for (; *pattern != '\0'; pattern++)
-        n += *pattern == '/';
-    return n;
-}
-
-static bool
-has_scope(const struct arm_route *row)
-{
-    return strncmp(row->pattern, "/{scope}", 8) == 0;
-}
-
-/* Number of the path's segments that {scope} stands for: 0 without it; false: it does not fit. */
-static bool
-scope_size(const struct arm_route *row, const struct path *p, size_t *count)
-{
-    size_t wanted = pattern_count(row->pattern);
-
-    *count = 0;
-    if (!has_scope(row))
-        return wanted == p->count;
-    if (p->count + 1 < wanted + 2) /* at least /subscriptions/GUID */
-        return false;
-    *count = p->count - (wanted - 1);
-    return true;
-}
-
-static bool
-row_matches(const struct arm_route *row, const struct path *p)
-{
-    const char *pattern = row->pattern;
-    struct span want;
-    size_t at;
-
-    if (!scope_size(row, p, &at))
-        return false;
-    if (at > 0)
-        (void)pattern_next(&pattern, &want);
-    for (; pattern_next(&pattern, &want); at++)
-        if (want.p[0] != '{' && (strlen(p->segments[at]) != want.n ||
-                                 strncasecmp(p->segments[at], want.p, want.n) != 0))
-            return false;
-    return true;
-}
-
 /* The row, or NULL; 'allow' lists the methods that the path knows, "" if there is no such path. */
 static const struct arm_route *
-row_find(const char *method, const struct path *p, char allow[64])
+row_find(const char *method, const struct arm_target *p, char allow[64])
 {
     allow[0] = '\0';
     for (size_t t = 0; t < COUNT_OF(arm_tables); t++)
         for (const struct arm_route *row = arm_tables[t]; row->method != NULL; row++) {
-            if (!row_matches(row, p))
+            if (!arm_target_matches(row->pattern, p))
                 continue;
             if (strcmp(row->method, method) == 0)
                 return row;
@@ -186,18 +32,19 @@ row_find(const char *method, const struct path *p, char allow[64])
 }
 
 static bool
-arguments_take(struct arm_call *a, const struct path *p, struct http_reply *reply)
+arguments_take(struct arm_call *a, const struct arm_target *p, struct http_reply *reply)
 {
     const char *pattern = a->route->pattern;
     struct span want;
     size_t at = 0, count = 0;
 
-    (void)scope_size(a->route, p, &at);
-    path_join(p, at, a->scope);
-    path_join(p, p->count, a->id);
+    if (!arm_target_scope(a->route->pattern, p, &at))
+        return false; /* not so: the row was found by it */
+    arm_target_join(p, at, a->scope);
+    arm_target_join(p, p->count, a->id);
     if (at > 0)
-        (void)pattern_next(&pattern, &want);
-    for (; pattern_next(&pattern, &want); at++) {
+        (void)arm_pattern_next(&pattern, &want);
+    for (; arm_pattern_next(&pattern, &want); at++) {
         if (want.p[0] != '{' || span_is(want, "{subscriptionId}") ||
             span_is(want, "{resourceGroupName}"))
             continue;
@@ -429,7 +276,7 @@ tenant_open(struct arm_call *a, struct http_reply *reply)
 }
 
 static bool
-ids_check(struct arm_call *a, const struct path *p, struct http_reply *reply)
+ids_check(struct arm_call *a, const struct arm_target *p, struct http_reply *reply)
 {
     if (p->count < 2 || strcasecmp(p->segments[0], "subscriptions") != 0)
         return true;
@@ -454,7 +301,7 @@ ids_check(struct arm_call *a, const struct path *p, struct http_reply *reply)
 }
 
 static bool
-authorize(struct arm_call *a, const struct path *p, struct http_reply *reply)
+authorize(struct arm_call *a, const struct arm_target *p, struct http_reply *reply)
 {
     const char *header = http_header(a->base.request, "Authorization");
 
@@ -570,7 +417,7 @@ static void
 begin(struct arm_call *a, struct http_reply *reply)
 {
     const char *method = a->base.request->method;
-    struct path *p = calloc(1, sizeof *p);
+    struct arm_target *p = calloc(1, sizeof *p);
     char allow[64];
     struct err err;
 
@@ -578,7 +425,7 @@ begin(struct arm_call *a, struct http_reply *reply)
         arm_error_memory(reply);
         return;
     }
-    if (!path_read(a->base.request->path, p, &err)) {
+    if (!arm_target_read(a->base.request->path, p, &err)) {
         arm_error(reply, 400, "InvalidResourceId", NULL, NULL, "The path is no resource id: %s.",
                   err.text);
     } else if ((a->route = row_find(method, p, allow)) != NULL) {
@@ -695,12 +542,21 @@ on_gone(void *app, void *state)
     free(a);
 }
 
+static bool
+begins_with(const char *path, const char *word)
+{
+    size_t n = strlen(word);
+
+    return strncasecmp(path, word, n) == 0 &&
+           (path[n] == '\0' || path[n] == '/' || strncasecmp(path + n, "%2f", 3) == 0);
+}
+
 const struct http_handler *
 arm_handler(const struct http_request *r)
 {
     static const struct http_handler with_body = {NULL, on_begin, on_data, on_end, on_gone};
     static const struct http_handler without = {NULL, on_begin, NULL, on_end, on_gone};
-    const char *path = slashes_skip(r->path);
+    const char *path = arm_target_skip(r->path);
 
     if (!begins_with(path, "subscriptions") && !begins_with(path, "providers"))
         return NULL;

@@ -8,11 +8,11 @@
  *
  * To add resources: a table of rows in a file of one's own, and its name in arm_tables (arm.c). */
 #pragma once
+#include "api/arm_target.h"
 #include "api/call.h"
 
 enum {
     ARM_ARGUMENTS_MAX = 4,
-    ARM_ID_SIZE = 2049,       /* of a decoded path, with its NUL */
     ARM_BODY_MAX = 1 << 20,   /* bytes of one resource */
     ARM_DEPTH_MAX = 64,       /* of a body's nesting */
     ARM_AUXILIARY_MAX = 3,    /* tokens of other tenants */
