@@ -22,14 +22,7 @@ action_type_name(enum action_type type)
     return types[type].name;
 }
 
-/* ---- faults ---- */
-
-void
-automation_faults_free(struct automation_faults *f)
-{
-    json_decref(f->details);
-    f->details = NULL;
-}
+/* ---- reading ---- */
 
 /* Text of a request in an error: cut, and what is no UTF-8 or is a control replaced. */
 static const char *
@@ -44,64 +37,6 @@ quoted(const char *text, char out[84])
     out[n] = '\0';
     return out;
 }
-
-static void
-fault_note(struct automation_faults *f, const char *code, const char *target, const char *message)
-{
-    if (f->count++ == 0)
-        snprintf(f->first, sizeof f->first, "%s: %s", target, message);
-    if (f->details == NULL)
-        f->details = json_array();
-    if (json_array_size(f->details) < AUTOMATION_FAULTS_MAX)
-        json_array_append_new(f->details, json_pack("{s:s, s:s, s:s}", "code", code, "message",
-                                                    message, "target", target));
-}
-
-void
-automation_fault(struct automation_faults *f, const char *code, const char *target,
-                 const char *format, ...)
-{
-    char message[600];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(message, sizeof message, format, args);
-    va_end(args);
-    fault_note(f, code, target, message);
-}
-
-/* A wrong JSON type: not a fault of the model, but of the request. */
-static void
-type_fault(struct automation_faults *f, const char *target, const char *wanted)
-{
-    if (!f->has_type_fault) {
-        snprintf(f->first_type, sizeof f->first_type, "%s must be %s.", target, wanted);
-        snprintf(f->type_target, sizeof f->type_target, "%s", target);
-    }
-    f->has_type_fault = true;
-    automation_fault(f, "InvalidType", target, "%s must be %s.", target, wanted);
-}
-
-static void
-warning_note(struct automation_faults *f, const char *target, const char *message)
-{
-    size_t n = strlen(f->warnings);
-
-    f->warning_count++;
-    snprintf(f->warnings + n, sizeof f->warnings - n, "%s%s: %s", n > 0 ? " " : "", target,
-             message);
-}
-
-static void
-rule_tell(void *app, const char *code, const char *target, const char *message, bool is_warning)
-{
-    if (is_warning)
-        warning_note(app, target, message);
-    else
-        fault_note(app, code, target, message);
-}
-
-/* ---- reading ---- */
 
 struct reading {
     const struct automation_place *place;
@@ -146,7 +81,7 @@ strangers_warn(struct reading *r, const json_t *object, const char *target,
             continue;
         snprintf(place, sizeof place, "%s%s%s", target, target[0] == '\0' ? "" : ".",
                  quoted(key, text));
-        warning_note(r->f, place, "unknown, and left out.");
+        automation_warning(r->f, place, "unknown, and left out.");
     }
 }
 
@@ -191,7 +126,7 @@ text_get(struct reading *r, const json_t *object, const char *name, const char *
         return NULL;
     }
     if (!json_is_string(value)) {
-        type_fault(r->f, place, "a string");
+        automation_fault_type(r->f, place, "a string");
         return NULL;
     }
     if (strlen(json_string_value(value)) != json_string_length(value))
@@ -217,7 +152,7 @@ array_get(struct reading *r, const json_t *properties, const char *name, size_t 
     if (value == NULL)
         automation_fault(r->f, "MissingProperty", place, "%s is missing.", name);
     else if (!json_is_array(value))
-        type_fault(r->f, place, "an array");
+        automation_fault_type(r->f, place, "an array");
     else if (json_array_size(value) == 0)
         automation_fault(r->f, "MissingProperty", place, "%s is empty: at least one is needed.",
                          name);
@@ -269,7 +204,7 @@ scope_read(struct reading *r, const json_t *scope, size_t index, json_t *shown)
     snprintf(target, sizeof target, "properties.scopes[%zu]", index);
     snprintf(place, sizeof place, "%s.scopePath", target);
     if (!json_is_object(scope)) {
-        type_fault(r->f, target, "an object");
+        automation_fault_type(r->f, target, "an object");
         return;
     }
     strangers_warn(r, scope, target, (const char *const[]){"description", "scopePath", NULL});
@@ -314,7 +249,7 @@ source_read(struct reading *r, const json_t *source, size_t index, json_t *shown
 
     snprintf(target, sizeof target, "properties.sources[%zu]", index);
     if (!json_is_object(source)) {
-        type_fault(r->f, target, "an object");
+        automation_fault_type(r->f, target, "an object");
         return;
     }
     strangers_warn(r, source, target, (const char *const[]){"eventSource", "ruleSets", NULL});
@@ -326,7 +261,8 @@ source_read(struct reading *r, const json_t *source, size_t index, json_t *shown
         name = NULL;
     }
     snprintf(place, sizeof place, "%s.ruleSets", target);
-    st = rule_sets_make(member(source, "ruleSets"), place, rule_tell, r->f, &rules, &why);
+    st = rule_sets_make(member(source, "ruleSets"), place, automation_fault_rule, r->f, &rules,
+                        &why);
     if (st == ST_FULL)
         automation_fault(r->f, "TooManyRules", place, "%s", why.text);
     if (st != ST_OK)
@@ -335,7 +271,7 @@ source_read(struct reading *r, const json_t *source, size_t index, json_t *shown
         rule_sets_free(rules);
         return;
     }
-    event_source_check(to->source, rules, place, rule_tell, r->f);
+    event_source_check(to->source, rules, place, automation_fault_rule, r->f);
     made = json_pack("{s:s}", "eventSource", event_source_rows[to->source].name);
     put(r, made, "ruleSets", rule_sets_json(rules));
     append(r, shown, made);
@@ -365,7 +301,7 @@ parents_warn(struct reading *r)
         snprintf(message, sizeof message,
                  "%s without %s: findings are exported without the recommendations they belong to.",
                  event_source_rows[pairs[i][0]].name, event_source_rows[pairs[i][1]].name);
-        warning_note(r->f, "properties.sources", message);
+        automation_warning(r->f, "properties.sources", message);
     }
 }
 
@@ -430,13 +366,13 @@ trusted_read(struct reading *r, const json_t *action, const char *target,
 
     snprintf(place, sizeof place, "%s.isTrustedServiceEnabled", target);
     if (flag != NULL && !json_is_boolean(flag))
-        type_fault(r->f, place, "true or false");
+        automation_fault_type(r->f, place, "true or false");
     a->has_trusted = json_is_boolean(flag);
     a->is_trusted = json_is_true(flag);
     if (a->is_trusted && a->secret != NULL) {
-        warning_note(r->f, target,
-                     "connectionString is not used beside isTrustedServiceEnabled, "
-                     "and not kept.");
+        automation_warning(r->f, target,
+                           "connectionString is not used beside isTrustedServiceEnabled, "
+                           "and not kept.");
         a->secret = NULL;
     }
 }
@@ -468,7 +404,7 @@ action_read(struct reading *r, const json_t *action, size_t index)
     *a = (struct automation_action){.secret = NULL};
     snprintf(target, sizeof target, "properties.actions[%zu]", index);
     if (!json_is_object(action)) {
-        type_fault(r->f, target, "an object");
+        automation_fault_type(r->f, target, "an object");
         return;
     }
     name = text_get(r, action, "actionType", target, 200, true);
@@ -515,7 +451,7 @@ tags_read(struct reading *r, const json_t *body)
     if (tags == NULL)
         return NULL;
     if (!json_is_object(tags)) {
-        type_fault(r->f, "tags", "an object of strings");
+        automation_fault_type(r->f, "tags", "an object of strings");
         return NULL;
     }
     if (json_object_size(tags) > INVENTORY_TAGS_MAX)
@@ -527,7 +463,7 @@ tags_read(struct reading *r, const json_t *body)
 
         snprintf(place, sizeof place, "tags.%s", quoted(name, text));
         if (!json_is_string(value))
-            type_fault(r->f, place, "a string");
+            automation_fault_type(r->f, place, "a string");
         else if (name[0] == '\0' || strlen(name) > INVENTORY_TAG_NAME_MAX ||
                  json_string_length(value) > INVENTORY_TAG_VALUE_MAX)
             automation_fault(r->f, "InvalidTag", place,
@@ -556,7 +492,7 @@ properties_read(struct reading *r, const json_t *properties, json_t *shown)
         r, properties, "properties",
         (const char *const[]){"description", "isEnabled", "scopes", "sources", "actions", NULL});
     if (flag != NULL && !json_is_boolean(flag))
-        type_fault(r->f, "properties.isEnabled", "true or false");
+        automation_fault_type(r->f, "properties.isEnabled", "true or false");
     r->x->is_enabled = flag == NULL || json_is_true(flag);
     list = array_get(r, properties, "scopes", EVENT_SCOPES_MAX);
     json_array_foreach(list, i, item) scope_read(r, item, i, scopes);
@@ -583,7 +519,7 @@ location_read(struct reading *r, const json_t *body, const char *location)
     if (value == NULL)
         automation_fault(r->f, "MissingProperty", "location", "location is missing.");
     else if (!json_is_string(value))
-        type_fault(r->f, "location", "a string");
+        automation_fault_type(r->f, "location", "a string");
     else if (json_string_length(value) == 0 || json_string_length(value) > INVENTORY_NAME_MAX)
         automation_fault(r->f, "InvalidLocation", "location", "location has 1 to %d bytes.",
                          INVENTORY_NAME_MAX);
@@ -604,12 +540,12 @@ body_read(struct reading *r, const json_t *body, const char *location)
                    (const char *const[]){"id", "name", "type", "location", "kind", "etag", "tags",
                                          "properties", "systemData", NULL});
     if (kind != NULL && !json_is_string(kind))
-        type_fault(r->f, "kind", "a string");
+        automation_fault_type(r->f, "kind", "a string");
     else if (json_string_length(kind) > INVENTORY_NAME_MAX)
         automation_fault(r->f, "PropertyTooLong", "kind", "kind has at most %d bytes.",
                          INVENTORY_NAME_MAX);
     if (etag != NULL && !json_is_string(etag))
-        type_fault(r->f, "etag", "a string");
+        automation_fault_type(r->f, "etag", "a string");
     put(r, r->x->shown, "id", json_string(r->place->id));
     put(r, r->x->shown, "name", json_string(r->place->name));
     put(r, r->x->shown, "type", json_string("Microsoft.Security/automations"));
@@ -624,7 +560,7 @@ body_read(struct reading *r, const json_t *body, const char *location)
         return;
     }
     if (!json_is_object(properties)) {
-        type_fault(r->f, "properties", "an object");
+        automation_fault_type(r->f, "properties", "an object");
         return;
     }
     shown = json_object();

@@ -72,6 +72,13 @@ PRINTF_LIKE(4, 5)
 void automation_fault(struct automation_faults *f, const char *code, const char *target,
                       const char *format, ...);
 
+/* A wrong JSON type: not a fault of the model, but of the request. "properties.kind must be a string." */
+void automation_fault_type(struct automation_faults *f, const char *target, const char *wanted);
+void automation_warning(struct automation_faults *f, const char *target, const char *message);
+/* A rule_told; 'app' are the faults. */
+void automation_fault_rule(void *app, const char *code, const char *target, const char *message,
+                           bool is_warning);
+
 /* Reads and checks 'body' (an object); all faults are told. 'is_stored': text of our own, read without
  * complaint about what newer rules forbid. 'location': of the stored one, where the body brings none; NULL: it
  * must. ST_INVALID: there are faults. ST_FULL: no memory. Borrows nothing of 'body'. */
