@@ -123,7 +123,8 @@ def long_names(daemon):
     for name in names:
         answer = daemon.request("DELETE", f"/api/dataexportsettings/{name}?tenantId={TENANT}")
         check("deleted", answer.status == 204, answer)
-    left = json.dumps([str(p) for p in (daemon.data / "exports").iterdir()])
+    # events.rest is not an export's: it says where routes of automations rest
+    left = json.dumps([str(p) for p in (daemon.data / "exports").iterdir() if p.name != "events.rest"])
     check("a deleted export leaves nothing behind", left == "[]", left)
 
 
