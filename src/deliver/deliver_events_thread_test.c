@@ -10,6 +10,7 @@
 #include "journal/journal.h"
 #include "match/event.h"
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <pthread.h>
@@ -80,14 +81,31 @@ append(struct journal *j, enum block_kind kind, const char *tenant, unsigned fir
           err.text);
 }
 
+/* Every 101st read fails, once asked for. */
+static atomic_bool reads_fail;
+static atomic_uint read_count;
+
+static int
+fault(void *app, const char *what)
+{
+    (void)app;
+    if (!atomic_load(&reads_fail) || strcmp(what, "read") != 0)
+        return 0;
+    return atomic_fetch_add(&read_count, 1) % 101 == 100 ? EIO : 0;
+}
+
 static struct journal *
 open_journal(const char *folder)
 {
     struct journal *j = NULL;
     struct journal_recovery found;
     struct err err = {""};
-    const struct journal_options o = {
-        .folder = folder, .segment_size = 16 << 20, .size_max = 64 << 20, .sync = true, .now = now};
+    const struct journal_options o = {.folder = folder,
+                                      .segment_size = 16 << 20,
+                                      .size_max = 64 << 20,
+                                      .sync = true,
+                                      .now = now,
+                                      .fault = fault};
 
     CHECK(journal_open(&o, &j, &found, &err) == ST_OK, "%s", err.text);
     return j;
@@ -520,6 +538,30 @@ test_overflow(void)
     bed_close(&bed);
 }
 
+/* ---- a disk that fails now and then ---- */
+
+static void
+test_read_faults(void)
+{
+    struct bed bed;
+    struct test_plan *p = plan_make();
+
+    bed_open(&bed, "faults");
+    /* Windows of several blocks, so that some are collected in part when a read fails. */
+    plan_add(p, "a", "folder", bed.a, NULL)->batch_rows = 100;
+    plan_add(p, "b", "folder", bed.b, EQUALS("severity", "HIGH"))->batch_rows = 50;
+    set_plan(bed.d, p);
+    atomic_store(&reads_fail, true);
+    for (unsigned i = 0; i < 6000; i += 5)
+        append(bed.j, BLOCK_EVENTS, TENANT, i, 5);
+    CHECK(wait_for(bed.d, bed.j, "a") && wait_for(bed.d, bed.j, "b"), "they get through");
+    atomic_store(&reads_fail, false);
+    CHECK(atomic_load(&read_count) > 200, "%u reads", atomic_load(&read_count));
+    check_arrived(bed.a, 6000, 1, "over reads that fail");
+    check_arrived(bed.b, 6000, 3, "over reads that fail");
+    bed_close(&bed);
+}
+
 /* ---- changes ---- */
 
 static void
@@ -803,6 +845,7 @@ main(void)
     test_who();
     test_rest();
     test_overflow();
+    test_read_faults();
     test_changes();
     test_backlog_off();
     test_shapes();

@@ -328,7 +328,7 @@ wait_some(struct dispatcher *d, enum status st)
     if (st == ST_END)
         journal_wait(j, dispatch_position(d), IDLE_MS);
     else if (st != ST_OK)
-        journal_wait(j, UINT64_MAX, RETRY_MS);
+        journal_wait(j, UINT64_MAX, (int)d->context->options.retry_ms_min);
 }
 
 /* Threads that could not be started are tried again. Lock held. */

@@ -132,7 +132,7 @@ checkpoint(struct export *e, struct err *err)
     flight_checkpointed(&e->flight);
     journal_floor_set(e->context->options.journal, e->id, e->position, e->route->drops_when_full);
     e->checkpoint_ms = clock_monotonic_ms();
-    e->is_dirty = false;
+    e->is_dirty = e->events.has_moved = false;
     return ST_OK;
 }
 
@@ -572,6 +572,8 @@ round_trip(struct export *e)
     }
     if (st != ST_OK && st != ST_END) {
         oversized_drop(e);
+        if (e->takes_events)
+            events_take_up(e);
         back_off(e, &err, -1);
         return true;
     }
@@ -580,8 +582,10 @@ round_trip(struct export *e)
         int64_t now_ms = clock_monotonic_ms();
 
         move_cursor(e, &at);
-        if (e->takes_events) /* nothing was sent: no sync for that, it soon rests */
+        if (e->takes_events) { /* nothing was sent: no sync for that, it soon rests */
+            e->events.has_moved |= e->is_dirty;
             e->is_dirty = was_dirty;
+        }
 
         if (e->idle_ms == 0)
             e->idle_ms = now_ms;
@@ -788,6 +792,7 @@ static enum status
 recover(struct export *e, struct err *err)
 {
     struct ledger_entry entry;
+    bool is_first = e->has_stand;
     enum status st = ST_OK;
 
     if (!e->has_stand)
@@ -806,6 +811,8 @@ recover(struct export *e, struct err *err)
     if (st != ST_OK)
         return st;
     cursor_show(e);
+    if (e->takes_events && !is_first)
+        events_take_up(e);
     return checkpoint(e, err);
 }
 
@@ -967,8 +974,11 @@ run_open(struct export *e)
         if (!round_trip(e))
             break;
     }
-    /* Going to rest it has nothing under way. */
-    if (e->is_dirty && !e->sync_failed && (e->events.wants_rest || !e->flight.intent_changed) &&
+    /* Going to rest it has nothing under way. A route of events that changes goes on from here, with other
+     * rules: it must not look again at what it passed over. */
+    e->is_dirty |= e->events.has_moved;
+    if (e->is_dirty && !e->sync_failed &&
+        (e->events.wants_rest || !e->kind->is_positioned || !e->flight.intent_changed) &&
         checkpoint(e, &err) != ST_OK)
         log_line(LOG_WARN, "deliver", "export %s: no last checkpoint: %s", label(e), err.text);
     if (e->is_dirty)

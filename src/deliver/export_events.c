@@ -169,14 +169,20 @@ events_begin(struct export *e)
     struct err err;
 
     v->has_floor = true;
-    if (!e->has_stand)
+    if (!e->has_stand) { /* its ledger cannot be read now; the thread begins where it says, then */
+        struct export_stand unknown = {0};
+
+        dispatch_stand(d, e->id, &unknown, &v->off_from, &v->off_to);
+        v->scan_to = here;
         return false;
+    }
     dispatch_stand(d, e->id, &e->stand, &v->off_from, &v->off_to);
     v->roused = v->from = e->stand.position;
     v->from_row = e->stand.row;
     e->status.cursor = e->stand.position;
     e->status.cursor_row = e->stand.row;
-    if (e->stand.is_pending) {
+    /* What a crash left in objects has to be looked at, even if there is nothing new. */
+    if (e->stand.is_pending || (e->kind->is_positioned && e->stand.on != STAND_ON_START)) {
         v->scan_to = here;
         return false;
     }
@@ -233,23 +239,39 @@ events_rest(struct export *e)
     return rests;
 }
 
+/* Lock held. What it was told is dropped: up to where it was told last it reads for itself. */
+static void
+read_again(struct export *e)
+{
+    struct export_events *v = &e->events;
+    uint64_t to = dispatch_position(e->context->dispatcher);
+
+    /* Of the block that is being handed out it may have been told some already. */
+    if (v->told_row > 0 && v->told >= to)
+        to = v->told + 1;
+    if (to > v->scan_to)
+        v->scan_to = to;
+    v->count = 0;
+}
+
 void
 events_go_back(struct export *e, uint64_t position)
 {
     struct export_events *v = &e->events;
 
     pthread_mutex_lock(&e->lock);
-    uint64_t to = dispatch_position(e->context->dispatcher);
-
-    /* Of the block that is being handed out some may be in the ring. */
-    if (v->count > 0 && v->ring[(v->first + v->count - 1) % EVENTS_HITS_MAX].position >= to)
-        to = v->ring[(v->first + v->count - 1) % EVENTS_HITS_MAX].position + 1;
-    if (to > v->scan_to)
-        v->scan_to = to;
-    v->count = 0;
+    read_again(e);
     v->off_from = v->off_to = 0;
     if (position < v->roused)
         v->roused = position;
+    pthread_mutex_unlock(&e->lock);
+}
+
+void
+events_take_up(struct export *e)
+{
+    pthread_mutex_lock(&e->lock);
+    read_again(e);
     pthread_mutex_unlock(&e->lock);
 }
 

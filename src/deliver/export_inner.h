@@ -38,8 +38,9 @@ struct resend { /* lives on the asking thread's stack */
 
 /* What the journal could not give of an interrupted window. */
 struct recovery_gap {
-    uint64_t *before; /* LEDGER_LANES_MAX: bytes of each lane that come before it; NULL: no gap yet */
-    unsigned count;   /* of gaps; 'before' is of the first */
+    uint64_t
+        *before;    /* LEDGER_LANES_MAX: bytes of each lane that come before it; NULL: no gap yet */
+    unsigned count; /* of gaps; 'before' is of the first */
 };
 
 struct hit { /* an event for the route */
@@ -67,6 +68,7 @@ struct export_events {
     bool has_floor;    /* of its own in the journal */
     /* the thread's own */
     bool wants_rest;
+    bool has_moved; /* the cursor, over what is not for it, since the last checkpoint */
     struct journal_buffer *buffer;
 };
 
@@ -141,6 +143,9 @@ MUST_CHECK enum status events_fill(struct export *e, struct reach *at, const str
                                    struct err *err);
 /* A replay, of the thread: from 'position' on it reads for itself. */
 void events_go_back(struct export *e, uint64_t position);
+/* Of the thread, when it begins again at its cursor and what it had collected since is dropped: it reads for
+ * itself from there. */
+void events_take_up(struct export *e);
 /* Of the thread, all of its own closed. True: it is at rest, and ends without looking at the export
  * again. */
 bool events_rest(struct export *e);
