@@ -1,4 +1,5 @@
 /* filter_test.c - which resources a filter lets through, and what is said of one that is wrong. */
+#include "base/clock.h"
 #include "base/test.h"
 #include "posture/filter.h"
 #include "posture/posture.h"
@@ -97,6 +98,38 @@ test_limits(void)
     CHECK(strstr(posture_filter_help, "contains(") != NULL, "help");
 }
 
+/* A text of which every beginning nearly fits: a search that begins anew at each byte takes minutes. */
+static void
+test_search(void)
+{
+    enum { SIZE = 500000, PART = 2000 };
+    static char document[SIZE + 100], text[PART + 100];
+    struct filter *f = NULL;
+    struct err err = {""};
+    int64_t begun_ms = clock_monotonic_ms();
+
+    size_t n = (size_t)sprintf(document, "{\"x\":\"");
+
+    memset(document + n, 'a', SIZE);
+    n += SIZE;
+    n += (size_t)sprintf(document + n, "\"}");
+    size_t m = (size_t)sprintf(text, "contains(x,'");
+
+    memset(text + m, 'A', PART);
+    m += PART;
+    m += (size_t)sprintf(text + m, "b')");
+    CHECK(filter_make((struct span){text, m}, &f, &err) == ST_OK, "%s", err.text);
+    for (int i = 0; i < 20; i++)
+        CHECK(f != NULL && !filter_passes(f, (struct span){document, n}), "it is not there");
+    filter_free(f);
+    document[n - 3] = 'B';
+    CHECK(filter_make((struct span){text, m}, &f, &err) == ST_OK, "%s", err.text);
+    CHECK(f != NULL && filter_passes(f, (struct span){document, n}), "at the end, in another case");
+    filter_free(f);
+    CHECK(clock_monotonic_ms() - begun_ms < 10000, "it takes %lld ms",
+          (long long)(clock_monotonic_ms() - begun_ms));
+}
+
 int
 main(void)
 {
@@ -128,5 +161,6 @@ main(void)
               "%s: %s", bad[i].filter, err.text);
     }
     test_limits();
+    test_search();
     return test_end();
 }

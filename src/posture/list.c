@@ -3,14 +3,16 @@
  *
  * 'next' is PHASE-SCOPE-PARENT-NUMBER in hex: where it stands. It is looked up under the tenant like
  * everything else, so that a made-up one shows nothing that is not its tenant's. */
+#include "base/clock.h"
 #include "posture/filter.h"
 #include "posture/posture_inner.h"
 #include <stdlib.h>
 #include <strings.h>
 
 enum {
-    LOOKED_AT_MAX = 20000,  /* resources and scopes of one page */
-    PAGE_SIZE_MAX = 4 << 20 /* bytes of one page, and one resource more */
+    LOOKED_AT_MAX = 20000,   /* resources and scopes of one page */
+    PAGE_SIZE_MAX = 4 << 20, /* bytes of one page, and one resource more */
+    PAGE_MS_MAX = 1000,      /* then the page ends: it keeps a reader from others */
 };
 
 /* The scopes of a list: the catalog without scope, the scope itself, what is below it. */
@@ -34,6 +36,7 @@ struct lister {
     int64_t parent, number;
     /* what came of it */
     size_t count, looked_at;
+    int64_t until_ms;
     struct text out;
     struct posture_resource resource;
 };
@@ -269,7 +272,8 @@ portion(struct lister *l, int64_t numbers[][2], size_t room, size_t *count, stru
 static bool
 is_page_full(const struct lister *l)
 {
-    return l->count == l->q->top || l->looked_at >= LOOKED_AT_MAX || l->out.n >= PAGE_SIZE_MAX;
+    return l->count == l->q->top || l->looked_at >= LOOKED_AT_MAX || l->out.n >= PAGE_SIZE_MAX ||
+           (l->looked_at > 0 && clock_monotonic_ms() >= l->until_ms);
 }
 
 /* ST_OK: the page is full, and it stands behind its last resource. ST_END: that was all. */
@@ -312,6 +316,7 @@ posture_list(struct posture *p, const struct posture_query *q, char **text, size
 
     next[0] = '\0';
     l.db = posture_reader_take(p);
+    l.until_ms = clock_monotonic_ms() + PAGE_MS_MAX;
     text_puts(&l.out, "[");
     st = start(&l, err);
     if (st == ST_OK && q->after != NULL)

@@ -125,7 +125,7 @@ struct posture_query {
 };
 /* Resources, those of one scope together, as the text of a JSON array in *text (malloc'd, NUL-terminated),
  * and where the next page begins ("" if there is none). A page may be short or empty and yet have a
- * next one: looking for what a filter lets through is done in portions. ST_INVALID: a type, scope,
+ * next one: looking for what a filter lets through is done in portions, of about a second. ST_INVALID: a type, scope,
  * 'after' or filter that is not understood, named with its place. */
 MUST_CHECK enum status posture_list(struct posture *p, const struct posture_query *q, char **text,
                                     size_t *size, char next[64], struct err *err);
