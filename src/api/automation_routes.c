@@ -355,6 +355,9 @@ answer_snapshot(struct arm_call *a, struct http_reply *reply)
                               sources, id, &err);
         if (st == ST_OK)
             arm_reply(reply, 202, json_pack("{s:s}", "snapshotId", id));
+        else if (st == ST_END)
+            arm_error(reply, 409, "NothingReported", NULL, NULL,
+                      "Nothing was ever reported of the subscription: there is nothing to show.");
         else
             arm_error_status(reply, st, &err);
     }

@@ -409,31 +409,15 @@ visit_copy(void *app, const struct store_automation *x)
     return !v->has_no_memory;
 }
 
-struct owner {
-    char tenant[40];
-    bool is_active;
-    const char *wanted;
-};
-
-static bool
-owner_visit(void *app, const struct subscription *x)
-{
-    struct owner *o = app;
-
-    if (strcmp(x->id, o->wanted) != 0)
-        return true;
-    snprintf(o->tenant, sizeof o->tenant, "%s", x->tenant);
-    o->is_active = x->is_active;
-    return false;
-}
-
 enum status
 automations_visit(const struct control *c, const char *subscription,
                   bool (*visit)(void *app, const struct automation_stored *x), void *app,
                   struct err *err)
 {
     struct visiting v = {.rows = NULL};
-    struct owner owner = {.wanted = ""};
+    const char *of = ""; /* whose owner this is */
+    char tenant[40] = "";
+    bool is_active = false;
     enum status st = store_automations(c->store, subscription, NULL, "", "", visit_copy, &v, err);
 
     if (st == ST_OK && v.has_no_memory)
@@ -441,14 +425,16 @@ automations_visit(const struct control *c, const char *subscription,
     for (size_t i = 0; i < v.count && st == ST_OK; i++) {
         const struct stored_row *r = &v.rows[i];
 
-        if (strcmp(owner.wanted, r->subscription) != 0) {
-            owner = (struct owner){.wanted = r->subscription};
-            st = subscriptions(c->store, NULL, true, owner_visit, &owner, err);
+        if (strcmp(of, r->subscription) != 0) {
+            of = r->subscription;
+            st = subscription_owner(c->store, of, tenant, &is_active, err);
+            if (st == ST_END) /* it went a moment ago: "" says so */
+                st = ST_OK;
         }
         if (st == ST_OK && !visit(app, &(struct automation_stored){
                                            .subscription = r->subscription,
-                                           .tenant = owner.tenant,
-                                           .is_active = owner.is_active,
+                                           .tenant = tenant,
+                                           .is_active = is_active,
                                            .json = {r->row.json,    r->row.json_size   },
                                            .private = {r->row.private, r->row.private_size},
                                            .created = r->row.created,

@@ -149,7 +149,8 @@ subscription_set(struct store *s, const struct subscription *x, bool *is_new, st
 }
 
 enum status
-subscription_tenant(struct store *s, const char *id, char tenant[40], struct err *err)
+subscription_owner(struct store *s, const char *id, char tenant[40], bool *is_active,
+                   struct err *err)
 {
     char folded[40];
     struct known k;
@@ -159,11 +160,25 @@ subscription_tenant(struct store *s, const char *id, char tenant[40], struct err
     inventory_fold(id, folded, sizeof folded);
     store_enter(s);
     st = subscription_look(s, folded, &k, err);
-    if (st == ST_OK && (!k.is_there || !k.is_active))
+    if (st == ST_OK && !k.is_there)
         st = err_set(err, ST_END, "there is no subscription %s", folded);
     if (st == ST_OK)
         snprintf(tenant, 40, "%s", k.tenant);
+    *is_active = k.is_active;
     return store_leave(s, st, false);
+}
+
+enum status
+subscription_tenant(struct store *s, const char *id, char tenant[40], struct err *err)
+{
+    bool is_active;
+    enum status st = subscription_owner(s, id, tenant, &is_active, err);
+
+    if (st == ST_OK && !is_active) {
+        tenant[0] = '\0';
+        st = err_set(err, ST_END, "there is no subscription %.36s", id);
+    }
+    return st;
 }
 
 enum status

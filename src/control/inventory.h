@@ -44,6 +44,9 @@ MUST_CHECK enum status subscription_set(struct store *s, const struct subscripti
  * case. */
 MUST_CHECK enum status subscription_tenant(struct store *s, const char *id, char tenant[40],
                                            struct err *err);
+/* The same, also of a tenant that is switched off. */
+MUST_CHECK enum status subscription_owner(struct store *s, const char *id, char tenant[40],
+                                          bool *is_active, struct err *err);
 /* Of one tenant, or all (NULL), active ones only unless 'all'; by id. 'visit' must not call the store. */
 MUST_CHECK enum status subscriptions(struct store *s, const char *tenant, bool all,
                                      bool (*visit)(void *app, const struct subscription *x),

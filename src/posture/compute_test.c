@@ -323,7 +323,7 @@ test_snapshot(void)
 {
     struct posture *p = open_new();
     struct seen s = {0};
-    char id[40];
+    char id[40], again[40];
     size_t ended = 0;
     const struct span sub = span_of("3f0d8a52-6b1e-4c55-9d0e-7a41c2b9e610");
 
@@ -336,6 +336,11 @@ test_snapshot(void)
                            1u << EVENT_ASSESSMENTS_SNAPSHOT | 1u << EVENT_SECURE_SCORES_SNAPSHOT,
                            id, &err) == ST_OK,
           "%s", err.text);
+    CHECK(posture_snapshot(p, TENANT, sub,
+                           1u << EVENT_ASSESSMENTS_SNAPSHOT | 1u << EVENT_SECURE_SCORES_SNAPSHOT,
+                           again, &err) == ST_OK &&
+              strcmp(id, again) == 0,
+          "asked twice before it began, it is one: %s, %s", id, again);
     CHECK(posture_snapshot(p, OTHER, sub, 1u << EVENT_ASSESSMENTS_SNAPSHOT, id, &err) == ST_END,
           "another tenant's");
     CHECK(posture_snapshot(p, TENANT, sub, 1u << EVENT_ASSESSMENTS, id, &err) == ST_INVALID,

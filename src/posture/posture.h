@@ -169,7 +169,8 @@ MUST_CHECK enum status posture_outbox_place(struct posture *p, uint64_t *place, 
  * (in portions: call again at once while *more). Called by one thread, every second or so. */
 MUST_CHECK enum status posture_tick(struct posture *p, bool *more, struct err *err);
 /* A snapshot of the subscription now: the bits (1 << source) of snapshot sources. Durable: it goes on
- * after a restart. 'id': to be found in runs. */
+ * after a restart. 'id': to be found in runs; that of an equal one which waits still. ST_END: nothing was ever
+ * reported of the subscription. */
 MUST_CHECK enum status posture_snapshot(struct posture *p, const char *tenant,
                                         struct span subscription, uint32_t sources, char id[40],
                                         struct err *err);

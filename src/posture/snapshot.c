@@ -53,6 +53,30 @@ insert(struct posture_txn *t, int64_t subscription, uint32_t sources, bool is_sc
     return st;
 }
 
+/* One that was asked for and did not begin yet shows what there is when it begins: it is the one that is asked for
+ * now, too. ST_END: there is none. */
+static enum status
+waiting_find(struct posture_txn *t, int64_t subscription, uint32_t sources, char id[40],
+             struct err *err)
+{
+    sqlite3_stmt *x;
+    enum status st =
+        posture_sql(t->db, &x, err,
+                    "SELECT id FROM snapshots WHERE subscription = ? AND sources = ? AND ended = 0"
+                    " AND after = 0 AND made = 0 AND is_scheduled = 0",
+                    "ii", subscription, (int64_t)sources);
+
+    if (st == ST_OK)
+        st = posture_step(t->db, x, err);
+    if (st != ST_OK)
+        return st;
+    struct span found = posture_column(x, 0);
+
+    snprintf(id, 40, "%.*s", (int)found.n, found.p);
+    posture_sql_end(x);
+    return ST_OK;
+}
+
 enum status
 posture_snapshot(struct posture *p, const char *tenant, struct span subscription, uint32_t sources,
                  char id[40], struct err *err)
@@ -76,8 +100,11 @@ posture_snapshot(struct posture *p, const char *tenant, struct span subscription
     st = posture_scope_find(t.db, tenant, span_of(text), &scope, err);
     if (st == ST_END)
         err_set(err, ST_END, "nothing was ever reported of that subscription");
-    if (st == ST_OK)
-        st = insert(&t, scope, sources, false, id, err);
+    if (st == ST_OK) {
+        st = waiting_find(&t, scope, sources, id, err);
+        if (st == ST_END)
+            st = insert(&t, scope, sources, false, id, err);
+    }
     if (st == ST_OK)
         return posture_commit(&t, err);
     posture_rollback(&t);

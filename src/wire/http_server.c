@@ -137,6 +137,8 @@ http_decode_segment(struct span segment, char *out, size_t out_size, struct err 
 {
     size_t size = 0;
 
+    if (out_size == 0)
+        return err_set(err, ST_INVALID, "no room for a path segment");
     for (size_t i = 0; i < segment.n; i++) {
         int c = (unsigned char)segment.p[i];
 
@@ -155,8 +157,6 @@ http_decode_segment(struct span segment, char *out, size_t out_size, struct err 
                            out_size - 1);
         out[size++] = (char)c;
     }
-    if (out_size == 0)
-        return err_set(err, ST_INVALID, "no room for a path segment");
     out[size] = '\0';
     return ST_OK;
 }

@@ -528,6 +528,14 @@ def delivery():
         answer = arm("PUT", f"{AUTOMATIONS}/snap", automation([workspace], [{"eventSource": "SecureScoresSnapshot"}, {"eventSource": "AssessmentsSnapshot"}]))
         answer = arm("POST", f"{AUTOMATIONS}/snap/penstock/snapshot", {})
         check("a snapshot is under way", answer.status == 202 and answer.json()["snapshotId"], answer)
+        silent = "/subscriptions/" + SUBSCRIPTION[:-3] + "fff"
+        arm("PUT", silent, {"tenantId": TENANT}, "2021-04-01")
+        arm.make_group(f"{silent}/resourceGroups/g")
+        one = f"{silent}/resourceGroups/g/providers/Microsoft.Security/automations/one"
+        answer = arm("PUT", one, automation([workspace], [{"eventSource": "AssessmentsSnapshot"}], scopes=[{"scopePath": silent}]))
+        check("an automation of a subscription that nobody reported on", answer.status == 201, answer)
+        answer = arm("POST", f"{one}/penstock/snapshot", {})
+        check("has nothing to show", answer.status == 409 and error(answer)["code"] == "NothingReported", answer)
         check("the daemon ends well", daemon.stop() == 0, daemon.log_tail())
 
 
