@@ -221,23 +221,24 @@ def scores(w):
         return [e["properties"]["score"]["current"] for e in w.hub("ex-score") if e["type"].endswith("secureScoreControls")]
 
     report(1000)
-    wait_for(lambda: sent() == [7.5], WAIT_S, lambda: sent())
-    check("example 4: the first score of the control", sent() == [7.5], sent())
+    wait_for(lambda: sent()[-1:] == [7.5], WAIT_S, sent)
+    first = sent()  # a computation between two batches may have sent one before
+    check("example 4: the first score of the control", len(first) <= 2, first)
     report(1001)  # 7.4975, rounded 7.5
     report(1002)  # 7.495
     slow = sent()
     report(1004)  # 7.49: four quarters of a hundredth
-    wait_for(lambda: sent()[-1] == 7.49, WAIT_S, lambda: sent())
-    check("example 4: less than a hundredth is not sent, and adds up", slow in ([7.5], [7.5, 7.49]) and sent() == [7.5, 7.49], slow, sent())
+    wait_for(lambda: sent()[-1] == 7.49, WAIT_S, sent)
+    check("example 4: less than a hundredth is not sent, and adds up", slow in (first, first + [7.49]) and sent() == first + [7.49], first, slow, sent())
     subscription = [e["properties"]["score"]["current"] for e in w.hub("ex-score") if e["type"].endswith("secureScores")]
-    check("example 4: the subscription's score goes with it", subscription == [7.5, 7.49], subscription)
-    wait_for(lambda: len(w.rows("SecureScores")) >= 2, WAIT_S, lambda: w.rows("SecureScores"))
+    check("example 4: the subscription's score goes with it", subscription == sent(), subscription, sent())
+    wait_for(lambda: len(w.rows("SecureScores")) >= len(subscription), WAIT_S, lambda: w.rows("SecureScores"))
     rows = w.rows("SecureScores")
-    check("example 4: as rows of SecureScores in the workspace", [r["CurrentScore"] for r in rows] == [7.5, 7.49] and
-          rows[0]["PercentageScore"] == 0.75 and rows[0]["DisplayName"] == "ASC score", rows)
-    wait_for(lambda: len(w.rows("SecureScoreControls")) >= 2, WAIT_S, lambda: w.rows("SecureScoreControls"))
+    check("example 4: as rows of SecureScores in the workspace", [r["CurrentScore"] for r in rows] == subscription and
+          rows[-2]["PercentageScore"] == 0.75 and rows[0]["DisplayName"] == "ASC score", rows)
+    wait_for(lambda: len(w.rows("SecureScoreControls")) >= len(sent()), WAIT_S, lambda: w.rows("SecureScoreControls"))
     rows = w.rows("SecureScoreControls")
-    check("example 4: and of SecureScoreControls", [(r["ControlId"], r["CurrentScore"], r["UnhealthyResources"]) for r in rows] ==
+    check("example 4: and of SecureScoreControls", [(r["ControlId"], r["CurrentScore"], r["UnhealthyResources"]) for r in rows[-2:]] ==
           [("mfa", 7.5, 1000), ("mfa", 7.49, 1004)], rows)
 
 
@@ -261,17 +262,18 @@ def drift(_):
         report(0, count, "Healthy")
         wait_for(lambda: w.controls().get("c", {}).get("healthyResourceCount") == count, WAIT_S, lambda: w.controls())
         w.settle()
-        wait_for(lambda: len(w.hub("drift")) == 1, WAIT_S, lambda: w.hub("drift"))
+        wait_for(lambda: w.hub("drift") and w.hub("drift")[-1]["properties"]["score"]["percentage"] == 1, WAIT_S, lambda: w.hub("drift"))
+        first = [e["properties"]["score"]["percentage"] for e in w.hub("drift")]  # it may have been computed in between
         report(0, 50, "Unhealthy")
         half = computed(50)
         report(50, 99, "Unhealthy")
         most = computed(99)
-        check("0.0050 and then 0.0099 since the last one sent: nothing", half == [1] and most == [1] and
-              w.controls()["c"]["score"]["percentage"] == 0.9901, half, most, w.controls())
+        check("0.0050 and then 0.0099 since the last one sent: nothing", half == first == most and
+              w.controls()["c"]["score"]["percentage"] == 0.9901, first, half, most, w.controls())
         report(99, 100, "Unhealthy")
         computed(100)
-        wait_for(lambda: len(w.hub("drift")) == 2, WAIT_S, lambda: w.hub("drift"))
-        check("0.0001 more makes 0.01, and it is sent", computed(100) == [1, 0.99], w.hub("drift"))
+        wait_for(lambda: len(w.hub("drift")) > len(first), WAIT_S, lambda: w.hub("drift"))
+        check("0.0001 more makes 0.01, and it is sent", computed(100) == first + [0.99], w.hub("drift"))
 
 
 # ---- and the rest ----
