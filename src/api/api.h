@@ -14,6 +14,11 @@ struct deliverer;
 struct posture;
 struct arm_pace;
 
+enum {
+    API_BULKS_MAX = 16, /* bulk reports of posture data that run side by side, of all tenants */
+    API_BULKS_TENANT_MAX = 8, /* and of one: it leaves room for others, however slowly it sends */
+};
+
 /* What the routes work on; borrowed, outlives the server. Filled in by "penstock serve" and by
  * tests. */
 struct api {
@@ -24,10 +29,10 @@ struct api {
     struct devices *devices;
     struct journal *journal;
     struct deliverer *deliverer;
-    struct posture *posture;     /* NULL: there is none */
-    atomic_uint bulk_count;      /* bulk reports of posture data that run now; zeroed */
-    struct arm_pace *pace;       /* of ARM's callers; NULL: nobody is held back */
-    int64_t (*now)(void *clock); /* ticks */
+    struct posture *posture;               /* NULL: there is none */
+    _Atomic uint64_t bulks[API_BULKS_MAX]; /* bulk reports that run now: whose, as a hash; zeroed */
+    struct arm_pace *pace;                 /* of ARM's callers; NULL: nobody is held back */
+    int64_t (*now)(void *clock);           /* ticks */
     void *clock;
     const char *version;
     int64_t started; /* ticks */

@@ -7,7 +7,6 @@
 #include <strings.h>
 
 enum {
-    BULK_AT_ONCE = 16, /* that run side by side, of all tenants */
     GUNZIP_MEMORY = 128 << 10,
     BULK_BODY_GIB_MAX = 16, /* of one body, uncompressed */
 };
@@ -17,8 +16,33 @@ struct bulk_call {
     struct gunzip gunzip;
     char *gunzip_memory; /* NULL: the body is plain */
     uint64_t size;       /* bytes of text so far */
+    size_t seat;         /* of api->bulks */
     bool may_be_empty;
 };
+
+/* A seat for a report of the tenant; false: there is none. Two that come at the same moment may both get the
+ * tenant's last one. */
+static bool
+seat_take(struct api *api, const char *tenant, size_t *seat)
+{
+    uint64_t whose = 14695981039346656037U;
+    size_t own = 0;
+
+    for (; *tenant != '\0'; tenant++)
+        whose = (whose ^ (unsigned char)*tenant) * 1099511628211U;
+    whose |= 1;
+    for (size_t i = 0; i < API_BULKS_MAX; i++)
+        own += atomic_load(&api->bulks[i]) == whose;
+    for (size_t i = 0; i < API_BULKS_MAX && own < API_BULKS_TENANT_MAX; i++) {
+        uint64_t nobody = 0;
+
+        if (atomic_compare_exchange_strong(&api->bulks[i], &nobody, whose)) {
+            *seat = i;
+            return true;
+        }
+    }
+    return false;
+}
 
 static void
 refuse(struct http_reply *reply, enum status st, const struct err *err)
@@ -109,13 +133,15 @@ bulk_begin(struct arm_call *a, struct http_reply *reply)
     const char *empty = http_query(a->base.request, "allowEmpty");
     struct posture *p = posture_of(a, reply);
     struct bulk_call *c;
+    size_t seat;
 
     if (p == NULL)
         return;
-    if (atomic_fetch_add(&a->base.api->bulk_count, 1) >= BULK_AT_ONCE) {
-        atomic_fetch_sub(&a->base.api->bulk_count, 1);
+    if (!seat_take(a->base.api, a->base.tenant, &seat)) {
         arm_error(reply, 503, "ServiceUnavailable", NULL, NULL,
-                  "%d bulk reports are running; retry with the same request.", BULK_AT_ONCE);
+                  "%d bulk reports of the tenant are running, or %d of all; retry with the same "
+                  "request.",
+                  API_BULKS_TENANT_MAX, API_BULKS_MAX);
         return;
     }
     c = a->base.state = calloc(1, sizeof *c);
@@ -130,11 +156,13 @@ bulk_begin(struct arm_call *a, struct http_reply *reply)
         .app = a,
     };
 
-    if (c != NULL)
+    if (c != NULL) {
+        c->seat = seat;
         c->bulk = bulk_make(&o);
+    }
     if (c == NULL || c->bulk == NULL) {
         if (c == NULL)
-            atomic_fetch_sub(&a->base.api->bulk_count, 1);
+            atomic_store(&a->base.api->bulks[seat], 0);
         arm_error_memory(reply);
         return;
     }
@@ -257,7 +285,7 @@ bulk_gone(struct arm_call *a)
 
     if (c == NULL)
         return;
-    atomic_fetch_sub(&a->base.api->bulk_count, 1);
+    atomic_store(&a->base.api->bulks[c->seat], 0);
     bulk_free(c->bulk);
     free(c->gunzip_memory);
     free(c);

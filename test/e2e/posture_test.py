@@ -7,12 +7,13 @@ import gzip
 import json
 import pathlib
 import re
+import socket
 import sys
 import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 from arm import *  # noqa: E402,F403
-from check import Checks, Failed  # noqa: E402
+from check import Checks, Failed, wait_for  # noqa: E402
 from daemon import ROOT, Daemon  # noqa: E402
 
 check = Checks()
@@ -192,6 +193,32 @@ def bulk(arm):
                                          {"id": f"{SUB}{P}/secureScoreControlDefinitions/x", "properties": {"displayName": "x", "maxScore": 1}},
                                          {"id": f"{SUB}{P}/locations/westeurope/alerts/w", "deleted": True}), None).json()
     check("a scanner's token reports, and decides nothing", answer["created"] == 1 and [f["code"] for f in answer["faults"]] == ["AuthorizationFailed"] * 3, answer)
+    slow_reports(arm)
+
+
+def slow_reports(arm):
+    """Reports that are sent slowly hold seats; those of one tenant leave some to others."""
+    daemon, held = arm.daemon, []
+    other = Arm(daemon, daemon.make_token(OTHER, "Ingest")["token"])
+    mine = daemon.make_token(TENANT, "Ingest")["token"]
+    line = lines({"id": f"{SUB}/resourceGroups/rg-slow{P}/assessments/{KEY}", **assessment()})
+    theirs = f"/subscriptions/{OTHER_SUBSCRIPTION}{P}/bulk"
+
+    def is_full():
+        connection = socket.create_connection(("127.0.0.1", int(daemon.url.rsplit(":", 1)[1])))
+        connection.sendall(f"POST {BULK} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {mine}\r\nContent-Length: 100000\r\n\r\n".encode() + line)
+        held.append(connection)
+        return arm("POST", BULK, line, None).status == 503
+
+    try:
+        wait_for(is_full, 20, "the tenant's seats are taken")
+        answer = other("POST", theirs, b"", None)
+        check("slow reports of one tenant leave room for another's", answer.status == 200, answer)
+    finally:
+        for connection in held:
+            connection.close()
+    wait_for(lambda: arm("POST", BULK, line, None).status == 200, 10, "seats are given back")
+    check("and give their seats back", True)
 
 
 # ---- the table ----
