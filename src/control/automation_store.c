@@ -77,6 +77,7 @@ store_automation_put(struct store *s, const struct store_automation *x,
     static const char what[] = "keep an automation";
     struct precondition p = {.only_if = only_if};
     int64_t groups = 0, count = 0;
+    bool is_limit = false; /* else it is the disk that is full */
     sqlite3_stmt *stmt;
     enum status st;
 
@@ -94,11 +95,13 @@ store_automation_put(struct store *s, const struct store_automation *x,
     if (st == ST_OK && !p.is_there)
         st = count_rows(s, "SELECT count(*) FROM automations WHERE subscription = ?",
                         x->subscription, NULL, &count, err);
-    if (st == ST_OK && !p.is_there && (uint64_t)count >= count_max)
+    if (st == ST_OK && !p.is_there && (uint64_t)count >= count_max) {
+        is_limit = true;
         st = err_set(err, ST_FULL,
                      "the subscription has %lld automations, as many as it may have "
                      "(limits.automations)",
                      (long long)count);
+    }
     if (st == ST_OK)
         st = store_prepare(s, &stmt, what, err,
                            "INSERT INTO automations VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO"
@@ -109,7 +112,7 @@ store_automation_put(struct store *s, const struct store_automation *x,
     if (st == ST_OK)
         st = store_finish(s, stmt, what, err);
     st = store_conclude(s, st, what, err);
-    return store_leave(s, st, true);
+    return store_leave(s, st == ST_FULL && !is_limit ? ST_IO : st, true);
 }
 
 enum status

@@ -121,6 +121,7 @@ subscription_set(struct store *s, const struct subscription *x, bool *is_new, st
     static const char what[] = "keep a subscription";
     char id[40];
     struct known k;
+    bool is_limit = false; /* else it is the disk that is full */
     sqlite3_stmt *stmt;
     enum status st;
 
@@ -131,9 +132,11 @@ subscription_set(struct store *s, const struct subscription *x, bool *is_new, st
         st = subscription_look(s, id, &k, err);
     if (st == ST_OK && k.is_there && strcmp(k.tenant, x->tenant) != 0)
         st = err_set(err, ST_INVALID, "the subscription %s belongs to another tenant", id);
-    if (st == ST_OK && !k.is_there)
+    if (st == ST_OK && !k.is_there) {
         st = room_check(s, "SELECT count(*) FROM subscriptions WHERE tenant = ?", x->tenant,
                         INVENTORY_SUBSCRIPTIONS_MAX, "subscriptions of the tenant", err);
+        is_limit = st == ST_FULL;
+    }
     if (st == ST_OK)
         st = store_prepare(
             s, &stmt, what, err,
@@ -145,7 +148,7 @@ subscription_set(struct store *s, const struct subscription *x, bool *is_new, st
     st = store_conclude(s, st, what, err);
     if (is_new != NULL && st == ST_OK)
         *is_new = !k.is_there;
-    return store_leave(s, st, true);
+    return store_leave(s, st == ST_FULL && !is_limit ? ST_IO : st, true);
 }
 
 enum status
@@ -336,6 +339,7 @@ resource_group_put(struct store *s, const struct resource_group *x, bool *is_new
     static const char what[] = "keep a resource group";
     char id[INVENTORY_GROUP_NAME_MAX + 1];
     struct known_group k = {0};
+    bool is_limit = false; /* else it is the disk that is full */
     enum status st;
 
     inventory_fold(x->name, id, sizeof id);
@@ -347,15 +351,17 @@ resource_group_put(struct store *s, const struct resource_group *x, bool *is_new
         !location_equal(k.location, x->location))
         st = err_set(err, ST_INVALID, "the resource group is in %.100s; its location cannot change",
                      k.location);
-    if (st == ST_OK && !k.is_there)
+    if (st == ST_OK && !k.is_there) {
         st = room_check(s, "SELECT count(*) FROM resource_groups WHERE subscription = ?",
                         x->subscription, INVENTORY_GROUPS_MAX, "resource groups", err);
+        is_limit = st == ST_FULL;
+    }
     if (st == ST_OK)
         st = group_write(s, x, id, err);
     st = store_conclude(s, st, what, err);
     if (is_new != NULL && st == ST_OK)
         *is_new = !k.is_there;
-    return store_leave(s, st, false);
+    return store_leave(s, st == ST_FULL && !is_limit ? ST_IO : st, false);
 }
 
 enum status

@@ -37,7 +37,8 @@ struct subscription {
     int64_t created;
 };
 /* Adds, or renames; the origin of one that is there can only rise (registered to configured to default).
- * ST_INVALID: it is another tenant's. ST_FULL: the limit. 'is_new' may be NULL. */
+ * ST_INVALID: it is another tenant's. ST_FULL: the limit, and that alone (a full disk is ST_IO). 'is_new' may be
+ * NULL. */
 MUST_CHECK enum status subscription_set(struct store *s, const struct subscription *x, bool *is_new,
                                         struct err *err);
 /* The tenant it belongs to, lower case. ST_END: there is none, or its tenant is switched off. 'id': any
@@ -68,7 +69,8 @@ struct resource_group {
 };
 /* Letters, digits, - _ . ( ), 1 to 90, no '.' at the end. */
 bool resource_group_name_is(const char *name);
-/* Makes or replaces. ST_INVALID: it is in another location. ST_FULL: the limit. 'is_new' may be NULL. */
+/* Makes or replaces. ST_INVALID: it is in another location. ST_FULL: the limit, and that alone. 'is_new' may be
+ * NULL. */
 MUST_CHECK enum status resource_group_put(struct store *s, const struct resource_group *x,
                                           bool *is_new, struct err *err);
 /* Makes it if it is not there, without location: posture data of it came. Costs a read; call it once for
