@@ -72,8 +72,10 @@ struct deliver_status {
     enum export_state state;
     uint64_t cursor; /* journal position up to which all is delivered */
     uint32_t cursor_row;
-    uint64_t lag_rows; /* records of the journal not passed yet (before matching) */
-    int64_t lag_ms;    /* age of the oldest of them; 0: none */
+    /* records of the journal not passed yet (before matching); of a route of events those that are
+     * for it and not delivered (what the journal is read again for counts as 1024) */
+    uint64_t lag_rows;
+    int64_t lag_ms; /* age of the oldest of them; 0: none */
     uint64_t read_rows, sent_rows, sent_bytes, sent_batches;
     uint64_t retried;      /* sends that have to be repeated */
     uint64_t refused_rows; /* parked */

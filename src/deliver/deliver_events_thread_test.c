@@ -501,6 +501,33 @@ test_rest(void)
 
 /* ---- more than a ring holds, and destinations that are not there ---- */
 
+/* What is being tried has not arrived: it lags, be it one event. */
+static void
+test_in_hand(void)
+{
+    struct bed bed;
+    struct test_plan *p = plan_make();
+    static struct deliver_status s;
+    int64_t until = clock_monotonic_ms() + WAIT_MS;
+    char id[100];
+
+    snprintf(id, sizeof id, "%s/a", TENANT);
+    bed_open(&bed, "in-hand");
+    plan_add(p, "a", "folder", "/proc/no/such", NULL);
+    set_plan(bed.d, p);
+    append(bed.j, BLOCK_EVENTS, TENANT, 0, 3);
+    while (deliver_status_get(bed.d, id, &s) && (s.state != EXPORT_RETRYING || s.lag_rows < 3) &&
+           clock_monotonic_ms() < until)
+        (void)journal_wait(bed.j, UINT64_MAX, 5);
+    CHECK(s.state == EXPORT_RETRYING && s.lag_rows == 3, "state %d, %llu rows lag", (int)s.state,
+          (unsigned long long)s.lag_rows);
+    p = plan_make();
+    plan_add(p, "a", "folder", bed.a, NULL)->fingerprint = 77;
+    set_plan(bed.d, p);
+    CHECK(wait_for(bed.d, bed.j, "a"), "it lags no more");
+    bed_close(&bed);
+}
+
 static void
 test_overflow(void)
 {
@@ -844,6 +871,7 @@ main(void)
     CHECK(mkdtemp(root) != NULL, "mkdtemp");
     test_who();
     test_rest();
+    test_in_hand();
     test_overflow();
     test_read_faults();
     test_changes();

@@ -555,6 +555,8 @@ move_cursor(struct export *e, const struct reach *to)
         e->is_dirty = true;
     e->position = to->position;
     e->row = to->row;
+    if (e->takes_events)
+        events_settled(e);
     cursor_show(e);
 }
 

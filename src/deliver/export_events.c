@@ -131,8 +131,10 @@ events_lag(struct export *e, struct deliver_status *status)
     int64_t oldest = 0;
 
     pthread_mutex_lock(&e->lock);
-    status->lag_rows = v->count;
-    if (v->count > 0)
+    status->lag_rows = (uint64_t)v->in_hand + v->count;
+    if (v->in_hand > 0)
+        oldest = v->in_hand_admitted;
+    else if (v->count > 0)
         oldest = v->ring[v->first].admitted;
     bool scans = v->scan_to != 0;
 
@@ -301,6 +303,25 @@ table_of(const struct export *e, const struct block_stream *stream)
     return event_source_rows[source].table;
 }
 
+static void
+count_in_hand(struct export *e, int64_t admitted)
+{
+    struct export_events *v = &e->events;
+
+    pthread_mutex_lock(&e->lock);
+    if (v->in_hand++ == 0)
+        v->in_hand_admitted = admitted;
+    pthread_mutex_unlock(&e->lock);
+}
+
+void
+events_settled(struct export *e)
+{
+    pthread_mutex_lock(&e->lock);
+    e->events.in_hand = 0;
+    pthread_mutex_unlock(&e->lock);
+}
+
 static enum added
 set_aside(struct export *e, uint64_t position, const struct reach *bound, const char *reason)
 {
@@ -322,6 +343,7 @@ add(struct export *e, const struct pool_block *held, uint32_t row, const struct 
     if (window_is_full(e->window))
         return NOT_ADDED;
     if (event_text(e->route, &held->block, row, &text, &object.n, &is_shrunk, &why) != ST_OK) {
+        count_in_hand(e, held->block.head->admitted);
         window_set_aside(e->window, &held->block, row);
         return set_aside(e, held->position, bound, why.text);
     }
@@ -329,6 +351,8 @@ add(struct export *e, const struct pool_block *held, uint32_t row, const struct 
     st = window_add_row(e->window, e->route, &held->block, held->position, row,
                         text != NULL ? &object : NULL, table);
     free(text);
+    if (st == ST_OK || st == ST_INVALID)
+        count_in_hand(e, held->block.head->admitted);
     if (st == ST_INVALID)
         return set_aside(e, held->position, bound, NULL);
     if (st == ST_OK && is_shrunk) {
@@ -565,6 +589,7 @@ events_fill(struct export *e, struct reach *at, const struct reach *bound, struc
     if (e->events.buffer == NULL && journal_buffer_make(&e->events.buffer, err) != ST_OK)
         return ST_IO;
     window_reset(e->window, &e->limits);
+    events_settled(e);
     while (!export_is_ending(e)) {
         uint64_t here = dispatch_position(e->context->dispatcher), to;
         enum status st = ST_OK;

@@ -54,6 +54,8 @@ struct export_events {
     /* under the export's lock */
     struct hit *ring; /* EVENTS_HITS_MAX; NULL: none yet */
     uint32_t first, count;
+    uint32_t in_hand;         /* taken and not settled: in the window, or set aside */
+    int64_t in_hand_admitted; /* the first of them */
     /* > 0: hits were not kept: it reads the journal itself until its cursor is there */
     uint64_t scan_to;
     uint64_t from; /* hits before (from, from_row) are not for it: it has them */
@@ -146,6 +148,7 @@ void events_go_back(struct export *e, uint64_t position);
 /* Of the thread, when it begins again at its cursor and what it had collected since is dropped: it reads for
  * itself from there. */
 void events_take_up(struct export *e);
+void events_settled(struct export *e); /* what it took is delivered, parked or let go */
 /* Of the thread, all of its own closed. True: it is at rest, and ends without looking at the export
  * again. */
 bool events_rest(struct export *e);
