@@ -392,6 +392,18 @@ check_hub(struct bed *bed)
     CHECK(deliver_hub_read(bed->d, OTHER, "events", &position, &row, 500, 0, &(char *){NULL},
                            &(size_t){0}, &rows, &err) == ST_INVALID,
           "another tenant has no such hub");
+    position = row = 0;
+    rows = 0;
+    for (int i = 0; i < 1000 && position != journal_extent(bed->j).end; i++) {
+        char *out = NULL;
+        size_t size = 0;
+
+        CHECK(deliver_hub_read(bed->d, TENANT, "late", &position, &row, 500, 0, &out, &size, &rows,
+                               &err) == ST_OK &&
+                  out == NULL,
+              "what was before an automation is not in its hub: %s", out != NULL ? out : err.text);
+        free(out);
+    }
 }
 
 static void
@@ -408,6 +420,9 @@ test_who(void)
 
     t->events = NULL;
     t->all_categories = true;
+    t = plan_add(p, "e-late", "hub", "", NULL);
+    t->destination.hub = "late";
+    t->start_ticks = INT64_MAX;
     set_plan(bed.d, p);
     for (unsigned i = 0; i < 300; i += 10) {
         append(bed.j, BLOCK_ROWS, TENANT, 10000 + i, 5);

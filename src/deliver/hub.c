@@ -181,7 +181,8 @@ fed_by(const struct event_feeds *f, const struct block *block, uint32_t row)
     for (size_t i = 0; i < f->count && found == NULL; i++) {
         const struct plan_route *r = f->routes[i];
 
-        if (r->tenant != NULL && strcmp(r->tenant, stream->tenant) != 0)
+        if ((r->tenant != NULL && strcmp(r->tenant, stream->tenant) != 0) ||
+            block->head->admitted < r->start_ticks) /* it was not there, or switched off */
             continue;
         if (!is_open && event_open(&event, block, row, &ignored) != ST_OK)
             return NULL;
