@@ -1,5 +1,6 @@
 #include "wire/json_find.h"
 #include "base/utf8.h"
+#include "wire/json_walk.h"
 #include <ctype.h>
 #include <strings.h>
 
@@ -92,106 +93,31 @@ json_path_read(struct span text, struct json_path *path, size_t *used, struct er
 
 /* ---- walking ---- */
 
-static size_t
-blanks_skip(struct span s, size_t at)
-{
-    while (at < s.n && (s.p[at] == ' ' || s.p[at] == '\t' || s.p[at] == '\n' || s.p[at] == '\r'))
-        at++;
-    return at;
-}
-
-/* Behind the string that begins at 'at'. */
-static size_t
-string_end(struct span s, size_t at)
-{
-    for (at++; at < s.n; at++) {
-        if (s.p[at] == '\\')
-            at++;
-        else if (s.p[at] == '"')
-            return at + 1;
-    }
-    return s.n;
-}
-
-static size_t
-value_end(struct span s, size_t at)
-{
-    size_t depth = 0;
-
-    if (at < s.n && s.p[at] == '"')
-        return string_end(s, at);
-    if (at < s.n && (s.p[at] == '{' || s.p[at] == '[')) {
-        while (at < s.n) {
-            char c = s.p[at];
-
-            if (c == '"') {
-                at = string_end(s, at);
-                continue;
-            }
-            at++;
-            if (c == '{' || c == '[')
-                depth++;
-            else if ((c == '}' || c == ']') && --depth == 0)
-                break;
-        }
-        return at;
-    }
-    while (at < s.n && strchr(",]} \t\r\n", s.p[at]) == NULL)
-        at++;
-    return at;
-}
-
-/* One member or element further; *at stands behind the bracket or the last value. */
-static bool
-next(struct span s, size_t *at, struct span *key, struct span *value)
-{
-    bool is_object = s.n > 0 && s.p[0] == '{';
-    size_t i = *at == 0 ? 1 : *at;
-
-    i = blanks_skip(s, i);
-    if (*at != 0) {
-        if (i >= s.n || s.p[i] != ',')
-            return false;
-        i = blanks_skip(s, i + 1);
-    }
-    if (i >= s.n || s.p[i] == '}' || s.p[i] == ']')
-        return false;
-    *key = (struct span){NULL, 0};
-    if (is_object) {
-        size_t end = s.p[i] == '"' ? string_end(s, i) : i;
-
-        if (end < i + 2)
-            return false;
-        *key = (struct span){s.p + i + 1, end - i - 2};
-        i = blanks_skip(s, end);
-        if (i >= s.n || s.p[i] != ':')
-            return false;
-        i = blanks_skip(s, i + 1);
-    }
-    *at = value_end(s, i);
-    *value = (struct span){s.p + i, *at - i};
-    return value->n > 0;
-}
-
 bool
 json_next(struct span container, size_t *at, struct span *value)
 {
+    struct json_walk w;
     struct span key;
 
-    if (container.n == 0 || (container.p[0] != '{' && container.p[0] != '['))
+    if (!json_walk_open(&w, container))
         return false;
-    return next(container, at, &key, value);
+    w.at += *at == 0 ? 0 : *at - 1; /* it begins behind the bracket */
+    if (!json_walk_next(&w, &key, value))
+        return false;
+    *at = (size_t)(w.at - container.p);
+    return true;
 }
 
 static bool
 member_find(struct span object, struct span name, struct span *value)
 {
+    struct json_walk w;
     struct span key, one;
     bool is_found = false;
 
-    if (object.n == 0 || object.p[0] != '{')
+    if (!json_walk_open(&w, object) || object.p[0] != '{')
         return false;
-    for (size_t at = 0; next(object, &at, &key, &one);) {
+    while (json_walk_next(&w, &key, &one)) {
         if (key.n != name.n)
             continue;
         if (memcmp(key.p, name.p, name.n) == 0) {
@@ -222,8 +148,7 @@ element_find(struct span array, size_t index, struct span *value)
 bool
 json_find(struct span json, const struct json_path *path, struct span *value)
 {
-    size_t at = blanks_skip(json, 0);
-    struct span here = {json.p + at, value_end(json, at) - at};
+    struct span here = json_walk_value(json);
 
     for (size_t i = 0; i < path->count; i++)
         if (path->steps[i].name.p != NULL ? !member_find(here, path->steps[i].name, &here)

@@ -75,6 +75,17 @@ space_skip(struct json_walk *w)
         w->at++;
 }
 
+struct span
+json_walk_value(struct span text)
+{
+    struct json_walk w = {text.p, text.p + text.n, false};
+
+    space_skip(&w);
+    if (w.at == w.end)
+        return (struct span){NULL, 0};
+    return (struct span){w.at, (size_t)(value_end(w.at, w.end) - w.at)};
+}
+
 bool
 json_walk_open(struct json_walk *w, struct span value)
 {

@@ -10,6 +10,8 @@ struct json_walk {
     bool is_object;
 };
 
+/* The value that a text begins with, without the blanks before it and what stands behind; {NULL, 0}: none. */
+struct span json_walk_value(struct span text);
 /* Begins with an object or array; false: the value is neither. */
 MUST_CHECK bool json_walk_open(struct json_walk *w, struct span value);
 /* The next member or item; false: there is none. *key is what stands between the quotes, escapes as

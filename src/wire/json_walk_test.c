@@ -70,6 +70,12 @@ main(void)
     }
     struct span object = SPAN_LITERAL("{\"a\":1,\"b\":{\"a\":2},\"a\":3}"), text;
 
+    CHECK(span_is(json_walk_value(SPAN_LITERAL(" \n{\"a\":[1]} ")), "{\"a\":[1]}") &&
+              span_is(json_walk_value(SPAN_LITERAL("12 13")), "12") &&
+              span_is(json_walk_value(SPAN_LITERAL("\"a b\",")), "\"a b\"") &&
+              json_walk_value(SPAN_LITERAL("  ")).n == 0 &&
+              json_walk_value(SPAN_LITERAL("")).n == 0,
+          "the value of a text");
     CHECK(span_is(json_walk_member(object, SPAN_LITERAL("a")), "1"), "the first of two");
     CHECK(span_is(json_walk_member(object, SPAN_LITERAL("b")), "{\"a\":2}"), "an object");
     CHECK(json_walk_member(object, SPAN_LITERAL("c")).p == NULL, "none");
