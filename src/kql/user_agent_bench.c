@@ -74,7 +74,7 @@ measure(struct pool *p, const char *title, uint32_t kinds, bool is_new)
         pool_reset(p);
     }
     took = seconds() - start;
-    printf("  %-32s %8.2f us a name\n", title, took * 1e6 / ROUNDS);
+    printf("  %-32s %8.2f us a name\n", title, took * 1e6 / (double)ROUNDS);
 }
 
 int
