@@ -121,6 +121,7 @@ bool arm_describe(bool (*visit)(void *app, const struct api_row *row), void *app
 
 /* The tables, in the order they are looked through. */
 extern const struct arm_route arm_inventory_routes[];  /* arm_inventory.c */
+extern const struct arm_route arm_management_routes[]; /* management_routes.c */
 extern const struct arm_route arm_automation_routes[]; /* automation_routes.c */
 extern const struct arm_route arm_posture_routes[];    /* posture_routes.c */
 

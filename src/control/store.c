@@ -56,6 +56,16 @@ static const char *const migrations[] = {
     "  id TEXT NOT NULL, json TEXT NOT NULL, private TEXT NOT NULL, created INTEGER NOT NULL,"
     "  modified INTEGER NOT NULL, PRIMARY KEY (subscription, resource_group, id))"
     "  STRICT, WITHOUT ROWID;",
+    /* management groups (management_groups.c): a subscription without a row is the root's */
+    "CREATE TABLE management_groups (tenant TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL,"
+    "  display TEXT NOT NULL, parent TEXT NOT NULL, created INTEGER NOT NULL,"
+    "  modified INTEGER NOT NULL, PRIMARY KEY (tenant, id)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX management_groups_parent ON management_groups (tenant, parent);"
+    "CREATE TABLE management_group_members (subscription TEXT PRIMARY KEY, tenant TEXT NOT NULL,"
+    "  parent TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX management_group_members_parent ON management_group_members (tenant, parent);"
+    "CREATE TRIGGER subscription_gone AFTER DELETE ON subscriptions BEGIN"
+    "  DELETE FROM management_group_members WHERE subscription = old.id; END;",
 };
 
 enum status
