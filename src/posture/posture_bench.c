@@ -3,6 +3,8 @@
  * nothing in memory yet. Exactly the changes must have become events.
  *
  *   posture_bench [--json] [--full] [--assessments N] [--findings N] [--threads N] [--cache MIB] [--folder FOLDER]
+ *   posture_bench --lines NIGHT --subscription N ...     what one of the ten subscriptions reports in a night, as
+ *                                                        the daemon's bulk route takes it, to standard output
  *
  * Default: 20,000 assessments with 5 findings each; --full: a million. The file lies in FOLDER (default
  * $TMPDIR or /tmp) and is removed. The time includes making the bodies (about 1 KB each). */
@@ -22,6 +24,7 @@ enum { BATCH = 1000, ID_SIZE = 400, BODY_SIZE = 1400, PER_RESOURCE = 10, THREADS
 
 struct bench {
     long assessments, findings, threads, cache_mib;
+    long lines, subscription; /* of which night, of which subscription; -1: none are wanted */
     bool is_json, is_wanted;
     char path[4096];
     struct posture *posture;
@@ -286,6 +289,24 @@ in_process(struct bench *b, const char *name, int number, bool wants, int thread
     _exit(is_right ? 0 : 1);
 }
 
+static int
+print_lines(const struct bench *b)
+{
+    char id[ID_SIZE], body[BODY_SIZE];
+    int night = (int)b->lines;
+
+    for (long a = 0; a < b->assessments; a++) {
+        if (a / PER_RESOURCE % 10 != b->subscription)
+            continue;
+        for (long f = -1; f < b->findings; f++) {
+            make_id(id, a, f);
+            make_body(body, a, f, version(a, f, b, night), night);
+            printf("{\"id\":\"%s\",%s\n", id, body + 1);
+        }
+    }
+    return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
+}
+
 static void
 remove_files(const struct bench *b)
 {
@@ -302,15 +323,18 @@ int
 main(int argc, char **argv)
 {
     const char *folder = getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp";
-    struct bench b = {.assessments = 20000, .findings = 5, .threads = 2, .cache_mib = 128};
+    struct bench b = {
+        .assessments = 20000, .findings = 5, .threads = 2, .cache_mib = 128, .lines = -1};
     const struct {
         const char *name;
         long *value;
     } numbers[] = {
-        {"--assessments", &b.assessments},
-        {"--findings",    &b.findings   },
-        {"--threads",     &b.threads    },
-        {"--cache",       &b.cache_mib  }
+        {"--assessments",  &b.assessments },
+        {"--findings",     &b.findings    },
+        {"--threads",      &b.threads     },
+        {"--cache",        &b.cache_mib   },
+        {"--lines",        &b.lines       },
+        {"--subscription", &b.subscription}
     };
 
     for (int i = 1; i < argc; i++) {
@@ -335,6 +359,8 @@ main(int argc, char **argv)
             return 2;
         }
     }
+    if (b.lines >= 0)
+        return print_lines(&b);
     snprintf(b.path, sizeof b.path, "%s/posture_bench.%d.db", folder, (int)getpid());
     remove_files(&b);
 
