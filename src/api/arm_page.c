@@ -136,6 +136,20 @@ name_is(struct span raw, const char *name)
            strcasecmp(decoded, name) == 0;
 }
 
+/* Bytes of the request's line as they may stand in a link: a client may have sent any. */
+static void
+link_put(FILE *out, struct span raw)
+{
+    for (size_t i = 0; i < raw.n; i++) {
+        unsigned char c = (unsigned char)raw.p[i];
+
+        if (c <= ' ' || c >= 0x7f || c == '"' || c == '<' || c == '>')
+            fprintf(out, "%%%02X", c);
+        else
+            fputc(c, out);
+    }
+}
+
 static json_t *
 link_make(struct arm_call *a, const char *next)
 {
@@ -148,7 +162,8 @@ link_make(struct arm_call *a, const char *next)
     if (out == NULL)
         return NULL;
     call_base(&a->base, base);
-    fprintf(out, "%s%s", base, r->path);
+    link_put(out, span_of(base));
+    link_put(out, span_of(r->path));
     for (const char *at = r->query; *at != '\0'; at += *at == '&') {
         struct span part = {at, strcspn(at, "&")}, name = {at, strcspn(at, "=&")};
 
@@ -157,10 +172,11 @@ link_make(struct arm_call *a, const char *next)
             continue;
         fputc(is_first ? '?' : '&', out);
         is_first = false;
-        if (name_is(name, "api-version")) /* some clients encode its hyphen */
-            fprintf(out, "api-version%.*s", (int)(part.n - name.n), part.p + name.n);
-        else
-            fprintf(out, "%.*s", (int)part.n, part.p);
+        if (name_is(name, "api-version")) { /* some clients encode its hyphen */
+            fputs("api-version", out);
+            part = (struct span){name.p + name.n, part.n - name.n};
+        }
+        link_put(out, part);
     }
     fprintf(out, "%c$skiptoken=1", is_first ? '?' : '&');
     for (; *next != '\0'; next++)

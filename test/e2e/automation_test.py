@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import socket
 import sys
 import threading
 
@@ -289,6 +290,11 @@ def pages():
                   pages_seen == -(-count // (3 if count == 13 else 4)), found)
             check(f"{name}: the last page has no nextLink", "nextLink" not in answer.json(), answer)
         check("a page without end is one", "nextLink" not in arm("GET", AUTOMATIONS).json())
+        with socket.create_connection(("127.0.0.1", int(daemon.url.rsplit(":", 1)[1]))) as raw:
+            raw.sendall(f"GET {AUTOMATIONS}?api-version={NEW}&$top=1&x=".encode() + b"\xff\"" +
+                        f" HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {daemon.token}\r\nConnection: close\r\n\r\n".encode())
+            answer = b"".join(iter(lambda: raw.recv(65536), b""))
+        check("bytes of any kind in the query are in nextLink encoded", b" 200 " in answer[:20] and b"&x=%FF%22&$skiptoken=" in answer, answer)
         arm("DELETE", f"{AUTOMATIONS}/a1")
         link = arm("GET", f"{AUTOMATIONS}?$top=2").json()["nextLink"]
         arm("DELETE", f"{AUTOMATIONS}/a5")
