@@ -738,5 +738,5 @@ const struct kql_function kql_functions_parse[] = {
     ROW("parse_cef_dictionary", KQL_F_TRANSFORM | KQL_F_TRANSFORM_ONLY,
         "(cef_text: string) -> dynamic", parse_cef,
         "The members of a CEF message, Extension as a bag."),
-    {.name = NULL},
+    {.name = NULL  },
 };

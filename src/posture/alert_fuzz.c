@@ -56,7 +56,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct span rule = {nul != NULL ? nul + 1 : "", nul != NULL ? size - body.n - 1 : 0};
     struct text kept = {0};
 
-    if (is_object(body) && (alert_is_flat(body) || json_text_is_object(json_at(body, "properties")))) {
+    if (is_object(body) &&
+        (alert_is_flat(body) || json_text_is_object(json_at(body, "properties")))) {
         try_alert(body, &kept);
         if (is_object(rule))
             (void)suppression_rule_covers(rule, text_span(&kept), 7);
