@@ -503,7 +503,8 @@ value(struct parser *p, bool *is_obfuscated)
             parser_move(p);
             parser_move(p);
             v = json(p, 0);
-            for (; t < parser_now(p); t++) /* one hides all */
+            /* One hides all. (In panic parser_now() is no token of these.) */
+            for (; t < p->tokens + p->next; t++)
                 *is_obfuscated |= (t->flags & TOKEN_OBFUSCATED) != 0;
             parser_expect(p, ')', "behind the value of dynamic(...)");
             return v;
