@@ -525,5 +525,21 @@ const struct arm_route arm_management_routes[] = {
      .action = "Microsoft.Security/secureScores/read",
      .answer = management_scores_get,
      .help = "The same as one resource. Ours."},
-    {.method = NULL                                            },
+    {.method = "GET",
+     .pattern = GROUP "/providers/Microsoft.Security/secureScores/{secureScoreName}"
+                      "/secureScoreControls", .versions = score_versions,
+     .roles = READER,
+     .action = "Microsoft.Security/secureScores/secureScoreControls/read",
+     .answer = management_controls_list,
+     .help =
+         "The controls of all subscriptions below a management group, those of one name as one: "
+         "percentage weighted as the score's, the rest summed. Ours."},
+    {.method = "GET",
+     .pattern = GROUP "/providers/Microsoft.Security/secureScoreControls",
+     .versions = score_versions,
+     .roles = READER,
+     .action = "Microsoft.Security/secureScoreControls/read",
+     .answer = management_controls_list,
+     .help = "The same. Ours."},
+    {.method = NULL                                                                   },
 };

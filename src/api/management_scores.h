@@ -9,6 +9,8 @@
 
 void management_scores_list(struct arm_call *a, struct http_reply *reply);
 void management_scores_get(struct arm_call *a, struct http_reply *reply);
+/* Controls of one name are one, likewise: weighted percentage, everything else summed. By name. */
+void management_controls_list(struct arm_call *a, struct http_reply *reply);
 
 /* management_routes.c: 404 for the group of the path. */
 void management_refuse_group(struct arm_call *a, struct http_reply *reply);

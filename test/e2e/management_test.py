@@ -157,7 +157,8 @@ def tenants(arm):
                                         ("GET", f"{GROUPS}/{SECRET}/subscriptions", V, None), ("GET", f"{GROUPS}/{SECRET}/subscriptions/{OTHER_SUBSCRIPTION}", V, None),
                                         ("GET", f"{GROUPS}/{OTHER}", V, None), ("PUT", f"{GROUPS}/{SECRET}/subscriptions/{ONE}", V, None),
                                         ("DELETE", f"{GROUPS}/{SECRET}/subscriptions/{OTHER_SUBSCRIPTION}", V, None),
-                                        ("GET", f"{GROUPS}/{SECRET}{P}/secureScores", SCORE, None), ("GET", f"{GROUPS}/{OTHER}{P}/secureScores/ascScore", SCORE, None)):
+                                        ("GET", f"{GROUPS}/{SECRET}{P}/secureScores", SCORE, None), ("GET", f"{GROUPS}/{SECRET}{P}/secureScoreControls", SCORE, None),
+                                        ("GET", f"{GROUPS}/{OTHER}{P}/secureScores/ascScore/secureScoreControls", SCORE, None), ("GET", f"{GROUPS}/{OTHER}{P}/secureScores/ascScore", SCORE, None)):
         answer = arm(method, path, sent, version)
         check(f"{method} {path}: not there for another tenant", answer.status == 404 and error(answer)["code"] == "ManagementGroupNotFound", answer)
     listed = arm("GET", GROUPS, version=V)
@@ -218,6 +219,26 @@ def scores(arm):
     check("as a list", must(arm, "GET", path, version=SCORE) == {"value": [score]})
     right = must(arm, "GET", f"{GROUPS}/RIGHT{P}/secureScores/ascScore", version=SCORE)["properties"]
     check("of one, beside one without a score", right["score"] == {"max": 10, "current": 9, "percentage": 0.9} and right["weight"] == 33, right)
+    path_of = f"{path}/ascScore/secureScoreControls"
+    control = {"id": f"{path_of}/c", "name": "c", "type": "Microsoft.Security/secureScores/secureScoreControls", "properties": {
+        "displayName": "C", "healthyResourceCount": 44, "unhealthyResourceCount": 24, "notApplicableResourceCount": 0,
+        "score": {"max": 13, "current": 10.81, "percentage": 0.6469}, "weight": 68}}  # (0.6033 * 58 + 0.9 * 10) / 68
+    for url in (path_of, f"{GROUPS}/all{P}/secureScoreControls"):
+        check("controls of one name as one", must(arm, "GET", url, version=SCORE) == {"value": [control]}, must(arm, "GET", url, version=SCORE))
+    must(arm, "PUT", f"/subscriptions/{TWO}{P}/secureScoreControlDefinitions/D", {"properties": {"displayName": "d\"", "maxScore": 5, "assessmentDefinitions": [{"id": f"{P}/assessmentMetadata/0a0a0a0a-0000-4000-8000-000000000002"}]}}, SCORE)
+    until, names = time.monotonic() + 60, []
+    while time.monotonic() < until and names != ["c", "D"]:
+        url, names = f"{path_of}?api-version={SCORE}&$top=1", []
+        while url:
+            page = arm.daemon.get(url, token=arm.token).json()
+            names += [x["name"] for x in page["value"]]
+            url = page.get("nextLink", "").replace(arm.daemon.url, "")
+        time.sleep(0.05)
+    check("pages of controls", names == ["c", "D"], names)
+    must(arm, "DELETE", f"/subscriptions/{TWO}{P}/secureScoreControlDefinitions/D", None, SCORE)
+    check("controls of no score", arm("GET", f"{path}/other/secureScoreControls", version=SCORE).status == 404)
+    check("controls expand nothing", error(arm("GET", f"{path_of}?$expand=definition", version=SCORE)).get("target") == "$expand")
+    check("controls of no group", error(arm("GET", f"{GROUPS}/none{P}/secureScoreControls", version=SCORE)).get("code") == "ManagementGroupNotFound")
     must(arm, "PUT", f"{GROUPS}/right", body(TENANT))
     check("a group that moved away", must(arm, "GET", path, version=SCORE)["value"][0]["properties"]["weight"] == 67)
     answer = arm("GET", f"{path}/other", version=SCORE)
