@@ -163,7 +163,7 @@ static void
 groups_list(struct arm_call *a, struct http_reply *reply)
 {
     char after[128];
-    struct listing l = {.tenant = a->base.tenant};
+    struct listing l = {.tenant = a->base.tenant, .has_details = true};
     struct err err;
     enum status st;
 

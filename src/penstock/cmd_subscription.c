@@ -2,6 +2,7 @@
 #include "penstock/cmd_subscription.h"
 #include "model/arm_id.h"
 #include "penstock/arm_client.h"
+#include "penstock/cmd_subscription_group.h"
 #include <stdlib.h>
 
 static const char command_name[] = "penstock subscription";
@@ -9,15 +10,21 @@ static const char command_name[] = "penstock subscription";
 static void
 print_usage(void)
 {
-    fputs(
-        "Usage: penstock subscription list [OPTIONS]\n"
-        "       penstock subscription add GUID [--name TEXT] [OPTIONS]\n"
-        "       penstock subscription remove GUID [OPTIONS]\n\n"
-        "Subscriptions and the tenant that each belongs to. A tenant has one of its own id; add\n"
-        "gives it more (or renames one), as tenants[].subscriptions of the configuration does.\n\n"
-        "  --name TEXT        for add: what it is called\n" CLIENT_HELP
-        "\nExit codes: 0 done; 1 refused; 2 wrong usage; 3 the daemon was not reached.\n",
-        stdout);
+    fputs("Usage: penstock subscription list [OPTIONS]\n"
+          "       penstock subscription add GUID [--name TEXT] [OPTIONS]\n"
+          "       penstock subscription remove GUID [OPTIONS]\n"
+          "       penstock subscription group list [OPTIONS]\n"
+          "       penstock subscription group add GROUP [--name TEXT] [--parent GROUP] [OPTIONS]\n"
+          "       penstock subscription group remove GROUP [OPTIONS]\n"
+          "       penstock subscription group move GUID GROUP [OPTIONS]\n\n"
+          "Subscriptions and the tenant that each belongs to. A tenant has one of its own id; add\n"
+          "gives it more (or renames one), as tenants[].subscriptions of the configuration does.\n"
+          "Above them stands a tree of management groups; its root's name is the tenant's GUID.\n"
+          "group add also renames a group or moves it; group move puts a subscription into one.\n\n"
+          "  --name TEXT        for add: what it is called\n"
+          "  --parent GROUP     for group add: the group above it; the root\n" CLIENT_HELP
+          "\nExit codes: 0 done; 1 refused; 2 wrong usage; 3 the daemon was not reached.\n",
+          stdout);
 }
 
 static int
@@ -85,13 +92,14 @@ cmd_subscription(int argc, char **argv)
 {
     static const struct option longs[] = {
         CLIENT_OPTIONS,
-        {"name", required_argument, NULL, 'n'},
-        {"help", no_argument,       NULL, 'h'},
-        {NULL,   0,                 NULL, 0  },
+        {"name",   required_argument, NULL, 'n'},
+        {"parent", required_argument, NULL, 'p'},
+        {"help",   no_argument,       NULL, 'h'},
+        {NULL,     0,                 NULL, 0  },
     };
     struct client_settings settings = {0};
     struct client c;
-    const char *name = NULL;
+    const char *name = NULL, *parent = NULL, *wrong = NULL;
     struct err err = {""};
     int option, code;
 
@@ -103,16 +111,33 @@ cmd_subscription(int argc, char **argv)
             print_usage();
             return CLIENT_DONE;
         }
-        if (option != 'n')
+        if (option == 'n')
+            name = optarg;
+        else if (option == 'p')
+            parent = optarg;
+        else
             return CLIENT_USAGE;
-        name = optarg;
     }
     int words = argc - optind;
     const char *verb = words > 0 ? argv[optind] : "";
     bool is_list = strcmp(verb, "list") == 0, is_add = strcmp(verb, "add") == 0;
+    struct group_command group = {(size_t)(words > 1 ? words - 1 : 0), argv + optind + 1, name,
+                                  parent};
 
+    if (strcmp(verb, "group") == 0) {
+        wrong = subscription_group_check(&group);
+        if (wrong != NULL)
+            return client_usage_error(command_name, "%s", wrong);
+        if (client_open(&c, command_name, &settings, &err) != ST_OK)
+            return client_usage_error(command_name, "%s", err.text);
+        code = subscription_group_run(&c, &group);
+        client_close(&c);
+        return code;
+    }
     if (!is_list && !is_add && strcmp(verb, "remove") != 0)
-        return client_usage_error(command_name, "say what: list, add, remove");
+        return client_usage_error(command_name, "say what: list, add, remove, group");
+    if (parent != NULL)
+        return client_usage_error(command_name, "--parent goes with group add");
     if (words != (is_list ? 1 : 2))
         return client_usage_error(command_name, "%s takes: %s", verb, is_list ? "nothing" : "GUID");
     if (name != NULL && !is_add)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Management groups over HTTP: the tree and what of it is refused, subscriptions in it, the score of all of them together,
-and nothing of another tenant's.
+nothing of another tenant's; and the commands.
 
     test/e2e/management_test.py [SECTION...]"""
 import json
@@ -246,7 +246,31 @@ def scores(arm):
     check("not written", arm("PUT", f"{path}/ascScore", {}, SCORE).status == 405)
 
 
-SECTIONS = {"tree": tree, "refused": refused, "tenants": tenants, "scores": scores}
+# ---- commands ----
+
+def commands(arm):
+    daemon = arm.daemon
+    for words, want, says in ((("add", "cli", "--name", "By hand"), 0, "cli: there"), (("add", "cli-2", "--parent", "CLI"), 0, "there"),
+                              (("add", "cli", "--parent", "cli-2"), 1, "below itself"), (("add", "cli 3"), 1, "name 'cli 3' is invalid"),
+                              (("move", ONE.upper(), "cli-2"), 0, f"{ONE}: in cli-2"), (("move", OTHER_SUBSCRIPTION, "cli-2"), 1, "Subscription not found"),
+                              (("move", ONE, "none"), 1, "'none' was not found"), (("move", ONE), 2, "GUID GROUP"), (("move", "x", "cli"), 2, "GUID GROUP"),
+                              (("remove", "cli-2"), 1, "still has 1"), (("move", ONE, TENANT), 0, "in"), (("remove", "cli-2"), 0, "removed"),
+                              (("remove", TENANT), 1, "root group stays"), (("remove",), 2, "GROUP"), (("list", "x"), 2, "nothing"), (("drop",), 2, "move"),
+                              (("list", "--name", "x"), 2, "--name")):
+        code, out, errors = daemon.run("subscription", "group", *words, "--tenant", TENANT)
+        check(f"subscription group {' '.join(words)}: {want}", code == want and says in out + errors, code, out, errors)
+    for number in range(1001):
+        must(arm, "PUT", f"{GROUPS}/many-{number}", body("cli"))
+    code, out, errors = daemon.run("subscription", "group", "list", "--tenant", TENANT)
+    lines = [line.split() for line in out.splitlines()]
+    check("subscription group list", code == 0 and ["cli", "By", "hand", TENANT] in lines and sum(line[0].startswith("many-") and line[-1] == "cli" for line in lines) == 1001 and
+          any(line[0] == TENANT and line[-1] == "-" for line in lines), len(lines), out[:400], errors)
+    code, out, errors = daemon.run("subscription", "group", "list", "--json", "--tenant", TENANT)
+    check("as JSON", code == 0 and {"cli", "many-1000", TENANT} <= {g["name"] for g in json.loads(out)}, errors)
+    check("--parent goes with groups only", daemon.run("subscription", "list", "--parent", "x")[0] == 2)
+
+
+SECTIONS = {"tree": tree, "refused": refused, "tenants": tenants, "scores": scores, "commands": commands}
 
 if __name__ == "__main__":
     with Daemon() as one:
