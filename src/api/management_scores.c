@@ -1,7 +1,6 @@
 #include "api/management_scores.h"
+#include "api/management_below.h"
 #include "api/posture_routes.h"
-#include "control/management_groups.h"
-#include "control/store.h"
 #include "posture/score.h"
 #include <stdlib.h>
 #include <strings.h>
@@ -11,64 +10,18 @@ enum {
     PLACE_MAX = 500, /* bytes of a control's name that say where a page ended */
 };
 
-/* The subscriptions below the group, taken down first: the store must not wait for posture. */
-struct below {
-    char group[MANAGEMENT_GROUP_NAME_MAX + 2]; /* as it is spelt */
-    char (*ids)[37];
-    size_t count, room;
-    bool failed;
-};
-
-static bool
-group_note(void *app, const struct management_group *x)
-{
-    struct below *b = app;
-
-    snprintf(b->group, sizeof b->group, "%s", x->name);
-    return false;
-}
-
-static bool
-subscription_note(void *app, const struct subscription *x)
-{
-    struct below *b = app;
-
-    if (b->count == b->room) {
-        size_t room = b->room == 0 ? AT_FIRST : 2 * b->room;
-        void *ids = realloc(b->ids, room * sizeof *b->ids);
-
-        if (ids == NULL) {
-            b->failed = true;
-            return false;
-        }
-        b->ids = ids;
-        b->room = room;
-    }
-    snprintf(b->ids[b->count++], sizeof *b->ids, "%s", x->id);
-    return true;
-}
-
 /* False: answered, and nothing is kept. */
 static bool
-below_read(struct arm_call *a, struct below *b, struct http_reply *reply)
+below_read(struct arm_call *a, struct management_below *b, struct http_reply *reply)
 {
-    struct store *s = a->base.control->store;
     struct err err;
-    enum status st = management_group_find(s, a->base.tenant, a->arguments[0], group_note, b, &err);
+    enum status st = management_below(a, a->arguments[0], b, &err);
 
-    if (st == ST_OK)
-        st = management_group_subscriptions(s, a->base.tenant, a->arguments[0], true, "",
-                                            subscription_note, b, &err);
-    if (st == ST_OK && !b->failed)
-        return true;
-    free(b->ids);
-    if (st == ST_OK)
-        arm_error_memory(reply);
-    else if (st == ST_END)
+    if (st == ST_END)
         management_refuse_group(a, reply);
-    else
+    else if (st != ST_OK)
         arm_error_status(reply, st, &err);
-    return false;
+    return st == ST_OK;
 }
 
 /* A number of the document in units of 1 / 'scale'. */
@@ -109,8 +62,8 @@ score_read(struct arm_call *a, struct posture *p, const char *subscription, stru
 
 /* *count: how many of the subscriptions have one. */
 static enum status
-scores_sum(struct arm_call *a, struct posture *p, const struct below *b, struct score *sum,
-           size_t *count, struct err *err)
+scores_sum(struct arm_call *a, struct posture *p, const struct management_below *b,
+           struct score *sum, size_t *count, struct err *err)
 {
     struct score_part *parts = calloc(b->count + 1, sizeof *parts);
     enum status st = ST_OK;
@@ -137,7 +90,8 @@ scores_sum(struct arm_call *a, struct posture *p, const struct below *b, struct 
 
 /* The resource, malloc'd, between 'before' and 'behind'. A group's name needs no escapes. */
 static char *
-score_text(const struct below *b, const struct score *sum, const char *before, const char *behind)
+score_text(const struct management_below *b, const struct score *sum, const char *before,
+           const char *behind)
 {
     char *text;
 
@@ -155,7 +109,7 @@ score_text(const struct below *b, const struct score *sum, const char *before, c
 
 /* False: answered. */
 static bool
-score_of_group(struct arm_call *a, struct below *b, struct score *sum, size_t *count,
+score_of_group(struct arm_call *a, struct management_below *b, struct score *sum, size_t *count,
                struct http_reply *reply)
 {
     struct posture *p = posture_of(a, reply);
@@ -174,7 +128,7 @@ score_of_group(struct arm_call *a, struct below *b, struct score *sum, size_t *c
 void
 management_scores_list(struct arm_call *a, struct http_reply *reply)
 {
-    struct below b = {.ids = NULL};
+    struct management_below b = {.ids = NULL};
     struct score sum;
     size_t count;
 
@@ -188,7 +142,7 @@ management_scores_list(struct arm_call *a, struct http_reply *reply)
 void
 management_scores_get(struct arm_call *a, struct http_reply *reply)
 {
-    struct below b = {.ids = NULL};
+    struct management_below b = {.ids = NULL};
     struct score sum;
     size_t count;
 
@@ -383,7 +337,7 @@ void
 management_controls_list(struct arm_call *a, struct http_reply *reply)
 {
     struct posture *p = posture_of(a, reply);
-    struct below b = {.ids = NULL};
+    struct management_below b = {.ids = NULL};
     struct controls c = {.at = NULL};
     char after[512];
     size_t top;

@@ -3,6 +3,7 @@
  * here are paths, rights and statuses. What Azure only reads and we let people write is said so in the
  * row's help. */
 #include "api/posture_routes.h"
+#include "api/management_below.h"
 #include "base/log.h"
 #include "control/inventory.h"
 #include "control/store.h"
@@ -304,7 +305,7 @@ list(struct arm_call *a, struct span scope, const char *filter, struct http_repl
                               .scope = scope,
                               .filter = span_of(filter == NULL ? "" : filter)};
     struct posture *p = a->base.api->posture;
-    char after[512], next[64], *text;
+    char after[512], next[MANAGEMENT_NEXT_SIZE], group[MANAGEMENT_GROUP_NAME_MAX + 2], *text;
     size_t size;
     struct err err;
 
@@ -312,10 +313,15 @@ list(struct arm_call *a, struct span scope, const char *filter, struct http_repl
         !expand_read(a, &q.expand, reply))
         return;
     q.after = after[0] == '\0' ? NULL : after;
-    enum status st = posture_list(p, &q, &text, &size, next, &err);
+    enum status st = management_scope(scope, group)
+                         ? management_list(a, group, &q, &text, &size, next, &err)
+                         : posture_list(p, &q, &text, &size, next, &err);
 
     if (st == ST_OK)
         arm_reply_list_text(a, reply, text, size, next);
+    else if (st == ST_END)
+        arm_error(reply, 404, "ManagementGroupNotFound", NULL, NULL,
+                  "The management group '%.100s' was not found.", group);
     else if (st == ST_INVALID && q.filter.n > 0)
         arm_error(reply, 400, "InvalidFilter", "$filter", NULL, "%s", err.text);
     else if (st == ST_INVALID && q.after != NULL)
@@ -474,7 +480,8 @@ const struct arm_route arm_posture_routes[] = {
            "assessmentMetadata", "Forgets the metadata; assessments stay."),
 
     LIST(ANYWHERE "/assessments", metadata_versions, "assessments",
-         "Assessments at and below a subscription, resource group or resource. $expand=metadata "
+         "Assessments at and below a management group, subscription, resource group or resource. "
+         "$expand=metadata "
          "adds "
          "the recommendation's metadata."),
     GET(ANYWHERE "/assessments/{assessmentName}", metadata_versions, "assessments",

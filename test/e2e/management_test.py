@@ -239,6 +239,24 @@ def scores(arm):
     check("controls of no score", arm("GET", f"{path}/other/secureScoreControls", version=SCORE).status == 404)
     check("controls expand nothing", error(arm("GET", f"{path_of}?$expand=definition", version=SCORE)).get("target") == "$expand")
     check("controls of no group", error(arm("GET", f"{GROUPS}/none{P}/secureScoreControls", version=SCORE)).get("code") == "ManagementGroupNotFound")
+    def listed(url):
+        found = []
+        while url:
+            answer = arm.daemon.get(url, token=arm.token)
+            if answer.status != 200:
+                return answer
+            found += [x["id"] for x in answer.json()["value"]]
+            url = answer.json().get("nextLink", "").replace(arm.daemon.url, "")
+        return found
+    below = f"{GROUPS}/ALL{P}/assessments?api-version=2021-06-01"
+    apart = [listed(f"/subscriptions/{id}{P}/assessments?api-version=2021-06-01&$top=1000") for id in (ONE, TWO)]
+    check("assessments below a group, one subscription behind the other", listed(f"{below}&$top=1000") == apart[0] + apart[1] and len(apart[0]) == 67)
+    check("in pages of twenty", listed(f"{below}&$top=20") == apart[0] + apart[1])
+    check("with a filter", len(listed(f"{below}&$top=20&$filter=contains(id,'/v3/')")) == 2)
+    check("of none", arm("GET", f"{GROUPS}/none{P}/assessments", version="2021-06-01").status == 404 and
+          arm("GET", f"{GROUPS}/{OTHER}{P}/alerts", version="2022-01-01").status == 404)
+    for token in ("x", b"1-2-3-4".hex(), "1" + b"1-2-3-4".hex(), "1" + f"{ONE}-' OR 1".encode().hex(), "1" + f"{ONE}-2-1-0-0{'0' * 90}".encode().hex()):
+        check(f"a made-up $skiptoken {token[:9]}", error(arm("GET", f"{below}&$skiptoken={token}", version=None)).get("code") == "InvalidSkipToken")
     must(arm, "PUT", f"{GROUPS}/right", body(TENANT))
     check("a group that moved away", must(arm, "GET", path, version=SCORE)["value"][0]["properties"]["weight"] == 67)
     answer = arm("GET", f"{path}/other", version=SCORE)
