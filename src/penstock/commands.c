@@ -17,6 +17,7 @@
 #include "penstock/cmd_subscription.h"
 #include "penstock/cmd_tail.h"
 #include "penstock/cmd_token.h"
+#include "penstock/cmd_workspace.h"
 #include "penstock/kinds.h"
 #include <stddef.h>
 
@@ -50,6 +51,7 @@ const struct command commands[] = {
     {"config",       "check, show and describe the configuration",                       config_with_kinds},
     {"journal",      "check, print and measure the journal's files",                     cmd_journal      },
     {"query",        "run a query (KQL) over tables in files",                           cmd_query        },
+    {"workspace",    "look into a workspace, print and purge its rows",                  cmd_workspace    },
     {"replay",       "files through the same pipeline to a local folder",                cmd_replay       },
     {"filter",       "records of files through a query, one by one",                     cmd_filter       },
     {"manual",       "the reference manual of this very program, in Markdown",           cmd_manual       },

@@ -24,6 +24,7 @@
 #include "source/admit.h"
 #include "source/device_groups_json.h"
 #include "source/devices.h"
+#include "workspace/workspace.h"
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -134,6 +135,7 @@ generation_adopt(struct daemon *d, struct generation *g)
         .kinds = kinds_get(),
     };
     d->generations[d->generation_count++] = g;
+    workspace_catalog_use(&g->catalog);
     atomic_store(&d->api.control, &g->control);
 }
 
@@ -717,6 +719,7 @@ daemon_stop(struct daemon *d)
     store_close(d->store);
     if (d->lock_fd >= 0)
         close(d->lock_fd);
+    workspace_catalog_use(NULL);
     while (d->generation_count > 0)
         generation_free(d->generations[--d->generation_count]);
     pthread_mutex_destroy(&d->plan_lock);

@@ -1,8 +1,8 @@
 #include "sink/sink.h"
 
 const struct sink_kind *const sink_kinds[] = {
-    &sink_folder, &sink_blob,    &sink_kafka,      &sink_syslog,  &sink_file,
-    &sink_stdout, &sink_webhook, &sink_splunk_hec, &sink_elastic, NULL,
+    &sink_folder,  &sink_blob,       &sink_kafka,   &sink_syslog,    &sink_file, &sink_stdout,
+    &sink_webhook, &sink_splunk_hec, &sink_elastic, &sink_workspace, NULL,
 };
 
 const struct sink_kind *

@@ -118,7 +118,7 @@ struct sink_kind {
 };
 
 extern const struct sink_kind sink_folder, sink_blob, sink_kafka, sink_syslog, sink_file,
-    sink_stdout, sink_webhook, sink_splunk_hec, sink_elastic;
+    sink_stdout, sink_webhook, sink_splunk_hec, sink_elastic, sink_workspace;
 /* All kinds, NULL-terminated. */
 extern const struct sink_kind *const sink_kinds[];
 const struct sink_kind *sink_kind_find(const char *name);

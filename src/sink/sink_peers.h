@@ -8,6 +8,7 @@
 #include "wire/kafka.h"
 #include "wire/kafka_mock.h"
 #include "wire/stream_peer.h"
+#include "workspace/keep.h"
 
 struct peer {
     const char *name;
@@ -64,6 +65,45 @@ static inline void
 folder_peer_end(struct peer *peer)
 {
     peer_remove(peer->folder);
+}
+
+static inline void
+workspace_peer_start(struct peer *peer)
+{
+    peer_folder(peer->folder);
+    snprintf(peer->path, sizeof peer->path, "%s/new/tables.duckdb", peer->folder);
+    peer->values[0] = (struct sink_value){"path", peer->path};
+    peer->values[1] = (struct sink_value){"memory_mb", "256"};
+    peer->values[2] = (struct sink_value){"threads", "1"};
+    peer->values[3] = (struct sink_value){"writer", "peer"};
+    peer->value_count = 4;
+}
+
+/* The lane's table, as lines. */
+static inline char *
+workspace_peer_read(struct peer *peer, const struct lane *lane, size_t *size)
+{
+    const struct workspace_options options = {.memory_max = (size_t)256 << 20, .threads = 1};
+    struct workspace *w = NULL;
+    char *printed = NULL, *text = calloc(1, 65536);
+    struct err err = {""};
+    uint64_t rows;
+    size_t n = 0;
+    FILE *out = open_memstream(&printed, &n);
+
+    *size = 0;
+    CHECK(workspace_open(peer->path, &options, &w, &err) == ST_OK &&
+              workspace_print(w, span_of(lane->table), NULL, out, &rows, &err) == ST_OK,
+          "%s: %s", peer->name, err.text);
+    fclose(out);
+    for (size_t i = 0; i < n && *size < 65000; i++) {
+        if (printed[i] == '\n')
+            text[(*size)++] = '\r';
+        text[(*size)++] = printed[i];
+    }
+    free(printed);
+    workspace_close(w);
+    return text;
 }
 
 static inline void
@@ -369,6 +409,14 @@ static struct peer peers[] = {
      .bodies = PEER_LINES,
      .start = folder_peer_start,
      .read = folder_peer_read,
+     .end = folder_peer_end       },
+    {.name = "workspace",
+     .kind = &sink_workspace,
+     .reads_by_lane = true,
+     /* it counts rows: a parcel of the test says one */
+     .bodies = {"{\"n\":1}\r\n", "{\"n\":2}\r\n", "{\"n\":3}\r\n", "{\"n\":4}\r\n"},
+     .start = workspace_peer_start,
+     .read = workspace_peer_read,
      .end = folder_peer_end       },
     {.name = "blob",
      .kind = &sink_blob,

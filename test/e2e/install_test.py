@@ -18,6 +18,9 @@ NAMES = ["bin/penstock", "bin/penstock-sensor", "share/man/man1/penstock.1", "sh
          *(f"lib/systemd/system/{u}" for u in UNITS), "lib/sysusers.d/penstock.conf", "lib/tmpfiles.d/penstock.conf",
          "share/doc/penstock/LICENSE", "share/doc/penstock/examples/penstock.yaml", "share/doc/penstock/examples/sensor.env"]
 
+if b"/build/deps/duckdb/lib" in (BUILD / "penstock").read_bytes():  # not the system's: it comes along
+    NAMES.append("lib/penstock/libduckdb.so")
+
 
 def install(prefix, staging=None):
     environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8"}

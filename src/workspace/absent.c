@@ -1,0 +1,112 @@
+/* absent.c - the folder in a build without DuckDB: every door says so. */
+#include "workspace/keep.h"
+#include "workspace/writer.h"
+
+static enum status
+absent(struct err *err)
+{
+    return err_set(err, ST_INVALID,
+                   "this build has no workspace: it was made without DuckDB (run script/setup, "
+                   "then cmake again)");
+}
+
+bool
+workspace_is_built(void)
+{
+    return false;
+}
+
+enum status
+workspace_open(const char *path, const struct workspace_options *options, struct workspace **out,
+               struct err *err)
+{
+    (void)path, (void)options;
+    *out = NULL;
+    return absent(err);
+}
+
+void
+workspace_catalog_use(const struct catalog *c)
+{
+    (void)c;
+}
+
+void
+workspace_close(struct workspace *w)
+{
+    (void)w;
+}
+
+const char *
+workspace_path(const struct workspace *w)
+{
+    (void)w;
+    return "";
+}
+
+enum status
+workspace_writer_open(struct workspace *w, struct workspace_writer **out, struct err *err)
+{
+    (void)w;
+    *out = NULL;
+    return absent(err);
+}
+
+void
+workspace_writer_close(struct workspace_writer *writer)
+{
+    (void)writer;
+}
+
+void
+workspace_write(struct workspace_writer *writer, struct workspace_rows *rows, size_t count,
+                int64_t now)
+{
+    (void)writer, (void)now;
+    for (size_t i = 0; i < count; i++) {
+        rows[i].written = WORKSPACE_LATER;
+        (void)absent(&rows[i].err);
+    }
+}
+
+enum status
+workspace_object_length(struct workspace_writer *writer, const char *object, uint64_t *length,
+                        struct err *err)
+{
+    (void)writer, (void)object;
+    *length = 0;
+    return absent(err);
+}
+
+enum status
+workspace_object_holds(struct workspace_writer *writer, const char *object, uint64_t offset,
+                       struct span bytes, bool *same, struct err *err)
+{
+    (void)writer, (void)object, (void)offset, (void)bytes;
+    *same = false;
+    return absent(err);
+}
+
+enum status
+workspace_sizes(struct workspace *w, void (*each)(void *app, const struct workspace_size *size),
+                void *app, struct err *err)
+{
+    (void)w, (void)each, (void)app;
+    return absent(err);
+}
+
+enum status
+workspace_print(struct workspace *w, struct span table, const char *tenant, FILE *out,
+                uint64_t *rows, struct err *err)
+{
+    (void)w, (void)table, (void)tenant, (void)out, (void)rows;
+    return absent(err);
+}
+
+enum status
+workspace_purge(struct workspace *w, struct span table, int64_t before, uint64_t *rows,
+                struct err *err)
+{
+    (void)w, (void)table, (void)before, (void)rows;
+    return absent(err);
+}
