@@ -113,7 +113,7 @@ action_add(struct adding *g, const struct automation_stored *stored, const struc
         .start_ticks = automation_action_since(a, private),
     };
     if (st == ST_OK)
-        plan_destination_keep(g->b, &d->r, d->hub, &route->destination);
+        plan_destination_keep(g->b, &d->r, d->hub, route);
     else /* it is there and rests, so that its place is kept; its events wait in the journal */
         route->destination.kind = "none";
     if (st == ST_INVALID && g->fault != NULL && stored->is_active)

@@ -107,32 +107,39 @@ plan_keep(struct building *b, const char *text)
 
 void
 plan_destination_keep(struct building *b, const struct resource *r, const char *hub,
-                      struct plan_destination *out)
+                      struct plan_route *route)
 {
+    struct plan_destination *out = &route->destination;
+
     *out = (struct plan_destination){.kind = plan_keep(b, r->kind), .hub = plan_keep(b, hub)};
-    out->settings = heap_take(b->heap, r->setting_count * sizeof *out->settings + 1);
+    out->settings = heap_take(b->heap, (r->setting_count + 1) * sizeof *out->settings);
     b->has_no_memory |= out->settings == NULL;
     for (size_t i = 0; i < r->setting_count && !b->has_no_memory; i++)
         out->settings[i] = (struct plan_setting){plan_keep(b, r->settings[i].name),
                                                  plan_keep(b, r->settings[i].value)};
     out->setting_count = r->setting_count;
+    /* Exports that share a workspace each have a place of their own in it. */
+    if (strcmp(r->kind, "workspace") == 0 && !b->has_no_memory &&
+        resource_value(r->settings, r->setting_count, "writer") == NULL)
+        out->settings[out->setting_count++] = (struct plan_setting){"writer", route->id};
 }
 
 /* ST_INVALID with its reason: the route exists, and its sink will not open. */
 static enum status
 destination_make(struct building *b, const struct setting *x, const struct stored *row,
-                 struct plan_destination *out, struct err *why)
+                 struct plan_route *route, struct err *why)
 {
-    enum resource_type type =
-        x->destination == SETTING_EVENT_HUB ? RESOURCE_HUBS : RESOURCE_STORAGE;
     char connection[SECRETS_SIZE_MAX + 1] = "";
     struct resource r;
     struct err ignored;
-    enum status st =
-        resource_resolve(b->c->config, x->tenant, type, span_of(x->resource_id), &r, why);
+    enum status st = setting_resolve(b->c, x, &r, why);
 
     if (st != ST_OK) {
-        r = (struct resource){.kind = type == RESOURCE_HUBS ? "kafka" : "blob"};
+        static const char *const kinds[] = {[SETTING_EVENT_HUB] = "kafka",
+                                            [SETTING_STORAGE] = "blob",
+                                            [SETTING_WORKSPACE] = "workspace"};
+
+        r = (struct resource){.kind = kinds[x->destination]};
     } else if (row->secret.n > 0) {
         st = setting_secret(b->c, x, row->secret, connection, why);
         if (st == ST_OK)
@@ -145,7 +152,7 @@ destination_make(struct building *b, const struct setting *x, const struct store
     }
     if (resource_name_hub(&r, b->c->kinds, x->hub_name, st == ST_OK ? why : &ignored) != ST_OK)
         st = ST_INVALID;
-    plan_destination_keep(b, &r, x->hub_name, out);
+    plan_destination_keep(b, &r, x->hub_name, route);
     secrets_wipe(connection, sizeof connection);
     return st;
 }
@@ -278,7 +285,7 @@ route_make(struct building *b, const struct stored *row, uint64_t version, struc
         return st == ST_FULL ? st : route_rest(b, row, route, why);
     }
     route->transform = transform;
-    st = destination_make(b, &x, row, &route->destination, why);
+    st = destination_make(b, &x, row, route, why);
     setting_free(&x);
     if (b->has_no_memory)
         return err_set(why, ST_FULL, "no memory for the plan");

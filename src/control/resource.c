@@ -284,6 +284,23 @@ resource_resolve(const struct config *config, const char *tenant, enum resource_
     return ST_OK;
 }
 
+enum status
+resource_as_tables(struct resource *r, struct err *err)
+{
+    static const char end[] = ".duckdb";
+    const char *path = resource_value(r->settings, r->setting_count, "path");
+    size_t size;
+
+    if (r->is_configured || strcmp(r->kind, "folder") != 0 || path == NULL)
+        return ST_OK;
+    size = (size_t)(path - r->text) + strlen(path); /* it is the last of the text */
+    if (size + sizeof end > sizeof r->text)
+        return err_set(err, ST_INVALID, "the data folder's name is too long");
+    memcpy(r->text + size, end, sizeof end);
+    r->kind = "workspace";
+    return ST_OK;
+}
+
 static bool
 kind_has(const struct control_kinds *kinds, const char *kind, const char *setting, bool is_secret)
 {

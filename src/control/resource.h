@@ -42,6 +42,9 @@ MUST_CHECK enum status resource_connect(struct resource *r, const struct control
  * configuration gave. Borrowed as long as 'r'. */
 MUST_CHECK enum status resource_name_hub(struct resource *r, const struct control_kinds *kinds,
                                          const char *hub, struct err *err);
+/* Of a workspace: tables in place of a folder where it is a local one that the configuration does not name:
+ * kind workspace, path DATA/workspaces/X.duckdb. */
+MUST_CHECK enum status resource_as_tables(struct resource *r, struct err *err);
 /* What the configuration says of an id; NULL: nothing. */
 const struct config_resource *resource_configured(const struct config *config, struct span id);
 /* What an id means that the configuration does not name; 'r' as above. For the configuration

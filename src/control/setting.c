@@ -200,6 +200,38 @@ storage_take(struct reading *r, const json_t *object)
                        : st;
 }
 
+/* What stands beside the id repeats parts of it, and must agree with it. */
+static enum status
+workspace_take(struct reading *r, const json_t *object)
+{
+    static const char *const names[] = {"workspaceResourceId", "subscriptionId", "resourceGroup",
+                                        "name", NULL};
+    enum status st = keys_check(r, object, "workspaceProperties", names);
+    struct arm_id id;
+    struct err why;
+
+    r->x->destination = SETTING_WORKSPACE;
+    if (st == ST_OK)
+        st = resource_id_take(r, object, "workspaceResourceId", RESOURCE_WORKSPACE);
+    if (st != ST_OK || arm_id_parse(span_of(r->x->resource_id), &id, &why) != ST_OK)
+        return st;
+    const struct span parts[] = {id.subscription, id.resource_group, id.name};
+
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        const char *part = NULL;
+
+        st = text_take(r, object, names[i + 1], ARM_ID_MAX, &part);
+        if (st != ST_OK)
+            return st;
+        if (part != NULL &&
+            (strlen(part) != parts[i].n || strncasecmp(part, parts[i].p, parts[i].n) != 0))
+            return FAIL(r, "InvalidResourceId",
+                        "workspaceProperties.%s is not what workspaceResourceId says",
+                        names[i + 1]);
+    }
+    return ST_OK;
+}
+
 static enum status
 destination_take(struct reading *r, const json_t *root)
 {
@@ -221,17 +253,16 @@ destination_take(struct reading *r, const json_t *root)
     }
     if (count == 0)
         return FAIL(r, "InvalidDestination",
-                    "no destination: set eventHubProperties or storageAccountProperties");
+                    "no destination: set eventHubProperties, storageAccountProperties or "
+                    "workspaceProperties");
     if (count > 1)
         return FAIL(r, "InvalidDestination",
                     "%zu destinations: exactly one may be set; make a "
                     "setting for each",
                     count);
-    if (which == 2)
-        return FAIL(r, "WorkspaceNotSupported",
-                    "workspaceProperties: exporting to a workspace is not built yet; set "
-                    "eventHubProperties or storageAccountProperties");
-    return which == 0 ? hub_take(r, chosen) : storage_take(r, chosen);
+    return which == 0   ? hub_take(r, chosen)
+           : which == 1 ? storage_take(r, chosen)
+                        : workspace_take(r, chosen);
 }
 
 /* ---- logs ---- */
@@ -704,21 +735,45 @@ optional(const char *text)
     return text != NULL ? json_string(text) : json_null();
 }
 
+static const struct destination_row {
+    const char *properties, *id;
+} destination_rows[] = {
+    [SETTING_EVENT_HUB] = {"eventHubProperties",       "eventHubResourceId"      },
+    [SETTING_STORAGE] = {"storageAccountProperties", "storageAccountResourceId"},
+    [SETTING_WORKSPACE] = {"workspaceProperties",      "workspaceResourceId"     },
+};
+
+static json_t *
+target_make(const struct setting *x)
+{
+    json_t *target = json_object();
+    struct arm_id id;
+    struct err ignored;
+
+    if (x->destination == SETTING_EVENT_HUB)
+        json_object_set_new(target, "name", optional(x->hub_name));
+    json_object_set_new(target, destination_rows[x->destination].id, json_string(x->resource_id));
+    if (x->destination == SETTING_WORKSPACE &&
+        arm_id_parse(span_of(x->resource_id), &id, &ignored) == ST_OK) {
+        json_object_set_new(target, "subscriptionId",
+                            json_stringn(id.subscription.p, id.subscription.n));
+        json_object_set_new(target, "resourceGroup",
+                            json_stringn(id.resource_group.p, id.resource_group.n));
+        json_object_set_new(target, "name", json_stringn(id.name.p, id.name.n));
+    }
+    return target;
+}
+
 static json_t *
 setting_tree(const struct control *c, const struct setting *x, bool has_secret)
 {
-    json_t *root = json_object(), *target = json_object(), *extension;
-    bool is_hub = x->destination == SETTING_EVENT_HUB;
+    json_t *root = json_object(), *extension;
 
-    if (is_hub)
-        json_object_set_new(target, "name", optional(x->hub_name));
-    json_object_set_new(target, is_hub ? "eventHubResourceId" : "storageAccountResourceId",
-                        json_string(x->resource_id));
     json_object_set_new(root, "id", json_string(x->id));
     json_object_set_new(root, "designatedTenantId", optional(x->designated_tenant));
-    json_object_set_new(root, "eventHubProperties", is_hub ? target : json_null());
-    json_object_set_new(root, "storageAccountProperties", is_hub ? json_null() : target);
-    json_object_set_new(root, "workspaceProperties", json_null());
+    for (size_t i = 0; i < COUNT_OF(destination_rows); i++)
+        json_object_set_new(root, destination_rows[i].properties,
+                            i == (size_t)x->destination ? target_make(x) : json_null());
     json_object_set_new(root, "logs", logs_make(c->catalog, x));
     extension = extension_make(x, has_secret);
     if (json_object_size(extension) > 0)
@@ -737,4 +792,19 @@ setting_write(const struct control *c, const struct setting *x, bool has_secret,
     json_decref(root);
     *size = text != NULL ? strlen(text) : 0;
     return text;
+}
+
+enum status
+setting_resolve(const struct control *c, const struct setting *x, struct resource *r,
+                struct err *err)
+{
+    static const enum resource_type types[] = {
+        [SETTING_EVENT_HUB] = RESOURCE_HUBS,
+        [SETTING_STORAGE] = RESOURCE_STORAGE,
+        [SETTING_WORKSPACE] = RESOURCE_WORKSPACE,
+    };
+    enum status st = resource_resolve(c->config, x->tenant, types[x->destination],
+                                      span_of(x->resource_id), r, err);
+
+    return st == ST_OK && x->destination == SETTING_WORKSPACE ? resource_as_tables(r, err) : st;
 }

@@ -392,10 +392,7 @@ destination_holds(struct putting *p)
     const struct control_kinds *kinds = p->c->kinds;
     struct resource r;
     struct err why = {""};
-    enum resource_type type =
-        p->x.destination == SETTING_EVENT_HUB ? RESOURCE_HUBS : RESOURCE_STORAGE;
-    enum status st =
-        resource_resolve(p->c->config, p->x.tenant, type, span_of(p->x.resource_id), &r, &why);
+    enum status st = setting_resolve(p->c, &p->x, &r, &why);
 
     if (st == ST_OK && p->connection[0] != '\0') {
         st = resource_connect(&r, kinds, p->connection, &why);

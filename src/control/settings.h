@@ -2,7 +2,9 @@
  * extensions. Any thread.
  *
  *   {"id","designatedTenantId","eventHubProperties":{"name","eventHubResourceId"},"storageAccountProperties":{"storageAccountResourceId"},
- *    "workspaceProperties","logs":[{"category","enabled"}],"penstock":{...}}
+ *    "workspaceProperties":{"workspaceResourceId","subscriptionId","resourceGroup","name"},"logs":[{"category","enabled"}],"penstock":{...}}
+ *
+ * One of the three destinations; a workspace's id says all that stands beside it, which may be left out.
  *
  * "penstock" is ours and only there when it holds something:
  *   enabled        false: the setting is kept and exports nothing             profile        "wire" (default), "documented", "bare"
@@ -27,7 +29,7 @@ enum {
     SETTING_TRANSFORMS_MAX = 512, /* queries of one setting */
 };
 
-enum setting_destination { SETTING_EVENT_HUB, SETTING_STORAGE };
+enum setting_destination { SETTING_EVENT_HUB, SETTING_STORAGE, SETTING_WORKSPACE };
 
 /* One setting as an object; all lends from the one block that setting_free gives back. */
 struct setting {
@@ -63,6 +65,11 @@ MUST_CHECK enum status setting_read(const struct control *c, const char *tenant,
 char *setting_write(const struct control *c, const struct setting *x, bool has_secret,
                     size_t *size);
 void setting_free(struct setting *x);
+/* What its destination resolves to (resource.h). A local workspace that the configuration does not name is
+ * the file DATA/workspaces/NAME.duckdb. */
+struct resource;
+MUST_CHECK enum status setting_resolve(const struct control *c, const struct setting *x,
+                                       struct resource *r, struct err *err);
 /* The connection string that was sealed for this setting; 'out' has room for SECRETS_SIZE_MAX + 1
  * bytes. */
 MUST_CHECK enum status setting_secret(const struct control *c, const struct setting *x,

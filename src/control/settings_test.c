@@ -33,6 +33,12 @@ static char *catalog_memory;
     "," ON("DeviceNetworkInfo") "," ON("DeviceProcessEvents") "," ON("DeviceNetworkEvents") "," ON("DeviceFileEvents") "," ON("DeviceRegistryEvents") "," ON( \
         "DeviceLogonEvents") "," ON("DeviceImageLoadEvents") "," ON("DeviceEvents") "," ON("Alert"                                                            \
                                                                                            "Info") "," OFF("AlertEvidence")
+#define CLOUD_WORKSPACE IN_GROUP "Microsoft.OperationalInsights/workspaces/cloud-soc"
+#define LOCAL_WORKSPACE                                                                            \
+    "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/local/providers/"          \
+    "Microsoft.OperationalInsights/workspaces/soc-1"
+#define TO_WORKSPACE(id, more)                                                                     \
+    "\"workspaceProperties\":{\"workspaceResourceId\":\"" id "\"" more "}"
 #define CLOUD_HUBS IN_GROUP "Microsoft.EventHub/namespaces/cloud-hubs"
 #define CLOUD_STORAGE IN_GROUP "Microsoft.Storage/storageAccounts/cloudstore"
 #define PREMIUM_HUBS IN_GROUP "Microsoft.EventHub/namespaces/premium-ns"
@@ -57,24 +63,24 @@ static const struct {
     const char *code;  /* NULL: taken */
     const char *fault; /* piece of the text */
 } cases[] = {
-    {"storage",                                               "{" TO_STORAGE(STORAGE_ID) "," LOGS(ON("DeviceInfo")) "}",                NULL,NULL               },
-    {"one hub",                                               "{" TO_HUB(HUBS_ID,                                                       "\"xdr\"") "," LOGS(ON("DeviceInfo")) "}",NULL,                NULL},
-    {"a hub each",                                                       "{" TO_HUB(HUBS_ID,                                                                                                                    "null") "," LOGS(ON("DeviceInfo")) "}",NULL,NULL},
-    {"a hub each, by empty name",                                                   "{" TO_HUB(HUBS_ID,                                                                                                                           "\"\"") "," LOGS(ON("DeviceInfo")) "}",NULL,
+    {"storage",                                                     "{" TO_STORAGE(STORAGE_ID) "," LOGS(ON("DeviceInfo")) "}",                NULL,NULL                            },
+    {"one hub",                                                     "{" TO_HUB(HUBS_ID,                                                       "\"xdr\"") "," LOGS(ON("DeviceInfo")) "}",NULL,                             NULL},
+    {"a hub each",                                                             "{" TO_HUB(HUBS_ID,                                                                                                                          "null") "," LOGS(ON("DeviceInfo")) "}",NULL,NULL},
+    {"a hub each, by empty name",                                                         "{" TO_HUB(HUBS_ID,                                                                                                                                 "\"\"") "," LOGS(ON("DeviceInfo")) "}",NULL,
      NULL},
-    {"id as in the path",                                                   "{\"id\":\"one\"," TO_STORAGE(STORAGE_ID) "," LOGS(ON("DeviceInfo")) "}",
+    {"id as in the path",                                                         "{\"id\":\"one\"," TO_STORAGE(STORAGE_ID) "," LOGS(ON("DeviceInfo")) "}",
      NULL,NULL},
     {"nulls beside",
      "{\"designatedTenantId\":null,\"eventHubProperties\":null,\"workspaceProperties\":null,"
      "\"penstock\":null," TO_STORAGE(STORAGE_ID) "," LOGS(ON("DeviceInfo")) "}",
-     NULL,NULL                                        },
+     NULL,NULL                                              },
     {"a designated tenant",
      "{\"designatedTenantId\":\"" TENANT_B
      "\"," TO_STORAGE(STORAGE_ID) "," LOGS(ON("DeviceInfo")) "}",
      NULL,NULL},
     {"annotations of OData",
-     "{\"@odata.context\":\"x\"," TO_STORAGE(STORAGE_ID) "," LOGS(ON("DeviceInfo")) "}",                                                                                                                        NULL,
-     NULL                                                                          },
+     "{\"@odata.context\":\"x\"," TO_STORAGE(STORAGE_ID) "," LOGS(ON("DeviceInfo")) "}",                                                                                                                              NULL,
+     NULL                                                                                      },
     {"an id in other case",
      "{" TO_STORAGE(
          "/SUBSCRIPTIONS/11111111-2222-4333-8444-555555555555/resourcegroups/RG-SIEM/"
@@ -83,19 +89,19 @@ static const struct {
      NULL,NULL},
     {"a category without prefix",
      "{" TO_STORAGE(STORAGE_ID) "," LOGS("{\"category\":\"CloudAppEvents\",\"enabled\":true}") "}",
-     NULL,NULL                                                                                                       },
-    {"an added table's category",                                                    "{" TO_STORAGE(STORAGE_ID) "," LOGS(ON("MyEvents")) "}",                                                                                                                        NULL,
+     NULL,NULL                                                                                                                         },
+    {"an added table's category",                                                          "{" TO_STORAGE(STORAGE_ID) "," LOGS(ON("MyEvents")) "}",                                                                                                                              NULL,
      NULL},
-    {"ten hubs",                                                   "{" TO_HUB(HUBS_ID,                                                                                                                              "null") "," LOGS(TEN) "}",NULL,                                                                                                                         NULL},
-    {"eleven hubs",                              "{" TO_HUB(HUBS_ID,"null") "," LOGS(ELEVEN) "}","TooManyEventHubs",
+    {"ten hubs",                                                         "{" TO_HUB(HUBS_ID,                                                                                                                                    "null") "," LOGS(TEN) "}",NULL,                                                                                                                                           NULL},
+    {"eleven hubs",                                    "{" TO_HUB(HUBS_ID,"null") "," LOGS(ELEVEN) "}","TooManyEventHubs",
      "holds 10"},
-    {"eleven in one hub",        "{" TO_HUB(HUBS_ID,                                                                                "\"xdr\"") "," LOGS(ELEVEN) "}",                                                     NULL,NULL},
-    {"eleven hubs, Premium",                                     "{" TO_HUB(PREMIUM_HUBS,                                                                                    "null") "," LOGS(ELEVEN) "}",NULL,NULL},
-    {"eleven hubs, not Azure",                                                       "{" TO_HUB(KAFKA_HUBS,                                                                                                          "null") "," LOGS(ELEVEN) "}",NULL,NULL},
-    {"eleven hubs, here",                                                   "{" TO_HUB(CONTROL_LOCAL_HUBS,                                                                                                                           "null") "," LOGS(ELEVEN) "}",NULL,                                                                                                            NULL},
-    {"a hub for everything",                                                   "{" TO_HUB(HUBS_ID,                                                                                                                       "null") ",\"penstock\":{\"allCategories\":true}}",
-     "TooManyEventHubs",                                                                                                                                                                                                                                                                                              "holds 10"},
-    {"local storage",                           "{" TO_STORAGE(CONTROL_LOCAL_STORAGE) "," LOGS(ON("DeviceInfo")) "}",NULL,
+    {"eleven in one hub",        "{" TO_HUB(HUBS_ID,                                                                                "\"xdr\"") "," LOGS(ELEVEN) "}",                                               NULL,NULL},
+    {"eleven hubs, Premium",                                           "{" TO_HUB(PREMIUM_HUBS,                                                                                          "null") "," LOGS(ELEVEN) "}",NULL,NULL},
+    {"eleven hubs, not Azure",                                                             "{" TO_HUB(KAFKA_HUBS,                                                                                                                "null") "," LOGS(ELEVEN) "}",NULL,NULL},
+    {"eleven hubs, here",                                                         "{" TO_HUB(CONTROL_LOCAL_HUBS,                                                                                                                                 "null") "," LOGS(ELEVEN) "}",NULL,                                                                                                NULL},
+    {"a hub for everything",                                                         "{" TO_HUB(HUBS_ID,                                                                                                                             "null") ",\"penstock\":{\"allCategories\":true}}",
+     "TooManyEventHubs",                                                                                                                                                                                                                                                                                                                      "holds 10"},
+    {"local storage",                                 "{" TO_STORAGE(CONTROL_LOCAL_STORAGE) "," LOGS(ON("DeviceInfo")) "}",NULL,
      NULL},
     {"everything","{" TO_STORAGE(STORAGE_ID) ",\"penstock\":{\"allCategories\":true}}",NULL,
      NULL},
@@ -108,10 +114,10 @@ static const struct {
             "\"batchBytes\":65536,\"batchRows\":100,\"lingerMs\":5,\"bytesPerSecond\":100000,"
             "\"rowsPerSecond\":7,\"onLag\":\"drop\",\"hasConnectionString\":false"),
      NULL, NULL},
-    {"rows alone",                                    ALL_OF("\"profile\":\"bare\",\"batchBytes\":0"),                                                                  NULL,NULL                                     },
+    {"rows alone",                                          ALL_OF("\"profile\":\"bare\",\"batchBytes\":0"),                                                                        NULL,NULL                                                        },
 
     {"a transformation",
-     ALL_OF("\"transformKql\":\"source | where DeviceName has 'a' | project DeviceName\""),                                                    NULL,
+     ALL_OF("\"transformKql\":\"source | where DeviceName has 'a' | project DeviceName\""),                                                          NULL,
      NULL},
     {"transformations by table",
      "{" TO_STORAGE(STORAGE_ID) "," LOGS(ON("DeviceInfo") "," ON(
@@ -119,41 +125,54 @@ static const struct {
                           "ActionType == 'x'\"}}}",                                  NULL,NULL},
     {"a transformation by category",
      "{" TO_STORAGE(STORAGE_ID) ",\"penstock\":{\"allCategories\":true,\"transformKql\":"
-                                "{\"AdvancedHunting-DeviceEvents\":\"source | extend a = 1\"}}}",                                             NULL,NULL},
-    {"nothing",                              "",                                                                                     "InvalidRequest","not JSON"                                                                                                  },
-    {"not JSON",                          "{\"logs\": hush}",                                       "InvalidRequest","line 1, column"                },
-    {"an array",                                               "[]",                                                                                        "InvalidRequest","not a JSON object"},
-    {"a key twice",                                              "{\"logs\":[],\"logs\":[]}",                                                                           "InvalidRequest","not JSON"                                 },
-    {"an unknown property",                                              "{\"log\":[]}",                                                                    "UnknownProperty",
+                                "{\"AdvancedHunting-DeviceEvents\":\"source | extend a = 1\"}}}",                                                   NULL,NULL},
+    {"nothing",                                    "",                                                                                           "InvalidRequest","not JSON"                                                                                                                           },
+    {"not JSON",                                "{\"logs\": hush}",                                             "InvalidRequest","line 1, column"                             },
+    {"an array",                                                     "[]",                                                                                        "InvalidRequest","not a JSON object"},
+    {"a key twice",                                                    "{\"logs\":[],\"logs\":[]}",                                                                           "InvalidRequest","not JSON"                                        },
+    {"an unknown property",                                                    "{\"log\":[]}",                                                                    "UnknownProperty",
      "no property 'log'; did you mean 'logs'"},
-    {"an unknown property inside",                                           "{\"eventHubProperties\":{\"eventHubResourceID\":\"x\"}}",
+    {"an unknown property inside",                                                 "{\"eventHubProperties\":{\"eventHubResourceID\":\"x\"}}",
      "UnknownProperty","did you mean 'eventHubResourceId'"},
     {"another id than the path's",
      "{\"id\":\"two\"," TO_STORAGE(STORAGE_ID) "," LOGS(ON("DeviceInfo")) "}",                                                "InvalidName",
      "not the one in the path"},
-    {"an id that is a number",                            "{\"id\":1}", "InvalidRequest","id is not a string"                                                                                                                                                  },
+    {"an id that is a number",                                  "{\"id\":1}", "InvalidRequest","id is not a string"                                                                                                                                                                     },
     {"a designated tenant of no form",
      "{\"designatedTenantId\":\"x\"," TO_STORAGE(STORAGE_ID) "," LOGS(ON("DeviceInfo")) "}",
      "InvalidRequest","designatedTenantId"},
-    {"no destination",                                "{" LOGS(ON("DeviceInfo")) "}",                                                                 "InvalidDestination","no destination"},
+    {"no destination",                                      "{" LOGS(ON("DeviceInfo")) "}",                                                                 "InvalidDestination","no destination"},
     {"two destinations",
-     "{" TO_STORAGE(STORAGE_ID) "," TO_HUB(HUBS_ID,                                            "null") "," LOGS(ON("DeviceInfo")) "}",
-     "InvalidDestination",                                                                                                                      "exactly one"},
-    {"a destination that is a text",                                        "{\"eventHubProperties\":\"x\"," LOGS(ON("DeviceInfo")) "}",
+     "{" TO_STORAGE(STORAGE_ID) "," TO_HUB(HUBS_ID,                                                  "null") "," LOGS(ON("DeviceInfo")) "}",
+     "InvalidDestination",                                                                                                                                   "exactly one"},
+    {"a destination that is a text",                                              "{\"eventHubProperties\":\"x\"," LOGS(ON("DeviceInfo")) "}",
      "InvalidDestination","neither an object"},
-    {"a workspace",
+    {"a workspace of no form",
      "{\"workspaceProperties\":{\"workspaceResourceId\":\"x\"}," LOGS(ON("DeviceInfo")) "}",
-     "WorkspaceNotSupported","workspaceProperties: exporting to a workspace is not built yet"},
-    {"no resource id",                                                       "{\"eventHubProperties\":{\"name\":\"x\"}," LOGS(ON("DeviceInfo")) "}",
+     "InvalidResourceId","workspaceResourceId"},
+    {"a workspace that nobody knows",
+     "{" TO_WORKSPACE(CLOUD_WORKSPACE,                                                                                                        "") "," LOGS(ON("DeviceInfo")) "}","InvalidResourceId",
+     "nothing says what a workspace"},
+    {"a workspace's name that is another",
+     "{" TO_WORKSPACE(LOCAL_WORKSPACE,                                                                                                              ",\"name\":\"other\"") "," LOGS(ON("DeviceInfo")) "}",
+     "InvalidResourceId","workspaceProperties.name is not what"},
+    {"a workspace with a key too many",
+     "{" TO_WORKSPACE(LOCAL_WORKSPACE,                                                                                                       ",\"size\":\"other\"") "," LOGS(ON("DeviceInfo")) "}",
+     "UnknownProperty","size"},
+    {"a local workspace",
+     "{" TO_WORKSPACE(LOCAL_WORKSPACE,                                                                                                       ",\"name\":\"SOC-1\",\"resourceGroup\":\"local\"") "," LOGS(
+         ON("DeviceInfo")) "}",
+     NULL,NULL},
+    {"no resource id",                                           "{\"eventHubProperties\":{\"name\":\"x\"}," LOGS(ON("DeviceInfo")) "}",
      "InvalidResourceId","eventHubResourceId is missing"},
-    {"a resource id of no form",                                                       "{" TO_STORAGE("contoso") "," LOGS(ON("DeviceInfo")) "}",
-     "InvalidResourceId","storageAccountResourceId"},
-    {"the hub's id",                                                       "{" TO_HUB(HUBS_ID "/eventhubs/xdr",                                                                                                                "null") "," LOGS(ON("DeviceInfo")) "}",
-     "InvalidResourceId","goes on to 'eventhubs/xdr'"},
-    {"a hub's id as storage",                                                       "{" TO_STORAGE(HUBS_ID) "," LOGS(ON("DeviceInfo")) "}",
-     "InvalidResourceId","a storage account is wanted"},
-    {"storage's id as hub",                                                       "{" TO_HUB(STORAGE_ID,                                                                                                                  "null") "," LOGS(ON("DeviceInfo")) "}",
-     "InvalidResourceId","an Event Hubs namespace is wanted"},
+    {"a resource id of no form",        "{" TO_STORAGE("contoso") "," LOGS(ON("DeviceInfo")) "}",
+     "InvalidResourceId","storageAccountResourceId"                                                                                                                                                },
+    {"the hub's id",                              "{" TO_HUB(HUBS_ID "/eventhubs/xdr",                                                                         "null") "," LOGS(ON("DeviceInfo")) "}",
+     "InvalidResourceId",                       "goes on to 'eventhubs/xdr'"},
+    {"a hub's id as storage",                                              "{" TO_STORAGE(HUBS_ID) "," LOGS(ON("DeviceInfo")) "}",
+     "InvalidResourceId","a storage account is wanted"                                           },
+    {"storage's id as hub",                                    "{" TO_HUB(STORAGE_ID,                                             "null") "," LOGS(ON("DeviceInfo")) "}",
+     "InvalidResourceId",             "an Event Hubs namespace is wanted"},
     {"a name that makes a host",
      "{" TO_STORAGE(IN_GROUP "Microsoft.Storage/storageAccounts/evil.example") "," LOGS(
          ON("DeviceInfo")) "}",
@@ -161,27 +180,27 @@ static const struct {
     {"a name with a port",
      "{" TO_HUB(IN_GROUP "Microsoft.EventHub/namespaces/evil:80",
      "null") "," LOGS(ON("DeviceInfo")) "}",
-     "InvalidResourceId",                                                                "letters, digits and hyphens"},
-    {"another tenant's resource",                                     "{" TO_HUB(PRIVATE_HUBS,                                                                          "null") "," LOGS(ON("DeviceInfo")) "}",
-     "InvalidResourceId",                                                                                                                                         "not for this tenant"},
-    {"a resource nobody knows",                                     "{" TO_STORAGE(CLOUD_STORAGE) "," LOGS(ON("DeviceInfo")) "}",
-     "ResourceNotConfigured",       "'resources'"                                                                                                                                                        },
-    {"a hub's bad name",                  "{" TO_HUB(HUBS_ID,                                                                                                               "\"a b\"") "," LOGS(ON("DeviceInfo")) "}",
+     "InvalidResourceId","letters, digits and hyphens"},
+    {"another tenant's resource",                                                             "{" TO_HUB(PRIVATE_HUBS,                                                                                                                 "null") "," LOGS(ON("DeviceInfo")) "}",
+     "InvalidResourceId","not for this tenant"},
+    {"a resource nobody knows",                          "{" TO_STORAGE(CLOUD_STORAGE) "," LOGS(ON("DeviceInfo")) "}",
+     "ResourceNotConfigured","'resources'"},
+    {"a hub's bad name",                                   "{" TO_HUB(HUBS_ID,                                                                                                           "\"a b\"") "," LOGS(ON("DeviceInfo")) "}",
      "InvalidEventHubName","'a b'"},
-    {"a hub's name with a dot first","{" TO_HUB(HUBS_ID,"\".a\"") "," LOGS(ON("DeviceInfo")) "}",
+    {"a hub's name with a dot first",                                           "{" TO_HUB(HUBS_ID,                                                                                      "\".a\"") "," LOGS(ON("DeviceInfo")) "}",
      "InvalidEventHubName","first and last"},
-    {"no logs",                               "{" TO_STORAGE(STORAGE_ID) "}",       "NoCategoryEnabled","at least one"},
-    {"nothing enabled",                                      "{" TO_STORAGE(STORAGE_ID) "," LOGS(OFF("DeviceInfo")) "}",
-     "NoCategoryEnabled","at least one"},
-    {"logs that are an object",                                                       "{" TO_STORAGE(STORAGE_ID) ",\"logs\":{}}",                                                                                                 "InvalidRequest",
-     "logs is not an array"},
-    {"a log that is a text",                                       "{" TO_STORAGE(STORAGE_ID) "," LOGS("\"x\"") "}",                                                                                                               "InvalidRequest",
-     "logs[0]"                                                                                       },
-    {"a log without category",                                         "{" TO_STORAGE(STORAGE_ID) "," LOGS("{\"enabled\":true}") "}",
+    {"no logs",                       "{" TO_STORAGE(STORAGE_ID) "}",                                                                                                                     "NoCategoryEnabled","at least one"                                                                                                                                                                    },
+    {"nothing enabled","{" TO_STORAGE(STORAGE_ID) "," LOGS(OFF("DeviceInfo")) "}",
+     "NoCategoryEnabled",                            "at least one"                                                                                           },
+    {"logs that are an object",         "{" TO_STORAGE(STORAGE_ID) ",\"logs\":{}}","InvalidRequest",
+     "logs is not an array"                             },
+    {"a log that is a text",                               "{" TO_STORAGE(STORAGE_ID) "," LOGS("\"x\"") "}",                                           "InvalidRequest",
+     "logs[0]"},
+    {"a log without category",                                                             "{" TO_STORAGE(STORAGE_ID) "," LOGS("{\"enabled\":true}") "}",
      "InvalidCategory","logs[0] has no category"},
     {"a log without enabled",
      "{" TO_STORAGE(STORAGE_ID) "," LOGS("{\"category\":\"AdvancedHunting-DeviceInfo\"}") "}",
-     "InvalidRequest",                                                                                                                                                                      "logs[0].enabled"                                                                                                                           },
+     "InvalidRequest","logs[0].enabled"},
     {"enabled as text",
      "{" TO_STORAGE(STORAGE_ID) "," LOGS(
          "{\"category\":\"AdvancedHunting-DeviceInfo\",\"enabled\":\"true\"}") "}",
@@ -193,87 +212,87 @@ static const struct {
     {"a category twice",
      "{" TO_STORAGE(STORAGE_ID) "," LOGS(ON("DeviceInfo") "," OFF("DeviceInfo")) "}",
      "InvalidRequest","twice"},
-    {"an unknown category",                                      "{" TO_STORAGE(STORAGE_ID) "," LOGS(ON("DeviceInfos")) "}",
+    {"an unknown category",                                                             "{" TO_STORAGE(STORAGE_ID) "," LOGS(ON("DeviceInfos")) "}",
      "InvalidCategory","did you mean 'AdvancedHunting-DeviceInfo'"},
     {"an unknown category, disabled",
      "{" TO_STORAGE(STORAGE_ID) "," LOGS(ON("DeviceInfo") "," OFF("Nonsense")) "}",
-     "InvalidCategory",          "no event type"},
+     "InvalidCategory","no event type"},
     {"a category that climbs",
      "{" TO_STORAGE(STORAGE_ID) "," LOGS("{\"category\":\"../../x\",\"enabled\":true}") "}",
      "InvalidCategory","no event type"},
     {"a table that does not stream",
-     "{" TO_STORAGE(STORAGE_ID) "," LOGS(ON("DeviceTvmSoftwareInventory")) "}",                                                                                                                        "InvalidCategory",
-     "no event type"                                  },
-    {"an unknown extension",            ALL_OF("\"profiel\":\"wire\""),                                                                                    "UnknownProperty",
+     "{" TO_STORAGE(STORAGE_ID) "," LOGS(ON("DeviceTvmSoftwareInventory")) "}",                                                                                                                    "InvalidCategory",
+     "no event type"},
+    {"an unknown extension",                                                             ALL_OF("\"profiel\":\"wire\""),                                                                                                                 "UnknownProperty",
      "did you mean 'profile'"},
-    {"an unknown profile",                                        ALL_OF("\"profile\":\"xml\""),                                                                                                                "InvalidRequest",
+    {"an unknown profile",                                                             ALL_OF("\"profile\":\"xml\""),                                                                                                       "InvalidRequest",
      "wire, documented, bare"},
-    {"a profile that is a number",                                        ALL_OF("\"profile\":1"),                                                                                                                "InvalidRequest",
+    {"a profile that is a number",                                                             ALL_OF("\"profile\":1"),                                                                                                              "InvalidRequest",
      "wire, documented, bare"},
-    {"an unknown mode on lag",                                         ALL_OF("\"onLag\":\"wait\""),                                                                                                                 "InvalidRequest","block, drop"},
-    {"a batch too small",                                ALL_OF("\"batchBytes\":10"),                                                                                                        "InvalidRequest","from 1024"},
-    {"a negative rate",                                ALL_OF("\"rowsPerSecond\":-1"),                                                                                                        "InvalidRequest","whole number"},
-    {"a rate with a fraction",                                ALL_OF("\"rowsPerSecond\":1.5"),                                                                                                        "InvalidRequest","whole number"},
-    {"enabled is a text",                                          ALL_OF("\"enabled\":\"no\""),                                                                                                                  "InvalidRequest",     "penstock.enabled"                                                                                                },
-    {"a transformation that is a number",                                            ALL_OF("\"transformKql\":5"),                                                                                                                    "InvalidTransform",
-     "not a string"             },
+    {"an unknown mode on lag",                                                             ALL_OF("\"onLag\":\"wait\""),                                                                                                        "InvalidRequest","block, drop"},
+    {"a batch too small",                                                             ALL_OF("\"batchBytes\":10"),                                                                                                                "InvalidRequest","from 1024"},
+    {"a negative rate",                                                             ALL_OF("\"rowsPerSecond\":-1"),                                                                                                                  "InvalidRequest","whole number"},
+    {"a rate with a fraction",                                                             ALL_OF("\"rowsPerSecond\":1.5"),                                                                                                          "InvalidRequest","whole number"},
+    {"enabled is a text",                                                             ALL_OF("\"enabled\":\"no\""),                                                                                                              "InvalidRequest","penstock.enabled"},
+    {"a transformation that is a number",                                                             ALL_OF("\"transformKql\":5"),                                                                                                                   "InvalidTransform",
+     "not a string"},
     {"a transformation with a wrong name",
-     ALL_OF("\"transformKql\":\"source | where DeviceNme == 'a'\""),                                                                                                                 "InvalidTransform",
-     "for DeviceInfo, line 1, column 16: KQL102"   },
+     ALL_OF("\"transformKql\":\"source | where DeviceNme == 'a'\""),                                                                                                                     "InvalidTransform",
+     "for DeviceInfo, line 1, column 16: KQL102"},
     {"a transformation of all records at once",
-     ALL_OF("\"transformKql\":\"source | summarize count()\""),                                                                                                                 "InvalidTransform",               "summarize"            },
+     ALL_OF("\"transformKql\":\"source | summarize count()\""),                                                                                                              "InvalidTransform","summarize"},
     {"a transformation of a table that is not enabled",
-     ALL_OF("\"transformKql\":{\"DeviceEvents\":\"source\"}"),                                                                                                             "InvalidTransform","not enabled"},
+     ALL_OF("\"transformKql\":{\"DeviceEvents\":\"source\"}"),                                                                                                                   "InvalidTransform","not enabled"},
     {"a transformation of a table that is none",
-     ALL_OF("\"transformKql\":{\"Nothing\":\"source\"}"),                                                                                                                  "InvalidTransform","Nothing"},
+     ALL_OF("\"transformKql\":{\"Nothing\":\"source\"}"),                                                                                                   "InvalidTransform","Nothing"},
     {"one transformation for tables that nobody knows",
      "{" TO_STORAGE(
          STORAGE_ID) ",\"penstock\":{\"allCategories\":true,\"transformKql\":\"source\"}}",
      "InvalidTransform","list them"},
     {"a list as extension",
-     "{" TO_STORAGE(STORAGE_ID) "," LOGS(ON("DeviceInfo")) ",\"penstock\":[]}",                                                                                                                    "InvalidRequest",
+     "{" TO_STORAGE(STORAGE_ID) "," LOGS(ON("DeviceInfo")) ",\"penstock\":[]}",                                                                                             "InvalidRequest",
      "penstock is neither"},
 
     {"a connection string",
-     "{" TO_HUB(CLOUD_HUBS,                                                                                                                  "\"x\"") "," LOGS(ON("DeviceInfo")) ",\"penstock\":{" CONNECT(
+     "{" TO_HUB(CLOUD_HUBS,                                                                                     "\"x\"") "," LOGS(ON("DeviceInfo")) ",\"penstock\":{" CONNECT(
          "cloud-hubs.servicebus.windows.net") "}}",
      NULL,NULL},
     {"one with a port",
-     "{" TO_HUB(CLOUD_HUBS,                                                                                                                      "\"x\"") "," LOGS(ON("DeviceInfo")) ",\"penstock\":{" CONNECT(
+     "{" TO_HUB(CLOUD_HUBS,                                                                                            "\"x\"") "," LOGS(ON("DeviceInfo")) ",\"penstock\":{" CONNECT(
          "CLOUD-hubs.servicebus.windows.net:9093") "}}",
      NULL,NULL},
     {"one to another host",
-     "{" TO_HUB(CLOUD_HUBS,                                                                                                                    "\"x\"") "," LOGS(ON("DeviceInfo")) ",\"penstock\":{" CONNECT(
+     "{" TO_HUB(CLOUD_HUBS,                                                                                     "\"x\"") "," LOGS(ON("DeviceInfo")) ",\"penstock\":{" CONNECT(
          "169.254.169.254") "}}",
      "InvalidConnectionString","another host (169.254.169.254)"},
     {"one to a longer host",
-     "{" TO_HUB(CLOUD_HUBS,                                                                                                           "\"x\"") "," LOGS(ON("DeviceInfo")) ",\"penstock\":{" CONNECT(
+     "{" TO_HUB(CLOUD_HUBS,                                                                                                                 "\"x\"") "," LOGS(ON("DeviceInfo")) ",\"penstock\":{" CONNECT(
          "cloud-hubs.servicebus.windows.net.evil.example") "}}",
      "InvalidConnectionString","another host"},
     {"one with a user in the host",
-     "{" TO_HUB(CLOUD_HUBS,                                                                                                                        "\"x\"") "," LOGS(ON("DeviceInfo")) ",\"penstock\":{" CONNECT(
+     "{" TO_HUB(CLOUD_HUBS,                                                                                                                 "\"x\"") "," LOGS(ON("DeviceInfo")) ",\"penstock\":{" CONNECT(
          "cloud-hubs.servicebus.windows.net@evil.example") "}}",
-     "InvalidConnectionString",                      "another host"},
+     "InvalidConnectionString","another host"},
     {"one of nothing",
-     "{" TO_HUB(CLOUD_HUBS,                                                                                                                              "\"x\"") "," LOGS(
+     "{" TO_HUB(CLOUD_HUBS,                                                                                                                                 "\"x\"") "," LOGS(
          ON("DeviceInfo")) ",\"penstock\":{\"connectionString\":\"hush\"}}",
-     "InvalidConnectionString",                                                                          "Endpoint=sb://"},
+     "InvalidConnectionString","Endpoint=sb://"},
     {"one for storage",
      "{" TO_STORAGE(CLOUD_STORAGE) "," LOGS(
          ON("DeviceInfo")) ",\"penstock\":{\"connectionString\":\"AccountName=cloudstore;"
-                           "AccountKey=aHVzaA==\"}}",                                                                            NULL,NULL              },
+                           "AccountKey=aHVzaA==\"}}",                                                                                                                              NULL,NULL                                                                                                                                       },
     {"one of another account",
      "{" TO_STORAGE(CLOUD_STORAGE) "," LOGS(
          ON("DeviceInfo")) ",\"penstock\":{\"connectionString\":\"AccountName=other;AccountKey="
-                           "aHVzaA==\"}}",                                                                                                             "InvalidConnectionString","another host"},
+                           "aHVzaA==\"}}",                                                                                                               "InvalidConnectionString","another host"},
     {"one of another cloud",
      "{" TO_STORAGE(CLOUD_STORAGE) "," LOGS(
          ON("DeviceInfo")) ",\"penstock\":{\"connectionString\":\"AccountName=cloudstore;"
-                           "AccountKey=x;EndpointSuffix=evil.example\"}}",                                                                                                   "InvalidConnectionString","another host"},
+                           "AccountKey=x;EndpointSuffix=evil.example\"}}",                                                   "InvalidConnectionString","another host"                                                                                                                                              },
     {"one with an endpoint",
      "{" TO_STORAGE(CLOUD_STORAGE) "," LOGS(
          ON("DeviceInfo")) ",\"penstock\":{\"connectionString\":\"BlobEndpoint=http://"
-                           "127.0.0.1:10000/x;AccountName=cloudstore;AccountKey=x\"}}",                                                                                                                 "InvalidConnectionString","another host"},
+                           "127.0.0.1:10000/x;AccountName=cloudstore;AccountKey=x\"}}",                                                                                                                   "InvalidConnectionString","another host"},
     {"one for the emulator",
      "{" TO_STORAGE(CLOUD_STORAGE) "," LOGS(
          ON("DeviceInfo")) ",\"penstock\":{\"connectionString\":\"UseDevelopmentStorage=true\"}}",
@@ -384,6 +403,22 @@ check_names(void)
         if (reply.status == 201)
             delete (names[i].id);
     }
+}
+
+static void
+check_workspace_shape(void)
+{
+    struct settings_reply reply =
+        put("soc", "{" TO_WORKSPACE(LOCAL_WORKSPACE, "") "," LOGS(ON("AlertInfo")) "}", NULL, NULL);
+    static const char part[] = "\"workspaceProperties\":{\"workspaceResourceId\":\"" LOCAL_WORKSPACE
+                               "\",\"subscriptionId\":\"00000000-0000-0000-0000-000000000000\","
+                               "\"resourceGroup\":\"local\","
+                               "\"name\":\"soc-1\"},\"logs\"";
+
+    CHECK(reply.status == 201 && strstr(reply.body, part) != NULL, "%u %s", reply.status,
+          reply.body);
+    free(reply.body);
+    delete ("soc");
 }
 
 static void
@@ -629,8 +664,8 @@ check_limits(void)
     }
 }
 
-/* The contract's examples, where they are: each can be sent; those to a workspace are told why
- * not. */
+/* The contract's examples, where they are: each can be sent; those to a workspace are of one
+ * that is not configured here. */
 static void
 check_examples(void)
 {
@@ -657,8 +692,8 @@ check_examples(void)
         struct settings_reply reply = put(id, body, NULL, NULL);
 
         if (is_workspace) {
-            CHECK(reply.status == 400 && strcmp(reply.code, "WorkspaceNotSupported") == 0,
-                  "%s: %u %s", id, reply.status, reply.code);
+            CHECK(reply.status == 400 && strcmp(reply.code, "InvalidResourceId") == 0, "%s: %u %s",
+                  id, reply.status, reply.code);
         } else {
             json_t *read = reply.body != NULL ? json_loads(reply.body, 0, NULL) : NULL;
             const char *key;
@@ -702,6 +737,7 @@ main(void)
     check_cases();
     check_names();
     check_shape();
+    check_workspace_shape();
     check_transforms();
     check_verbs();
     check_secrets();

@@ -49,6 +49,7 @@ describe_destination(const json_t *setting, char *out, size_t room)
 {
     const json_t *hub = json_object_get(setting, "eventHubProperties");
     const json_t *storage = json_object_get(setting, "storageAccountProperties");
+    const json_t *workspace = json_object_get(setting, "workspaceProperties");
 
     if (json_is_object(hub)) {
         const char *id = last_segment(text_at(hub, "eventHubResourceId")),
@@ -60,6 +61,10 @@ describe_destination(const json_t *setting, char *out, size_t room)
         const char *id = last_segment(text_at(storage, "storageAccountResourceId"));
 
         snprintf(out, room, "storage %s", id == NULL ? "?" : id);
+    } else if (json_is_object(workspace)) {
+        const char *id = last_segment(text_at(workspace, "workspaceResourceId"));
+
+        snprintf(out, room, "workspace %s", id == NULL ? "?" : id);
     } else {
         snprintf(out, room, "-");
     }
