@@ -2,6 +2,7 @@
  * (../shared, or PENSTOCK_SHARED): what an example tells is reported, and must come out as that example
  * without its insignificant white space. Assessments and findings have theirs in posture_test.c. */
 #include "base/file.h"
+#include "model/datetime.h"
 #include "posture/posture_bed.h"
 #include "wire/json.h"
 
@@ -206,6 +207,51 @@ test_compliance(void)
     posture_close(p);
 }
 
+/* The example's resource without what we make of it; to be freed. */
+static char *
+put_example(struct posture *p, const char *name, const char *moment, const char *member)
+{
+    char *text = example(name), *id, *part;
+    struct text body = {0}, decoded = {0};
+
+    if (text == NULL)
+        return NULL;
+    id = member_text(text, "id");
+    part = member_text(text, member);
+    text_decode(&decoded, span_of(id));
+    text_add(&decoded, (struct span){"", 1});
+    text_addf(&body, "{\"properties\":%s}", part);
+    text_add(&body, (struct span){"", 1});
+    CHECK(datetime_read(span_of(moment), &ticks), "%s", moment);
+    ticks -= TICKS_PER_SECOND; /* put() moves it on */
+    CHECK(put(p, decoded.p, body.p).outcome == POSTURE_CREATED, "%s", decoded.p);
+    free(part);
+    free(id);
+    free(text);
+    text_free(&body);
+    return decoded.p;
+}
+
+static void
+test_recommendation_snapshots(void)
+{
+    struct posture *p = open_new();
+    char *id = put_example(p, "event-assessments-snapshot.json", "2026-05-12T08:41:07.4410233Z",
+                           "properties");
+    char *finding = put_example(p, "event-subassessments-snapshot.json",
+                                "2026-05-12T08:41:08.0000000Z", "properties");
+
+    if (id == NULL || finding == NULL)
+        return;
+    snapshot(p, EVENT_SUB_ASSESSMENTS_SNAPSHOT);
+    expect(p, EVENT_SUB_ASSESSMENTS_SNAPSHOT, "event-subassessments-snapshot.json");
+    snapshot(p, EVENT_ASSESSMENTS_SNAPSHOT);
+    expect(p, EVENT_ASSESSMENTS_SNAPSHOT, "event-assessments-snapshot.json");
+    free(finding);
+    free(id);
+    posture_close(p);
+}
+
 /* The first twelve controls of the vectors make the subscription's score; 40 assessments more, under no
  * control, its weight of 67. */
 static void
@@ -263,6 +309,7 @@ main(void)
                "attackPath");
     test_control_and_compliance();
     test_compliance();
+    test_recommendation_snapshots();
     test_score();
     remove_file();
     return test_end();
