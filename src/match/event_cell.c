@@ -44,9 +44,12 @@ static struct span
 segment_of(struct span id, const char *segment)
 {
     size_t size = strlen(segment);
-    const char *end = id.p + id.n, *p = id.p;
+    const char *end, *p = id.p;
 
-    while (p != NULL && (p = memchr(p, '/', (size_t)(end - p))) != NULL) {
+    if (p == NULL)
+        return id;
+    end = p + id.n;
+    while ((p = memchr(p, '/', (size_t)(end - p))) != NULL) {
         p++;
         if ((size_t)(end - p) > size && strncasecmp(p, segment, size) == 0 && p[size] == '/') {
             const char *name = p + size + 1;
