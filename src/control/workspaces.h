@@ -1,0 +1,31 @@
+/* workspaces.h - which local workspaces there are, and who may ask them: those that resources name with kind workspace and
+ * those that settings and automations make by naming a local one. Any thread.
+ *
+ * A workspace is shared by the tenants that export to it; a tenant may ask one that its own settings or automations name, or that
+ * the configuration names for hunting. Whose rows it sees is not decided here: always the token's tenant's alone. */
+#pragma once
+#include "base/base.h"
+
+struct control;
+
+struct workspace_place {
+    char guid[37];         /* its customerId: of its resource id in small letters, stable */
+    char name[64];         /* last segment of the id */
+    char resource_id[400]; /* as configured or as first named */
+    char path[3000];       /* the DuckDB file */
+};
+
+/* By GUID, by name (any case), or by resource id (any case; "subscriptions/..." without the slash too). 'tenant': lower-case GUID; NULL: an operator,
+ * who may ask all of them. ST_INVALID: there is none of that name that it may ask (err names those it may, at most
+ * eight; one that only others may ask is as if it were not there), or the name fits several. */
+MUST_CHECK enum status workspaces_find(const struct control *c, const char *tenant,
+                                       struct span name, struct workspace_place *out,
+                                       struct err *err);
+/* The one that doors without a workspace in their path ask (Defender, Graph): the configuration's hunting.workspace, else
+ * the only one the tenant may ask. ST_INVALID: none, or several, and err says how one is made or named. */
+MUST_CHECK enum status workspaces_default(const struct control *c, const char *tenant,
+                                          struct workspace_place *out, struct err *err);
+/* Each that the tenant (NULL: anyone) may ask, by name; stops when 'each' returns false. */
+MUST_CHECK enum status workspaces_list(const struct control *c, const char *tenant,
+                                       bool (*each)(void *app, const struct workspace_place *place),
+                                       void *app, struct err *err);

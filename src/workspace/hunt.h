@@ -1,0 +1,102 @@
+/* hunt.h - a query over a workspace: KQL in, tables of values out. What SQL can carry runs in DuckDB, the rest in the row
+ * engine on the rows that DuckDB leaves (sql.h says where the line is). No vendor header here.
+ *
+ * A query sees the rows of the tenants that its request names and no others: that is part of how each table is read, not a
+ * condition of the query's own text. It writes nothing, opens no file and reaches no network.
+ *
+ * Any thread; many at a time. A workspace gives each query one of a few seats (hunt_seats_use); who finds none waits
+ * in turn, tenant by tenant, until its deadline. */
+#pragma once
+#include "kql/rows.h"
+#include "workspace/workspace.h"
+#include <stdatomic.h>
+
+enum hunt_shape {
+    HUNT_HUNTING,   /* Advanced Hunting's columns: Timestamp ... */
+    HUNT_WORKSPACE, /* Log Analytics' columns: TimeGenerated, TenantId, Type, _ItemId ... */
+    HUNT_BOTH,      /* the workspace's, and behind them those that only hunting has */
+};
+enum hunt_engine {
+    HUNT_BEST,      /* SQL for all that it can carry */
+    HUNT_ROWS_ONLY, /* DuckDB reads tables, the row engine does all else: what tests compare with */
+};
+
+struct hunt_limits {
+    int64_t time_ms;          /* from when hunt_run is called; default 180,000 */
+    uint64_t answer_rows_max; /* default 500,000; beyond: cut off, is_partial */
+    size_t
+        answer_size_max; /* bytes of the answer's values as text, about; default 64 MiB; beyond: cut off, is_partial */
+    size_t
+        memory_max; /* what the query may hold besides DuckDB's own (workspace_options.memory_max); default 512 MiB */
+    uint64_t rows_max; /* that an operator of the row engine may give; default 100 million */
+};
+extern const struct hunt_limits hunt_limits_default;
+
+struct hunt_request {
+    struct span text;
+    /* Whose rows it sees: lower-case GUIDs. None and 'sees_all' false: it sees no row. */
+    const char *const *tenants;
+    size_t tenant_count;
+    bool sees_all; /* an operator's own look at everything */
+    enum hunt_shape shape;
+    enum hunt_engine engine;
+    /* Ticks: only rows whose time column lies in [from, to) are there; INT64_MIN, INT64_MAX: no such bound */
+    int64_t from, to;
+    int64_t now; /* ticks: now() */
+    const struct kql_parameter_value *parameters;
+    size_t parameter_count;
+    /* Stored functions, as kql_environment has them; NULL: none */
+    bool (*function)(void *context, struct span name, struct span *text);
+    void *function_context;
+    struct hunt_limits limits;     /* members that are 0: the default */
+    const _Atomic bool *cancelled; /* looked at all the time; NULL: it cannot be */
+    bool explains;    /* fill in 'explanation' (it runs all the same unless only_checks) */
+    bool only_checks; /* bind only: schema and explanation, no rows */
+};
+
+enum hunt_partial {
+    HUNT_WHOLE,
+    HUNT_CUT_ROWS, /* answer_rows_max */
+    HUNT_CUT_SIZE, /* answer_size_max */
+};
+
+struct hunt_statistics {
+    uint64_t rows; /* of the answer, all tables */
+    uint64_t size; /* bytes, as the limit counts */
+    int64_t wall_ms,
+        cpu_ms; /* cpu: of the calling thread and of ours; DuckDB's helpers are not told apart */
+    int64_t waited_ms;  /* for a seat */
+    size_t memory_peak; /* of what memory_max limits */
+};
+
+enum hunt_outcome {
+    HUNT_DONE,
+    HUNT_REFUSED,   /* ST_INVALID: the query's text; 'diagnostics' say what and where */
+    HUNT_SPENT,     /* ST_FULL: a limit of memory or rows; err names it and what would mend it */
+    HUNT_BUSY,      /* ST_FULL: no seat until the deadline */
+    HUNT_LATE,      /* ST_FULL: time_ms is over */
+    HUNT_CANCELLED, /* ST_FULL */
+    HUNT_FAILED, /* ST_INVALID: the query ended itself while running: assert(), a function that is not built ... */
+    HUNT_BROKEN, /* ST_IO: the database */
+};
+
+/* Everything an answer points at lives in its pool: hunt_end gives it back. */
+struct hunt {
+    struct pool pool; /* private */
+    struct kql_answers
+        answers; /* one table, or several (fork, facet, statements separated by ';') */
+    enum hunt_outcome outcome;
+    enum hunt_partial partial;
+    struct span
+        explanation; /* a step of the plan a line, and which engine ran it: "duckdb" or "rows" and why; then the SQL */
+    struct hunt_statistics statistics;
+    struct kql_diagnostics diagnostics; /* errors of the query's text, or warnings */
+};
+
+/* ST_OK: answers. Else err, and out->outcome says of what kind the end was. In every case hunt_end is due. */
+MUST_CHECK enum status hunt_run(struct workspace *w, const struct hunt_request *request,
+                                struct hunt *out, struct err *err);
+void hunt_end(struct hunt *h);
+
+/* How many queries of a workspace run side by side (default 4), at most half of them (and one at least) of one tenant. */
+void hunt_seats_use(struct workspace *w, unsigned seats);
