@@ -1,9 +1,9 @@
 /* list_test.c - pages: every resource once, whatever the page's size, and nobody else's. */
 #include "base/clock.h"
 #include "base/test.h"
+#include "posture/file_bed.h"
 #include "posture/json_text.h"
 #include "posture/posture.h"
-#include <unistd.h>
 
 #define TENANT "7c1e0b54-90d3-4f3e-8a55-1d2f6b9c0e11"
 #define OTHER "11111111-90d3-4f3e-8a55-1d2f6b9c0e11"
@@ -23,29 +23,6 @@ now(void *clock)
 {
     (void)clock;
     return TICKS_AT_UNIX_EPOCH;
-}
-
-static const char *
-path(void)
-{
-    static char name[200];
-    const char *folder = getenv("TMPDIR");
-
-    snprintf(name, sizeof name, "%s/list_test.%d.db", folder != NULL ? folder : "/tmp",
-             (int)getpid());
-    return name;
-}
-
-static void
-remove_file(void)
-{
-    static const char *const ends[] = {"", "-wal", "-shm"};
-    char name[220];
-
-    for (size_t i = 0; i < COUNT_OF(ends); i++) {
-        snprintf(name, sizeof name, "%s%s", path(), ends[i]);
-        unlink(name);
-    }
 }
 
 static void

@@ -3,10 +3,10 @@
 #pragma once
 #include "base/clock.h"
 #include "base/test.h"
+#include "posture/file_bed.h"
 #include "posture/json_text.h"
 #include "posture/posture.h"
 #include <stdatomic.h>
-#include <unistd.h>
 
 #define TENANT "7c1e0b54-90d3-4f3e-8a55-1d2f6b9c0e11"
 #define OTHER "11111111-90d3-4f3e-8a55-1d2f6b9c0e11"
@@ -41,29 +41,6 @@ is_wanted(void *app, const char *tenant, enum event_source source)
     (void)tenant;
     (void)source;
     return !wants_nothing;
-}
-
-static inline const char *
-path(void)
-{
-    static char name[200];
-    const char *folder = getenv("TMPDIR");
-
-    snprintf(name, sizeof name, "%s/posture_test.%d.db", folder != NULL ? folder : "/tmp",
-             (int)getpid());
-    return name;
-}
-
-static inline void
-remove_file(void)
-{
-    char name[220];
-
-    unlink(path());
-    snprintf(name, sizeof name, "%s-wal", path());
-    unlink(name);
-    snprintf(name, sizeof name, "%s-shm", path());
-    unlink(name);
 }
 
 static inline struct posture *

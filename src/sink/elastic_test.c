@@ -1,67 +1,7 @@
 /* elastic_test.c - what _bulk gets, each row's own answer, and that a repeated row is there once. */
-#include "sink/fake_receivers.h"
-#include "sink/parcel.h"
-#include "sink/peer.h"
-
-static struct fake_blob fake;
-static struct receiver_state state;
-static char url[200];
-
-enum { VALUES_MAX = 12, ROWS_MAX = 8 };
-
-struct bed {
-    void *sink;
-    struct parcel parcels[ROWS_MAX];
-    size_t count;
-};
-
-static enum status
-bed_open(struct bed *b, const char *const *settings, struct err *err)
-{
-    struct sink_value values[VALUES_MAX];
-    char names[VALUES_MAX][40];
-    size_t n = 1;
-
-    values[0] = (struct sink_value){"url", url};
-    for (size_t i = 0; settings != NULL && settings[i] != NULL; i++) {
-        size_t size = strcspn(settings[i], "=");
-
-        snprintf(names[n], sizeof names[n], "%.*s", (int)size, settings[i]);
-        values[n] = (struct sink_value){names[n], settings[i] + size + 1};
-        if (strcmp(names[n], "url") == 0)
-            values[0].value = values[n].value;
-        else
-            n++;
-    }
-    b->count = 0;
-    return sink_elastic.open(values, n, NULL, &b->sink, err);
-}
-
-static void
-bed_row(struct bed *b, const struct lane *lane, const char *row)
-{
-    b->parcels[b->count] = peer_parcel(lane, row, 4096);
-    b->parcels[b->count].row = (uint32_t)b->count;
-    b->count++;
-}
-
-static const char *
-bed_send(struct bed *b)
-{
-    static char outcome[ROWS_MAX + 1];
-
-    sink_elastic.send(b->sink, b->parcels, b->count);
-    for (size_t i = 0; i < b->count; i++) {
-        const struct parcel *p = &b->parcels[i];
-
-        outcome[i] = p->sent == SENT_DONE ? 'D' : p->sent == SENT_RETRY ? 'L' : 'R';
-        CHECK((p->sent == SENT_DONE) == (p->err.text[0] == '\0'), "row %zu: %d '%s'", i, p->sent,
-              p->err.text);
-        CHECK(strstr(p->err.text, "hush") == NULL, "row %zu tells a secret: %s", i, p->err.text);
-    }
-    outcome[b->count] = '\0';
-    return outcome;
-}
+#define SINK_UNDER_TEST sink_elastic
+#define SINK_FIRST_SETTING NULL
+#include "sink/receiver_bed.h"
 
 static const struct {
     const char *name;
@@ -165,7 +105,8 @@ test_sends(void)
         state.poison = "!";
         state.poison_status = sends[i].poison_status;
         state.poison_error = sends[i].poison_error;
-        CHECK(bed_open(&b, sends[i].settings, &err) == ST_OK, "%s: %s", sends[i].name, err.text);
+        CHECK(bed_open(&b, sends[i].settings, NULL, &err) == ST_OK, "%s: %s", sends[i].name,
+              err.text);
         snprintf(text, sizeof text, "%s", sends[i].rows);
         for (char *row = strtok_r(text, " ", &save); row != NULL;
              row = strtok_r(NULL, " ", &save)) {
@@ -222,7 +163,7 @@ test_answers(void)
         struct err err = {""};
 
         receiver_forget(&fake, &state);
-        CHECK(bed_open(&b, NULL, &err) == ST_OK, "%s", err.text);
+        CHECK(bed_open(&b, NULL, NULL, &err) == ST_OK, "%s", err.text);
         bed_row(&b, &peer_device, "{\"n\":1}");
         bed_row(&b, &peer_device, "{\"n\":2}");
         fake.said = answers[i].said;
@@ -239,7 +180,7 @@ test_answers(void)
     struct err err = {""};
 
     receiver_forget(&fake, &state);
-    CHECK(bed_open(&b, NULL, &err) == ST_OK, "%s", err.text);
+    CHECK(bed_open(&b, NULL, NULL, &err) == ST_OK, "%s", err.text);
     for (int i = 0; i < 4; i++)
         bed_row(&b, &peer_device, i == 0 ? "{\"n\":0}" : "{\"n\":1}");
     fake_answer(&fake, 413, NULL, NULL, 3, NULL);
@@ -258,7 +199,7 @@ test_once(void)
 
     for (size_t i = 0; i < COUNT_OF(faults); i++) {
         receiver_forget(&fake, &state);
-        CHECK(bed_open(&b, NULL, &err) == ST_OK, "%s", err.text);
+        CHECK(bed_open(&b, NULL, NULL, &err) == ST_OK, "%s", err.text);
         bed_row(&b, &peer_device, "{\"n\":1}");
         bed_row(&b, &peer_alert, "{\"n\":1}");
         fake_fail(&fake, faults[i], 1, NULL);
@@ -280,7 +221,7 @@ test_request(void)
     struct err err = {""};
 
     receiver_forget(&fake, &state);
-    CHECK(bed_open(&b, settings, &err) == ST_OK, "%s", err.text);
+    CHECK(bed_open(&b, settings, NULL, &err) == ST_OK, "%s", err.text);
     bed_row(&b, &peer_alert, "{\"Timestamp\":\"2026-09-15T08:00:00Z\",\n \"a\":1}");
     bed_row(&b, &odd, "{ \"@timestamp\":\"2026-09-14T08:00:00Z\"}");
     CHECK(strcmp(bed_send(&b), "DD") == 0, "%s", b.parcels[0].err.text);
@@ -301,7 +242,7 @@ test_request(void)
     sink_elastic.close(b.sink);
 
     receiver_forget(&fake, &state);
-    CHECK(bed_open(&b, basic, &err) == ST_OK, "%s", err.text);
+    CHECK(bed_open(&b, basic, NULL, &err) == ST_OK, "%s", err.text);
     bed_row(&b, &odd, "{}");
     CHECK(strcmp(bed_send(&b), "D") == 0 &&
               strcmp(state.indices.p, "logs-penstock._x---default ") == 0 &&
@@ -338,7 +279,7 @@ main(void)
     for (size_t i = 0; i < COUNT_OF(checks); i++) {
         struct bed b;
         struct err err = {""};
-        enum status st = bed_open(&b, checks[i].settings, &err);
+        enum status st = bed_open(&b, checks[i].settings, NULL, &err);
 
         CHECK(checks[i].says == NULL ? st == ST_OK
                                      : st == ST_INVALID && strstr(err.text, checks[i].says) != NULL,

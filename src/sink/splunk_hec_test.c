@@ -1,69 +1,8 @@
 /* splunk_hec_test.c - what the collector gets, what its codes make of the rows, and rows that are done
  * only when they are indexed. */
-#include "sink/fake_receivers.h"
-#include "sink/parcel.h"
-#include "sink/peer.h"
-
-static struct fake_blob fake;
-static struct receiver_state state;
-static char url[200];
-
-enum { VALUES_MAX = 12, ROWS_MAX = 8 };
-
-struct bed {
-    void *sink;
-    struct parcel parcels[ROWS_MAX];
-    size_t count;
-};
-
-static enum status
-bed_open(struct bed *b, const char *const *settings, const atomic_bool *stop, struct err *err)
-{
-    struct sink_value values[VALUES_MAX];
-    char names[VALUES_MAX][40];
-    size_t n = 2;
-
-    values[0] = (struct sink_value){"url", url};
-    values[1] = (struct sink_value){"token", "hush"};
-    for (size_t i = 0; settings != NULL && settings[i] != NULL; i++) {
-        size_t size = strcspn(settings[i], "=");
-
-        snprintf(names[n], sizeof names[n], "%.*s", (int)size, settings[i]);
-        values[n] = (struct sink_value){names[n], settings[i] + size + 1};
-        if (strcmp(names[n], "url") == 0)
-            values[0].value = values[n].value;
-        else
-            n++;
-    }
-    b->count = 0;
-    return sink_splunk_hec.open(values, n, stop, &b->sink, err);
-}
-
-static void
-bed_row(struct bed *b, const struct lane *lane, const char *row)
-{
-    b->parcels[b->count] = peer_parcel(lane, row, 4096);
-    b->parcels[b->count].row = (uint32_t)b->count;
-    b->count++;
-}
-
-static const char *
-bed_send(struct bed *b)
-{
-    static char outcome[ROWS_MAX + 1];
-
-    sink_splunk_hec.send(b->sink, b->parcels, b->count);
-    for (size_t i = 0; i < b->count; i++) {
-        const struct parcel *p = &b->parcels[i];
-
-        outcome[i] = p->sent == SENT_DONE ? 'D' : p->sent == SENT_RETRY ? 'L' : 'R';
-        CHECK((p->sent == SENT_DONE) == (p->err.text[0] == '\0'), "row %zu: %d '%s'", i, p->sent,
-              p->err.text);
-        CHECK(strstr(p->err.text, "hush") == NULL, "row %zu tells a secret: %s", i, p->err.text);
-    }
-    outcome[b->count] = '\0';
-    return outcome;
-}
+#define SINK_UNDER_TEST sink_splunk_hec
+#define SINK_FIRST_SETTING "token=hush"
+#include "sink/receiver_bed.h"
 
 static const struct {
     const char *name;

@@ -1,73 +1,9 @@
 /* webhook_test.c - what a receiver gets, and what its answers make of the rows. */
-#include "sink/fake_receivers.h"
-#include "sink/parcel.h"
-#include "sink/peer.h"
+#define SINK_UNDER_TEST sink_webhook
+#define SINK_FIRST_SETTING NULL
+#include "sink/receiver_bed.h"
 #include "sink/template.h"
 #include "wire/digest.h"
-
-static struct fake_blob fake;
-static struct receiver_state state;
-static char url[200];
-
-enum { VALUES_MAX = 12, ROWS_MAX = 8 };
-
-struct bed {
-    void *sink;
-    struct parcel parcels[ROWS_MAX];
-    size_t count;
-};
-
-/* "name=value" each, up to NULL; the url comes by itself. */
-static enum status
-bed_open(struct bed *b, const char *const *settings, struct err *err)
-{
-    struct sink_value values[VALUES_MAX];
-    char names[VALUES_MAX][40];
-    size_t n = 1;
-
-    values[0] = (struct sink_value){"url", url};
-    for (size_t i = 0; settings != NULL && settings[i] != NULL; i++) {
-        size_t size = strcspn(settings[i], "=");
-
-        snprintf(names[n], sizeof names[n], "%.*s", (int)size, settings[i]);
-        values[n] = (struct sink_value){names[n], settings[i] + size + 1};
-        if (strcmp(names[n], "url") == 0)
-            values[0].value = values[n].value;
-        else
-            n++;
-    }
-    b->count = 0;
-    return sink_webhook.open(values, n, NULL, &b->sink, err);
-}
-
-static void
-bed_row(struct bed *b, const struct lane *lane, const char *row)
-{
-    b->parcels[b->count] = peer_parcel(lane, row, 4096);
-    b->parcels[b->count].row = (uint32_t)b->count;
-    b->count++;
-}
-
-/* D done, L later, R refused: each row's answer. */
-static const char *
-bed_send(struct bed *b)
-{
-    static char outcome[ROWS_MAX + 1];
-
-    sink_webhook.send(b->sink, b->parcels, b->count);
-    for (size_t i = 0; i < b->count; i++) {
-        const struct parcel *p = &b->parcels[i];
-
-        outcome[i] = p->sent == SENT_DONE ? 'D' : p->sent == SENT_RETRY ? 'L' : 'R';
-        CHECK((p->sent == SENT_DONE) == (p->err.text[0] == '\0'), "row %zu: %d '%s'", i, p->sent,
-              p->err.text);
-        CHECK(strstr(p->err.text, "hush") == NULL && strstr(p->err.text, "secret words") == NULL &&
-                  strstr(p->err.text, "/hook") == NULL,
-              "row %zu tells a secret: %s", i, p->err.text);
-    }
-    outcome[b->count] = '\0';
-    return outcome;
-}
 
 static const struct {
     const char *name;
@@ -132,7 +68,8 @@ test_sends(void)
         receiver_forget(&fake, &state);
         state.poison = "!";
         state.poison_status = sends[i].poison_status;
-        CHECK(bed_open(&b, sends[i].settings, &err) == ST_OK, "%s: %s", sends[i].name, err.text);
+        CHECK(bed_open(&b, sends[i].settings, NULL, &err) == ST_OK, "%s: %s", sends[i].name,
+              err.text);
         snprintf(text, sizeof text, "%s", sends[i].rows);
         for (char *row = strtok_r(text, " ", &save); row != NULL;
              row = strtok_r(NULL, " ", &save)) {
@@ -191,7 +128,7 @@ test_answers(void)
         char said[40];
 
         receiver_forget(&fake, &state);
-        CHECK(bed_open(&b, NULL, &err) == ST_OK, "%s", err.text);
+        CHECK(bed_open(&b, NULL, NULL, &err) == ST_OK, "%s", err.text);
         bed_row(&b, &peer_device, "{\"n\":1}");
         fake.said = "secret words of the receiver";
         fake_answer(&fake, answers[i].status, NULL, answers[i].retry_after, 1, NULL);
@@ -218,7 +155,7 @@ test_faults(void)
 
     for (size_t i = 0; i < COUNT_OF(faults); i++) {
         receiver_forget(&fake, &state);
-        CHECK(bed_open(&b, NULL, &err) == ST_OK, "%s", err.text);
+        CHECK(bed_open(&b, NULL, NULL, &err) == ST_OK, "%s", err.text);
         bed_row(&b, &peer_device, "{\"n\":\"a longer row\"}");
         bed_row(&b, &peer_device, "{\"n\":2}");
         fake_fail(&fake, faults[i], 10, NULL);
@@ -229,7 +166,7 @@ test_faults(void)
         sink_webhook.close(b.sink);
     }
     receiver_forget(&fake, &state);
-    CHECK(bed_open(&b, quick, &err) == ST_OK, "%s", err.text);
+    CHECK(bed_open(&b, quick, NULL, &err) == ST_OK, "%s", err.text);
     bed_row(&b, &peer_device, "{\"n\":1}");
     fake_fail(&fake, FAKE_STALL, 1, NULL);
     CHECK(strcmp(bed_send(&b), "L") == 0, "silence");
@@ -259,7 +196,7 @@ test_headers(void)
     unsigned char mac[DIGEST_SHA256_SIZE];
 
     receiver_forget(&fake, &state);
-    CHECK(bed_open(&b, settings, &err) == ST_OK, "%s", err.text);
+    CHECK(bed_open(&b, settings, NULL, &err) == ST_OK, "%s", err.text);
     bed_row(&b, &peer_device, "{\"n\":1}");
     CHECK(strcmp(bed_send(&b), "D") == 0, "%s", b.parcels[0].err.text);
 #define IS(name, expected)                                                                         \
@@ -298,7 +235,7 @@ test_headers(void)
           "another row's key");
     sink_webhook.close(b.sink);
     receiver_forget(&fake, &state);
-    CHECK(bed_open(&b, basic, &err) == ST_OK, "%s", err.text);
+    CHECK(bed_open(&b, basic, NULL, &err) == ST_OK, "%s", err.text);
     bed_row(&b, &(const struct lane){PEER_TENANT, "Odd\r\nX: \xc3\xa9", "x", 0}, "{\"n\":1}");
     CHECK(strcmp(bed_send(&b), "D") == 0, "%s", b.parcels[0].err.text);
     IS("Authorization", "Basic bWVAeC5leGFtcGxlOmh1c2g=");
@@ -323,7 +260,7 @@ test_templates(void)
     snprintf(setting, sizeof setting, "template=%s", path);
     CHECK(file_replace(path, SPAN_LITERAL(own), 0600, &err) == ST_OK, "%s", err.text);
     receiver_forget(&fake, &state);
-    CHECK(bed_open(&b, settings, &err) == ST_OK, "%s", err.text);
+    CHECK(bed_open(&b, settings, NULL, &err) == ST_OK, "%s", err.text);
     bed_row(&b, &peer_alert, "{\"Title\":\"a\\\"b\"}");
     bed_row(&b, &peer_device, "{}");
     CHECK(strcmp(bed_send(&b), "DD") == 0 &&
@@ -333,7 +270,7 @@ test_templates(void)
     sink_webhook.close(b.sink);
     settings[2] = "batch=array";
     receiver_forget(&fake, &state);
-    CHECK(bed_open(&b, settings, &err) == ST_OK, "%s", err.text);
+    CHECK(bed_open(&b, settings, NULL, &err) == ST_OK, "%s", err.text);
     bed_row(&b, &peer_alert, "{\"Title\":1}");
     bed_row(&b, &peer_alert, "{\"Title\":2}");
     CHECK(strcmp(bed_send(&b), "DD") == 0 &&
@@ -397,7 +334,7 @@ test_checks(void)
     for (size_t i = 0; i < COUNT_OF(checks); i++) {
         struct bed b;
         struct err err = {""};
-        enum status st = bed_open(&b, checks[i].settings, &err);
+        enum status st = bed_open(&b, checks[i].settings, NULL, &err);
 
         CHECK(checks[i].says == NULL ? st == ST_OK
                                      : st == ST_INVALID && strstr(err.text, checks[i].says) != NULL,
@@ -418,14 +355,14 @@ test_strangers(void)
     struct bed b;
     struct err err = {""};
 
-    CHECK(bed_open(&b, settings, &err) == ST_OK, "%s", err.text);
+    CHECK(bed_open(&b, settings, NULL, &err) == ST_OK, "%s", err.text);
     bed_row(&b, &peer_device, "{}");
     CHECK(strcmp(bed_send(&b), "L") == 0 &&
               strstr(b.parcels[0].err.text, "no public address") != NULL,
           "%s", b.parcels[0].err.text);
     sink_webhook.close(b.sink);
     receiver_forget(&fake, &state);
-    CHECK(bed_open(&b, elsewhere, &err) == ST_OK, "%s", err.text);
+    CHECK(bed_open(&b, elsewhere, NULL, &err) == ST_OK, "%s", err.text);
     bed_row(&b, &peer_device, "{}");
     CHECK(strcmp(bed_send(&b), "L") == 0 && state.posts == 0 &&
               strstr(b.parcels[0].err.text, "not one of those") != NULL,
