@@ -419,28 +419,41 @@ on_begin(void *app, const struct http_request *r, void **state, struct http_repl
     answered(c, reply);
 }
 
-static void
-collect(struct call *c, struct span bytes, struct http_reply *reply)
+enum collected
+call_collect(struct call *c, struct span bytes, size_t max)
 {
-    if (bytes.n > c->route->body_max - c->body_size) {
-        http_reply_error(reply, 413, "ContentLengthLimitExceeded",
-                         "the body may have at most %zu bytes here", c->route->body_max);
-        return;
-    }
+    if (bytes.n > max - c->body_size)
+        return COLLECT_LARGE;
     if (c->body_size + bytes.n + 1 > c->body_room) {
         size_t room = 2 * (c->body_size + bytes.n + 1);
         char *body = realloc(c->body, room);
 
-        if (body == NULL) {
-            http_reply_error(reply, 503, "ServerBusy", "no memory for the body");
-            return;
-        }
+        if (body == NULL)
+            return COLLECT_SPENT;
         c->body = body;
         c->body_room = room;
     }
-    memcpy(c->body + c->body_size, bytes.p, bytes.n);
+    if (bytes.n > 0)
+        memcpy(c->body + c->body_size, bytes.p, bytes.n);
     c->body_size += bytes.n;
     c->body[c->body_size] = '\0';
+    return COLLECTED;
+}
+
+static void
+collect(struct call *c, struct span bytes, struct http_reply *reply)
+{
+    switch (call_collect(c, bytes, c->route->body_max)) {
+    case COLLECTED:
+        break;
+    case COLLECT_LARGE:
+        http_reply_error(reply, 413, "ContentLengthLimitExceeded",
+                         "the body may have at most %zu bytes here", c->route->body_max);
+        break;
+    case COLLECT_SPENT:
+        http_reply_error(reply, 503, "ServerBusy", "no memory for the body");
+        break;
+    }
 }
 
 static void

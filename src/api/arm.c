@@ -471,28 +471,17 @@ on_begin(void *app, const struct http_request *r, void **state, struct http_repl
 static void
 collect(struct arm_call *a, struct span bytes, struct http_reply *reply)
 {
-    struct call *c = &a->base;
-
-    if (bytes.n > a->route->body_max - c->body_size) {
+    switch (call_collect(&a->base, bytes, a->route->body_max)) {
+    case COLLECTED:
+        break;
+    case COLLECT_LARGE:
         arm_error(reply, 413, "RequestContentTooLarge", NULL, NULL,
                   "The body may have at most %zu bytes here.", a->route->body_max);
-        return;
+        break;
+    case COLLECT_SPENT:
+        arm_error_memory(reply);
+        break;
     }
-    if (c->body_size + bytes.n + 1 > c->body_room) {
-        size_t room = 2 * (c->body_size + bytes.n + 1);
-        char *body = realloc(c->body, room);
-
-        if (body == NULL) {
-            arm_error_memory(reply);
-            return;
-        }
-        c->body = body;
-        c->body_room = room;
-    }
-    if (bytes.n > 0)
-        memcpy(c->body + c->body_size, bytes.p, bytes.n);
-    c->body_size += bytes.n;
-    c->body[c->body_size] = '\0';
 }
 
 static void

@@ -89,6 +89,11 @@ json_t *arm_body(struct arm_call *a, struct http_reply *reply);
 /* The same for any text; on failure *where says why in a few words. */
 json_t *arm_json_read(struct span text, char where[120]);
 
+/* A member that must be a text of 1 to 'size_max' bytes if it is there (NULL: it is not, or null); 'target': what errors call
+ * it. False: answered with 400. */
+MUST_CHECK bool arm_text_get(const json_t *from, const char *key, const char *target,
+                             size_t size_max, const char **text, struct http_reply *reply);
+
 /* Whether tags are an object of texts (absent and null are fine). False: answered. */
 MUST_CHECK bool arm_tags_check(const json_t *tags, struct http_reply *reply);
 

@@ -109,27 +109,6 @@ subscription_get(struct arm_call *a, struct http_reply *reply)
     subscription_answer(a, 200, reply);
 }
 
-/* A member that must be a text if it is there. False: answered. */
-static bool
-text_get(const json_t *body, const char *key, size_t size_max, const char **text,
-         struct http_reply *reply)
-{
-    const json_t *value = json_object_get(body, key);
-
-    *text = NULL;
-    if (value == NULL || json_is_null(value))
-        return true;
-    if (json_is_string(value) && json_string_length(value) > 0 &&
-        json_string_length(value) <= size_max &&
-        strlen(json_string_value(value)) == json_string_length(value)) {
-        *text = json_string_value(value);
-        return true;
-    }
-    arm_error(reply, 400, "InvalidRequestContent", key, NULL,
-              "%s must be a text of 1 to %zu bytes.", key, size_max);
-    return false;
-}
-
 /* Whose a new subscription becomes: the token's tenant, or with a token for all the one that the body or
  * the query names. False: answered. */
 static bool
@@ -139,7 +118,7 @@ owner_choose(struct arm_call *a, const json_t *body, struct http_reply *reply)
     bool is_for_all = strcmp(a->base.who.tenant, CONTROL_EVERY_TENANT) == 0;
     char tenant[37];
 
-    if (!text_get(body, "tenantId", 60, &named, reply))
+    if (!arm_text_get(body, "tenantId", "tenantId", 60, &named, reply))
         return false;
     if (named == NULL)
         named = query;
@@ -174,7 +153,7 @@ subscription_put(struct arm_call *a, struct http_reply *reply)
     if (body == NULL)
         return;
     if (owner_choose(a, body, reply) &&
-        text_get(body, "displayName", INVENTORY_NAME_MAX, &x.name, reply)) {
+        arm_text_get(body, "displayName", "displayName", INVENTORY_NAME_MAX, &x.name, reply)) {
         x.tenant = a->base.tenant;
         if (x.name == NULL)
             x.name = a->subscription;
@@ -279,6 +258,26 @@ group_get(struct arm_call *a, struct http_reply *reply)
 }
 
 bool
+arm_text_get(const json_t *from, const char *key, const char *target, size_t size_max,
+             const char **text, struct http_reply *reply)
+{
+    const json_t *value = json_object_get(from, key);
+
+    *text = NULL;
+    if (value == NULL || json_is_null(value))
+        return true;
+    if (json_is_string(value) && json_string_length(value) > 0 &&
+        json_string_length(value) <= size_max &&
+        strlen(json_string_value(value)) == json_string_length(value)) {
+        *text = json_string_value(value);
+        return true;
+    }
+    arm_error(reply, 400, "InvalidRequestContent", target, NULL,
+              "%s must be a text of 1 to %zu bytes.", target, size_max);
+    return false;
+}
+
+bool
 arm_tags_check(const json_t *tags, struct http_reply *reply)
 {
     const char *name;
@@ -321,7 +320,7 @@ group_put(struct arm_call *a, struct http_reply *reply)
     if (body == NULL)
         return;
     if (arm_tags_check(json_object_get(body, "tags"), reply) &&
-        text_get(body, "location", INVENTORY_NAME_MAX, &g.location, reply)) {
+        arm_text_get(body, "location", "location", INVENTORY_NAME_MAX, &g.location, reply)) {
         if (json_is_object(json_object_get(body, "tags")))
             tags = json_dumps(json_object_get(body, "tags"), JSON_COMPACT);
         g.tags = span_of(tags == NULL ? "{}" : tags);

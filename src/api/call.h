@@ -69,6 +69,9 @@ MUST_CHECK enum token_answer call_token(const struct call *c, struct span bearer
  * one there is. False: answered. 'in_path': for the advice. */
 MUST_CHECK bool call_tenant_choose(struct call *c, const char *named, bool in_path,
                                    struct http_reply *reply);
+/* Takes the next bytes of a body of at most 'max'. COLLECT_LARGE, COLLECT_SPENT: not answered yet. */
+enum collected { COLLECTED, COLLECT_LARGE, COLLECT_SPENT };
+MUST_CHECK enum collected call_collect(struct call *c, struct span bytes, size_t max);
 /* The request is over: counts it under the row that it came to ("" if none). */
 void call_count(const struct call *c, const char *method, const char *pattern);
 /* What the client calls us: "https://host:port"; a Host header that is none stands for nothing. */

@@ -197,27 +197,6 @@ object_get(const json_t *from, const char *key, const char *target, const json_t
     return false;
 }
 
-/* A text of 1 to 'size_max' bytes if it is there. False: answered. */
-static bool
-text_get(const json_t *from, const char *key, const char *target, size_t size_max,
-         const char **text, struct http_reply *reply)
-{
-    const json_t *value = json_object_get(from, key);
-
-    *text = NULL;
-    if (value == NULL || json_is_null(value))
-        return true;
-    if (json_is_string(value) && json_string_length(value) > 0 &&
-        json_string_length(value) <= size_max &&
-        strlen(json_string_value(value)) == json_string_length(value)) {
-        *text = json_string_value(value);
-        return true;
-    }
-    arm_error(reply, 400, "InvalidRequestContent", target, NULL,
-              "%s must be a text of 1 to %zu bytes.", target, size_max);
-    return false;
-}
-
 /* What a body says of a group. False: answered. */
 static bool
 body_read(const json_t *body, struct management_group *x, struct http_reply *reply)
@@ -229,9 +208,9 @@ body_read(const json_t *body, struct management_group *x, struct http_reply *rep
     if (!object_get(body, "properties", "properties", &properties, reply) ||
         !object_get(properties, "details", "properties.details", &details, reply) ||
         !object_get(details, "parent", "properties.details.parent", &parent, reply) ||
-        !text_get(properties, "displayName", "properties.displayName", INVENTORY_NAME_MAX,
-                  &x->display_name, reply) ||
-        !text_get(parent, "id", target, 400, &id, reply))
+        !arm_text_get(properties, "displayName", "properties.displayName", INVENTORY_NAME_MAX,
+                      &x->display_name, reply) ||
+        !arm_text_get(parent, "id", target, 400, &id, reply))
         return false;
     if (id == NULL)
         return true;

@@ -545,3 +545,17 @@ client_size_text(uint64_t bytes, char *out, size_t room)
     }
     snprintf(out, room, unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
 }
+
+const char *
+client_text_at(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+const char *
+client_last_segment(const char *resource_id)
+{
+    const char *slash = resource_id == NULL ? NULL : strrchr(resource_id, '/');
+
+    return slash == NULL ? resource_id : slash + 1;
+}

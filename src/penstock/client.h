@@ -102,6 +102,11 @@ int client_complain(const struct client *c, const char *what, const struct http_
 /* Prints "command: text" with the usual advice and gives CLIENT_USAGE back. */
 PRINTF_LIKE(2, 3) int client_usage_error(const char *command, const char *format, ...);
 
+/* A member of an answer as text; NULL: it is not there, or no text. */
+const char *client_text_at(const json_t *object, const char *key);
+/* What a resource id ends with; NULL of NULL. */
+const char *client_last_segment(const char *resource_id);
+
 /* ---- output for people */
 
 /* Prints a table: the first row are the titles; columns are as wide as needed. 'cells' has

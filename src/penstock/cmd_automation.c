@@ -26,20 +26,6 @@ struct verb {
     int (*run)(struct call *c);
 };
 
-static const char *
-text_at(const json_t *object, const char *key)
-{
-    return json_string_value(json_object_get(object, key));
-}
-
-static const char *
-last_segment(const char *id)
-{
-    const char *slash = id == NULL ? NULL : strrchr(id, '/');
-
-    return slash == NULL ? id : slash + 1;
-}
-
 /* ---- files ---- */
 
 static enum status
@@ -68,7 +54,7 @@ file_tree(const char *path, struct yaml_tree *tree, struct err *err)
 static int
 place_find(struct call *c, const char *word, const json_t *file, char path[PATH_SIZE])
 {
-    const char *id = text_at(file, "id"), *name = text_at(file, "name");
+    const char *id = client_text_at(file, "id"), *name = client_text_at(file, "name");
 
     if (word == NULL)
         word = id != NULL ? id : name;
@@ -102,7 +88,7 @@ sources_text(const json_t *automation, char *out, size_t room)
     {
         if (used < room)
             used += (size_t)snprintf(out + used, room - used, "%s%s", i > 0 ? "," : "",
-                                     text_at(s, "eventSource"));
+                                     client_text_at(s, "eventSource"));
     }
 }
 
@@ -120,10 +106,10 @@ actions_text(const json_t *automation, char *out, size_t room)
         const char *id = NULL;
 
         for (size_t k = 0; k < COUNT_OF(keys) && id == NULL; k++)
-            id = text_at(a, keys[k]);
+            id = client_text_at(a, keys[k]);
         if (used < room)
             used += (size_t)snprintf(out + used, room - used, "%s%s %s", i > 0 ? ", " : "",
-                                     text_at(a, "actionType"), last_segment(id));
+                                     client_text_at(a, "actionType"), client_last_segment(id));
     }
 }
 
@@ -151,11 +137,11 @@ list_print(const json_t *all)
             const json_t *x = json_array_get(all, i);
             const char **row = cells + 5 * (i + 1);
 
-            group_text(text_at(x, "id"), texts[i][0], sizeof texts[i][0]);
+            group_text(client_text_at(x, "id"), texts[i][0], sizeof texts[i][0]);
             sources_text(x, texts[i][1], sizeof texts[i][1]);
             actions_text(x, texts[i][2], sizeof texts[i][2]);
             row[0] = texts[i][0];
-            row[1] = text_at(x, "name");
+            row[1] = client_text_at(x, "name");
             row[2] = json_is_true(json_object_get(json_object_get(x, "properties"), "isEnabled"))
                          ? "yes"
                          : "no";
@@ -230,7 +216,8 @@ group_make(struct call *c, const char *path, const json_t *file)
     snprintf(group, sizeof group, "%.*s?api-version=" ARM_CLIENT_INVENTORY_VERSION,
              (int)(end - path), path);
     body = json_pack("{s:s}", "location",
-                     text_at(file, "location") == NULL ? "westeurope" : text_at(file, "location"));
+                     client_text_at(file, "location") == NULL ? "westeurope"
+                                                              : client_text_at(file, "location"));
     code = client_call(&c->client, "PUT", group, body, NULL);
     json_decref(body);
     return code;
@@ -259,7 +246,7 @@ run_apply(struct call *c)
     if (code == CLIENT_DONE && c->client.json)
         client_print_json(answer);
     else if (code == CLIENT_DONE)
-        printf("%s: in force\n", text_at(answer, "name"));
+        printf("%s: in force\n", client_text_at(answer, "name"));
     json_decref(answer);
     yaml_tree_free(&tree);
     return code;
@@ -286,7 +273,7 @@ run_validate(struct call *c)
         client_print_json(answer);
     else if (code == CLIENT_DONE)
         printf("%s: %s\n", json_is_true(json_object_get(answer, "isValid")) ? "valid" : "not valid",
-               text_at(answer, "message"));
+               client_text_at(answer, "message"));
     if (code == CLIENT_DONE && !json_is_true(json_object_get(answer, "isValid")))
         code = CLIENT_REFUSED;
     json_decref(answer);
@@ -364,25 +351,26 @@ runs_print(const json_t *list)
             {
                 const char **row = cells + COLUMNS * at;
                 const json_t *progress = json_object_get(action, "progress");
-                const char *paused = text_at(action, "paused");
+                const char *paused = client_text_at(action, "paused");
 
-                snprintf(texts[at][0], 160, "%s %s", text_at(action, "actionType"),
-                         last_segment(text_at(action, "resourceId")));
+                snprintf(texts[at][0], 160, "%s %s", client_text_at(action, "actionType"),
+                         client_last_segment(client_text_at(action, "resourceId")));
                 number_text(progress, "recordsExported", texts[at][1], 160);
                 number_text(progress, "lagSeconds", texts[at][2], 160);
                 number_text(progress, "exportFailures", texts[at][3], 160);
                 number_text(progress, "recordsRefused", texts[at][4], 160);
-                row[0] = text_at(one, "name");
+                row[0] = client_text_at(one, "name");
                 row[1] = texts[at][0];
-                row[2] = text_at(action, "state");
+                row[2] = client_text_at(action, "state");
                 row[3] = texts[at][1];
                 row[4] = texts[at][2];
                 row[5] = texts[at][3];
                 row[6] = texts[at][4];
-                row[7] = text_at(progress, "cursor");
-                row[8] = text_at(action, "lastSuccess");
-                row[9] = paused != NULL ? paused
-                                        : text_at(json_object_get(action, "lastError"), "message");
+                row[7] = client_text_at(progress, "cursor");
+                row[8] = client_text_at(action, "lastSuccess");
+                row[9] = paused != NULL
+                             ? paused
+                             : client_text_at(json_object_get(action, "lastError"), "message");
                 at++;
             }
         }
@@ -423,7 +411,7 @@ run_runs(struct call *c)
     json_array_foreach(all, i, x)
     {
         if (code == CLIENT_DONE)
-            code = status_fetch(c, text_at(x, "id"), list);
+            code = status_fetch(c, client_text_at(x, "id"), list);
     }
     if (code == CLIENT_DONE && c->client.json)
         client_print_json(list);
@@ -511,7 +499,7 @@ run_export_now(struct call *c)
     if (code == CLIENT_DONE && c->client.json)
         client_print_json(answer);
     else if (code == CLIENT_DONE)
-        printf("%s: snapshot %s under way\n", c->words[0], text_at(answer, "snapshotId"));
+        printf("%s: snapshot %s under way\n", c->words[0], client_text_at(answer, "snapshotId"));
     json_decref(answer);
     return code;
 }

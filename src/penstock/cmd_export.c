@@ -30,20 +30,6 @@ struct verb {
 
 /* ---- settings */
 
-static const char *
-text_at(const json_t *object, const char *key)
-{
-    return json_string_value(json_object_get(object, key));
-}
-
-static const char *
-last_segment(const char *resource_id)
-{
-    const char *slash = resource_id == NULL ? NULL : strrchr(resource_id, '/');
-
-    return slash == NULL ? resource_id : slash + 1;
-}
-
 static void
 describe_destination(const json_t *setting, char *out, size_t room)
 {
@@ -52,17 +38,17 @@ describe_destination(const json_t *setting, char *out, size_t room)
     const json_t *workspace = json_object_get(setting, "workspaceProperties");
 
     if (json_is_object(hub)) {
-        const char *id = last_segment(text_at(hub, "eventHubResourceId")),
-                   *name = text_at(hub, "name");
+        const char *id = client_last_segment(client_text_at(hub, "eventHubResourceId")),
+                   *name = client_text_at(hub, "name");
 
         snprintf(out, room, "hub %s/%s", id == NULL ? "?" : id,
                  name == NULL || name[0] == '\0' ? "(one per event type)" : name);
     } else if (json_is_object(storage)) {
-        const char *id = last_segment(text_at(storage, "storageAccountResourceId"));
+        const char *id = client_last_segment(client_text_at(storage, "storageAccountResourceId"));
 
         snprintf(out, room, "storage %s", id == NULL ? "?" : id);
     } else if (json_is_object(workspace)) {
-        const char *id = last_segment(text_at(workspace, "workspaceResourceId"));
+        const char *id = client_last_segment(client_text_at(workspace, "workspaceResourceId"));
 
         snprintf(out, room, "workspace %s", id == NULL ? "?" : id);
     } else {
@@ -106,7 +92,7 @@ run_list(struct call *c)
             {
                 const json_t *ours = json_object_get(setting, "penstock");
 
-                cells[4 * i + 4] = text_at(setting, "id");
+                cells[4 * i + 4] = client_text_at(setting, "id");
                 cells[4 * i + 5] = json_is_false(json_object_get(ours, "enabled")) ? "no" : "yes";
                 describe_types(setting, texts[i][0], sizeof texts[i][0]);
                 describe_destination(setting, texts[i][1], sizeof texts[i][1]);
