@@ -32,6 +32,14 @@ struct hunt_limits {
 };
 extern const struct hunt_limits hunt_limits_default;
 
+/* Rows by when they came in, exactly once over windows that follow each other (detections): of a table's rows those are there whose
+ * journal position ("$position") is below 'to', and which are at or behind 'from' or were admitted ("$ingested") at or
+ * after 'admitted_from'. */
+struct hunt_window {
+    uint64_t from, to;
+    int64_t admitted_from; /* ticks; INT64_MAX: none of those before 'from' */
+};
+
 struct hunt_request {
     struct span text;
     /* Whose rows it sees: lower-case GUIDs. None and 'sees_all' false: it sees no row. */
@@ -42,7 +50,8 @@ struct hunt_request {
     enum hunt_engine engine;
     /* Ticks: only rows whose time column lies in [from, to) are there; INT64_MIN, INT64_MAX: no such bound */
     int64_t from, to;
-    int64_t now; /* ticks: now() */
+    const struct hunt_window *window; /* NULL: whenever they came in */
+    int64_t now;                      /* ticks: now() */
     const struct kql_parameter_value *parameters;
     size_t parameter_count;
     /* Stored functions, as kql_environment has them; NULL: none */
