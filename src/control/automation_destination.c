@@ -179,6 +179,7 @@ workspace_make(const struct control *c, const char *tenant, const struct automat
     struct err why;
 
     if (resource_resolve(c->config, tenant, RESOURCE_WORKSPACE, text, &d->r, &why) != ST_OK ||
+        resource_as_tables(&d->r, c->kinds, &why) != ST_OK ||
         arm_id_parse(text, &id, &why) != ST_OK)
         return FAIL("InvalidDestination", "workspaceResourceId", "%s", why.text);
     if (!solution_is_enabled(resource_configured(c->config, text)))

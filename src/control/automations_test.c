@@ -162,12 +162,12 @@ check_shapes(void)
     plan = built();
     r = route_labelled(plan, "rg/one Workspace local");
     CHECK(r != NULL && r->event_shape == EVENT_ROW && strcmp(r->workspace, "local") == 0 &&
-              strcmp(r->destination.kind, "folder") == 0 && r->has_legacy_findings,
+              strcmp(r->destination.kind, "workspace") == 0 && r->has_legacy_findings,
           "a workspace");
     if (r != NULL)
         CHECK(strstr(resource_value(r->destination.settings, r->destination.setting_count, "path"),
-                     "/workspaces/local") != NULL,
-              "its folder");
+                     "/workspaces/local.duckdb") != NULL,
+              "its file");
     r = route_labelled(plan, "rg/one EventHub security");
     CHECK(r != NULL && strcmp(r->destination.kind, "hub") == 0 &&
               strcmp(r->destination.hub, "security") == 0,

@@ -7,6 +7,7 @@
 #include "control/config.h"
 #include "base/file.h"
 #include "control/config_keys.h"
+#include "control/workspaces.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <openssl/evp.h>
@@ -121,6 +122,12 @@ const struct key_row config_keys[] = {
      "How often snapshots are exported; 0: only on demand."},
     {"posture", "portal", KEY_TEXT, AT(posture.portal), NULL, 0, 0, NULL, true,
      "Host (and :port) in links of compliance events, like portal.example.com; without it they are null."},
+    {"workspaces", "memory", KEY_SIZE, AT(workspaces.memory_max), "1 GiB", 64 * MIB, TIB, NULL, true,
+     "What the database of each open workspace may hold in memory; a query that needs more spills to disk, or ends."},
+    {"workspaces", "threads", KEY_COUNT, AT(workspaces.threads), "0", 0, 256, NULL, true,
+     "Threads of each open workspace's database; 0: as many as there are processors."},
+    {"hunting", "workspace", KEY_TEXT, AT(hunting.workspace), NULL, 0, 0, NULL, false,
+     "The workspace that is asked where a request names none: its name or ARM id; every tenant may ask it. Without it, the only one that the tenant's settings and automations name."},
     {"log", "level", KEY_CHOICE, AT(log_level), "info", 0, 0, level_choices, false,
      "What is written to standard error."},
     {"metrics", "access", KEY_CHOICE, AT(metrics), "loopback", 0, 0, metrics_choices, false,
@@ -655,10 +662,14 @@ whole_check(struct config_reader *r, const json_t *root)
     const json_t *journal = json_object_get(root, "journal");
     struct catalog ignored;
     char *memory = NULL;
+    struct err why = {""};
     enum status st = http_check(r, root);
 
     if (st != ST_OK)
         return st;
+    if (workspaces_hunting_check(c, &why) != ST_OK)
+        return config_fault(r, json_object_get(root, "hunting"), "workspace", 0,
+                            "hunting.workspace", "%.250s", why.text);
     if (c->journal.size_max < 4 * c->journal.segment_size)
         return config_fault(r, journal, "size", 0, "journal.size",
                             "less than 4 segments (journal.segment)");

@@ -102,6 +102,13 @@ struct config {
         uint64_t score_delay_ms, snapshot_interval_ms; /* interval 0: only on demand */
         const char *portal;                            /* host in links; NULL: none */
     } posture;
+    struct {
+        uint64_t memory_max; /* bytes, of each open one */
+        unsigned threads;    /* of each; 0: as many as there are processors */
+    } workspaces;
+    struct {
+        const char *workspace; /* name or ARM id; NULL: a tenant's only one */
+    } hunting;
     const char *secret_key_file; /* NULL: data/secret.key, made at first start */
     enum log_level log_level;
     enum config_metrics metrics;

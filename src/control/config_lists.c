@@ -519,6 +519,10 @@ resource_read(const struct entry *e, struct config_resource *item)
     if (st != ST_OK)
         return st;
     has_default = resource_default(r->whole->c.data, span_of(item->id), &found, &why) == ST_OK;
+    if (has_default && kinds != NULL &&
+        (item->kind == NULL || strcmp(item->kind, "workspace") == 0) &&
+        resource_as_tables(&found, kinds, &why) != ST_OK)
+        return entry_fault(e, "id", "%.240s", why.text);
     if (!has_default && item->kind == NULL)
         return entry_fault(e, "id", "%.240s", why.text);
     struct arm_id id;

@@ -36,6 +36,7 @@ struct control_kinds {
     size_t sink_count;
     const struct control_kind *sources;
     size_t source_count;
+    bool has_workspaces; /* local workspaces are tables: the build has DuckDB */
     void *app;
     /* All values of one sink or source together, names known and secrets opened: sink_check and its
      * like. Must not touch the destination. */

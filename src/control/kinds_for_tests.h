@@ -33,10 +33,11 @@ static const struct control_setting test_source_kafka[] = {
     {0        }
 };
 static const struct control_kind test_sinks[] = {
-    {"folder", "A folder.", test_path },
-    {"blob",   "Blobs.",    test_blob },
-    {"kafka",  "Kafka.",    test_kafka},
-    {"stdout", "Output.",   NULL      },
+    {"folder",    "A folder.", test_path },
+    {"blob",      "Blobs.",    test_blob },
+    {"kafka",     "Kafka.",    test_kafka},
+    {"stdout",    "Output.",   NULL      },
+    {"workspace", "Tables.",   test_path },
 };
 static const struct control_kind test_sources[] = {
     {"file",  "A file.", test_path        },
@@ -68,6 +69,7 @@ static const struct control_kinds test_kinds = {.sinks = test_sinks,
                                                 .sink_count = COUNT_OF(test_sinks),
                                                 .sources = test_sources,
                                                 .source_count = COUNT_OF(test_sources),
+                                                .has_workspaces = true,
                                                 .check_sink = test_check_sink,
                                                 .check_groups = test_check_groups};
 

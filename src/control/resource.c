@@ -174,6 +174,7 @@ resource_default(const char *data, struct span text, struct resource *r, struct 
     if (is_local(&id)) {
         r->kind = types[type].local_kind;
         r->many_hubs = true;
+        r->is_local_workspace = type == RESOURCE_WORKSPACE;
         if (type == RESOURCE_WORKSPACE)
             st = add(r, "path", &used, "%s/workspaces/%.*s", data, (int)id.name.n, id.name.p);
         if (type == RESOURCE_STORAGE)
@@ -285,18 +286,20 @@ resource_resolve(const struct config *config, const char *tenant, enum resource_
 }
 
 enum status
-resource_as_tables(struct resource *r, struct err *err)
+resource_as_tables(struct resource *r, const struct control_kinds *kinds, struct err *err)
 {
     static const char end[] = ".duckdb";
     const char *path = resource_value(r->settings, r->setting_count, "path");
-    size_t size;
+    char *name;
 
-    if (r->is_configured || strcmp(r->kind, "folder") != 0 || path == NULL)
+    if (!r->is_local_workspace || !kinds->has_workspaces || path == NULL)
         return ST_OK;
-    size = (size_t)(path - r->text) + strlen(path); /* it is the last of the text */
-    if (size + sizeof end > sizeof r->text)
+    name = r->text + (strrchr(path, '/') - r->text) + 1; /* it is the last of the text */
+    for (; *name != '\0'; name++)
+        *name = (char)(*name >= 'A' && *name <= 'Z' ? *name + 32 : *name);
+    if ((size_t)(name - r->text) + sizeof end > sizeof r->text)
         return err_set(err, ST_INVALID, "the data folder's name is too long");
-    memcpy(r->text + size, end, sizeof end);
+    memcpy(name, end, sizeof end);
     r->kind = "workspace";
     return ST_OK;
 }

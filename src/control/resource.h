@@ -4,7 +4,9 @@
  *   .../subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/local/providers/
  *       Microsoft.Storage/storageAccounts/X     kind folder, path DATA/storage/X
  *       Microsoft.EventHub/namespaces/X         kind hub (the journal, read by long poll and "penstock tail")
- *       Microsoft.OperationalInsights/workspaces/X   kind folder, path DATA/workspaces/X
+ *       Microsoft.OperationalInsights/workspaces/X   kind workspace, path DATA/workspaces/x.duckdb (in small
+ *                                               letters, since ids ignore case); kind folder, path
+ *                                               DATA/workspaces/X in a build without DuckDB
  *   any other Microsoft.Storage/storageAccounts/X     kind blob,  endpoint https://X.blob.core.windows.net
  *   any other Microsoft.EventHub/namespaces/N         kind kafka, brokers N.servicebus.windows.net:9093, security sasl_tls
  *   any Microsoft.Logic/workflows/X                   kind webhook; its URL is the automation's
@@ -22,7 +24,8 @@ struct resource {
     bool is_configured; /* named in 'resources' */
     bool is_azure;      /* by Azure's public names: hubs are limited to 10 per namespace */
     bool many_hubs;
-    char text[4096]; /* what the settings made here lie in */
+    bool is_local_workspace; /* one that the configuration does not name */
+    char text[4096];         /* what the settings made here lie in */
 };
 
 /* Checks that 'id' is an ARM id of the type (a hub's id where its namespace's is wanted is said
@@ -42,9 +45,10 @@ MUST_CHECK enum status resource_connect(struct resource *r, const struct control
  * configuration gave. Borrowed as long as 'r'. */
 MUST_CHECK enum status resource_name_hub(struct resource *r, const struct control_kinds *kinds,
                                          const char *hub, struct err *err);
-/* Of a workspace: tables in place of a folder where it is a local one that the configuration does not name:
- * kind workspace, path DATA/workspaces/X.duckdb. */
-MUST_CHECK enum status resource_as_tables(struct resource *r, struct err *err);
+/* Tables in place of a folder, where it is a local workspace that the configuration does not name and the build has
+ * such (kinds->has_workspaces): kind workspace, path DATA/workspaces/x.duckdb. Else nothing. */
+MUST_CHECK enum status resource_as_tables(struct resource *r, const struct control_kinds *kinds,
+                                          struct err *err);
 /* What the configuration says of an id; NULL: nothing. */
 const struct config_resource *resource_configured(const struct config *config, struct span id);
 /* What an id means that the configuration does not name; 'r' as above. For the configuration

@@ -806,5 +806,5 @@ setting_resolve(const struct control *c, const struct setting *x, struct resourc
     enum status st = resource_resolve(c->config, x->tenant, types[x->destination],
                                       span_of(x->resource_id), r, err);
 
-    return st == ST_OK && x->destination == SETTING_WORKSPACE ? resource_as_tables(r, err) : st;
+    return st == ST_OK ? resource_as_tables(r, c->kinds, err) : st;
 }

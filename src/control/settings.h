@@ -66,7 +66,7 @@ char *setting_write(const struct control *c, const struct setting *x, bool has_s
                     size_t *size);
 void setting_free(struct setting *x);
 /* What its destination resolves to (resource.h). A local workspace that the configuration does not name is
- * the file DATA/workspaces/NAME.duckdb. */
+ * the file DATA/workspaces/name.duckdb, or in a build without DuckDB the folder DATA/workspaces/NAME. */
 struct resource;
 MUST_CHECK enum status setting_resolve(const struct control *c, const struct setting *x,
                                        struct resource *r, struct err *err);

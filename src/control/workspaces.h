@@ -1,5 +1,6 @@
 /* workspaces.h - which local workspaces there are, and who may ask them: those that resources name with kind workspace and
- * those that settings and automations make by naming a local one. Any thread.
+ * those that settings and automations make by naming a local one. Any thread. In a build without DuckDB there are only
+ * those of kind workspace, which cannot be opened.
  *
  * A workspace is shared by the tenants that export to it; a tenant may ask one that its own settings or automations name, or that
  * the configuration names for hunting. Whose rows it sees is not decided here: always the token's tenant's alone. */
@@ -7,9 +8,12 @@
 #include "base/base.h"
 
 struct control;
+struct config;
 
 struct workspace_place {
-    char guid[37];         /* its customerId: of its resource id in small letters, stable */
+    /* Its customerId. Stable: the first 16 bytes of SHA-256 over "penstock workspace " and the resource id in small
+     * letters, as a UUID of version 8 (RFC 9562). */
+    char guid[37];
     char name[64];         /* last segment of the id */
     char resource_id[400]; /* as configured or as first named */
     char path[3000];       /* the DuckDB file */
@@ -29,3 +33,7 @@ MUST_CHECK enum status workspaces_default(const struct control *c, const char *t
 MUST_CHECK enum status workspaces_list(const struct control *c, const char *tenant,
                                        bool (*each)(void *app, const struct workspace_place *place),
                                        void *app, struct err *err);
+
+/* Whether hunting.workspace names one: a name of Azure's rules, a resource of kind workspace, or a local id. For the
+ * configuration itself. */
+MUST_CHECK enum status workspaces_hunting_check(const struct config *config, struct err *err);

@@ -136,6 +136,7 @@ generation_adopt(struct daemon *d, struct generation *g)
     };
     d->generations[d->generation_count++] = g;
     workspace_catalog_use(&g->catalog);
+    workspace_limits_use((size_t)g->config->workspaces.memory_max, g->config->workspaces.threads);
     atomic_store(&d->api.control, &g->control);
 }
 

@@ -2,6 +2,7 @@
 #include "sink/sink.h"
 #include "source/device_groups_json.h"
 #include "source/source.h"
+#include "workspace/workspace.h"
 #include <pthread.h>
 
 enum { KINDS_MAX = 16, SETTINGS_MAX = 40 };
@@ -81,6 +82,7 @@ fill(void)
         .sink_count = n,
         .sources = sources,
         .source_count = m,
+        .has_workspaces = workspace_is_built(),
         .check_sink = check_sink,
         .check_source = check_source,
         .check_groups = check_groups,

@@ -229,8 +229,8 @@ values_read(const struct sink_value *values, size_t count, struct tables *t, str
         return err_set(err, ST_INVALID, "workspace: path is a file's, %.100s ends in '/'", path);
     if (writer != NULL && strlen(writer) > WRITER_MAX)
         return err_set(err, ST_INVALID, "workspace: writer has more than %d bytes", WRITER_MAX);
-    if (!number_read(memory, MEMORY_MIN_MB, MEMORY_MAX_MB, &number))
-        return err_set(err, ST_INVALID, "workspace: memory_mb is a number from %d to %d",
+    if (!number_read(memory, 0, MEMORY_MAX_MB, &number) || (number > 0 && number < MEMORY_MIN_MB))
+        return err_set(err, ST_INVALID, "workspace: memory_mb is 0 or a number from %d to %d",
                        MEMORY_MIN_MB, MEMORY_MAX_MB);
     t->options.memory_max = (size_t)number << 20;
     if (!number_read(threads, 0, 256, &number))
@@ -295,18 +295,19 @@ static const struct sink_setting tables_settings[] = {
     {.name = "path",
      .help = "File of the workspace (NAME.duckdb); made, with its folder, when first written to."},
     {.name = "memory_mb",
-     .help = "Memory that its database may take, in MiB: 64 or more. The first export of a file "
-             "decides.", .default_value = "1024"},
+     .help =
+         "Memory that its database may take, in MiB: 64 or more; 0: what workspaces.memory of the "
+         "configuration says. Who opens a file first decides.", .default_value = "0"},
     {.name = "threads",
-     .help = "Threads that its database may use; 0: as many as there are processors.",
-     .default_value = "0"},
+     .help =
+         "Threads that its database may use; 0: what workspaces.threads of the configuration says.", .default_value = "0"},
     {.name = "retention_days",
      .help =
          "Rows of events older than this are taken out, looked for once an hour; 0: kept for ever.", .default_value = "0"},
     {.name = "writer",
      .help = "Whose place in the file this is; given by penstock to each export.",
      .is_optional = true},
-    {0                                                                               },
+    {0                                                                                             },
 };
 
 const struct sink_kind sink_workspace = {

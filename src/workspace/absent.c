@@ -32,6 +32,12 @@ workspace_catalog_use(const struct catalog *c)
 }
 
 void
+workspace_limits_use(size_t memory_max, unsigned threads)
+{
+    (void)memory_max, (void)threads;
+}
+
+void
 workspace_close(struct workspace *w)
 {
     (void)w;

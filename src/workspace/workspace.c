@@ -15,6 +15,17 @@ enum {
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct workspace *registry;
 static const struct catalog *registry_catalog = &catalog_builtin;
+static size_t registry_memory_max = (size_t)1 << 30;
+static unsigned registry_threads; /* 0: as many as there are processors */
+
+void
+workspace_limits_use(size_t memory_max, unsigned threads)
+{
+    pthread_mutex_lock(&registry_lock);
+    registry_memory_max = memory_max != 0 ? memory_max : (size_t)1 << 30;
+    registry_threads = threads;
+    pthread_mutex_unlock(&registry_lock);
+}
 
 void
 workspace_catalog_use(const struct catalog *c)
@@ -68,8 +79,7 @@ configure(const struct workspace *w, const struct workspace_options *o, duckdb_c
         {"lock_configuration",           "true"                                      },
     };
 
-    snprintf(memory, sizeof memory, "%zuMiB",
-             (o->memory_max != 0 ? o->memory_max : (size_t)1 << 30) >> 20);
+    snprintf(memory, sizeof memory, "%zuMiB", o->memory_max >> 20);
     snprintf(threads, sizeof threads, "%u",
              o->threads != 0 ? o->threads : (unsigned)sysconf(_SC_NPROCESSORS_ONLN));
     snprintf(temporary, sizeof temporary, "%s.tmp", w->path);
@@ -299,7 +309,13 @@ workspace_open(const char *path, const struct workspace_options *o, struct works
         w->references++;
         *out = w;
     } else {
-        st = make(settled, o, out, err);
+        struct workspace_options whole = *o;
+
+        if (whole.memory_max == 0)
+            whole.memory_max = registry_memory_max;
+        if (whole.threads == 0)
+            whole.threads = registry_threads;
+        st = make(settled, &whole, out, err);
         if (st == ST_OK) {
             (*out)->next = registry;
             registry = *out;

@@ -18,8 +18,9 @@ enum {
 struct workspace_options {
     /* Tables and columns; must outlive the workspace. NULL: what workspace_catalog_use says. */
     const struct catalog *catalog;
-    size_t memory_max; /* bytes DuckDB may hold; 0: 1 GiB. At least 64 MiB */
-    unsigned threads;  /* at most; 0: as many as there are processors. 1 to 256 */
+    size_t
+        memory_max; /* bytes DuckDB may hold; 0: what workspace_limits_use says. At least 64 MiB */
+    unsigned threads;  /* at most; 0: what workspace_limits_use says. 1 to 256 */
     bool is_read_only; /* for looking at a file: it must be there, nothing is made or changed */
 };
 
@@ -29,6 +30,8 @@ bool workspace_is_built(void);
 /* The catalog of workspaces that are opened from now on without one (by sinks, which know of no catalog); it must outlive them.
  * NULL: catalog_builtin again, as at the start. */
 void workspace_catalog_use(const struct catalog *c);
+/* What options of 0 mean from now on: bytes of memory (0: 1 GiB), threads (0: as many as there are processors). */
+void workspace_limits_use(size_t memory_max, unsigned threads);
 /* Opens the file, made if it is not there, and its tables, made or widened to what the catalog says. A file that is open in
  * this process already is shared, its options being those of who came first. ST_INVALID: the path or options are
  * wrong, the file is no workspace or of a newer version, or this build has none. ST_IO: it is damaged (err says how it is

@@ -36,6 +36,7 @@ def configuration(daemon, **more):
                               "user": "$ConnectionString", "password": "own"}},
                 {"id": WORKSPACE, "kind": "folder", "settings": {"path": folder + "/law-secops"}},
                 {"id": CENTRAL, "kind": "folder", "settings": {"path": folder + "/law-central"}},
+                {"id": LOCAL_WORKSPACE, "kind": "folder"},  # else it is tables, which another process cannot look into
                 {"id": WORKSPACE + "-bare", "kind": "folder", "settings": {"path": folder + "/bare"},
                  "solutions": ["SecurityInsights"]}], **more}
 
