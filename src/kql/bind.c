@@ -68,8 +68,8 @@ bind_declare(struct bind *b, struct bind_symbol symbol)
     declare(b, symbol, NULL);
 }
 
-static struct bind_symbol
-scalar_symbol(struct bind *b, struct span name, const struct kql_expr *e)
+struct bind_symbol
+bind_scalar_symbol(struct bind *b, struct span name, const struct kql_expr *e)
 {
     return (struct bind_symbol){.name = name,
                                 .kind = SYMBOL_SCALAR,
@@ -173,11 +173,15 @@ is_tabular_at(struct bind *b, const struct kql_syntax *s, uint32_t depth)
             return false;
         symbol = bind_find_symbol(b, s->name);
         if (symbol == NULL)
+            symbol = bind_find_stored(b, s);
+        if (symbol == NULL)
             return names_table(b, s->name);
         return symbol->kind == SYMBOL_TABLE ||
                (symbol->kind == SYMBOL_FUNCTION && function_is_tabular(b, symbol, depth));
     case SYN_CALL:
         symbol = bind_find_symbol(b, s->name);
+        if (symbol == NULL)
+            symbol = bind_find_stored(b, s);
         if (symbol != NULL)
             return symbol->kind == SYMBOL_TABLE ||
                    (symbol->kind == SYMBOL_FUNCTION && function_is_tabular(b, symbol, depth));
@@ -255,6 +259,8 @@ bind_named_table(struct bind *b, const struct kql_syntax *s, struct span name)
     const struct bind_symbol *symbol = bind_find_symbol(b, name);
     struct kql_table table;
 
+    if (symbol == NULL && s->kind == SYN_NAME) /* table("x") is the table */
+        symbol = bind_find_stored(b, s);
     if (symbol != NULL && symbol->kind == SYMBOL_TABLE)
         return symbol->table;
     if (symbol != NULL && symbol->kind == SYMBOL_FUNCTION)
@@ -279,6 +285,8 @@ bind_table_call(struct bind *b, const struct kql_syntax *s)
     const struct bind_symbol *symbol = bind_find_symbol(b, s->name);
     struct kql_value name;
 
+    if (symbol == NULL)
+        symbol = bind_find_stored(b, s);
     if (symbol != NULL && symbol->kind == SYMBOL_FUNCTION)
         return bind_called_table(b, symbol, s);
     if (symbol != NULL && symbol->kind == SYMBOL_TABLE && s->child_count == 0)
@@ -440,8 +448,8 @@ bind_sub_query(struct bind *b, const struct kql_syntax *s, const struct kql_op *
 
 /* ---- functions of the query ---- */
 
-static const struct kql_syntax *
-parameter_default(const struct kql_syntax *parameter)
+const struct kql_syntax *
+bind_parameter_default(const struct kql_syntax *parameter)
 {
     return parameter->child_count > 1 ? parameter->children[1] : NULL;
 }
@@ -514,7 +522,7 @@ match_arguments(struct bind *b, const struct bind_symbol *f, const struct kql_sy
     uint32_t arguments = s->kind == SYN_CALL ? s->child_count : 0;
 
     for (uint32_t i = 0; i < count; i++)
-        required += parameter_default(parameters->children[i]) == NULL;
+        required += bind_parameter_default(parameters->children[i]) == NULL;
     if (arguments + next > count) {
         kql_complain(b->d, KQL_E_ARGUMENTS, s->at, s->size,
                      "%.*s() takes %u argument%s; %u are given", (int)f->name.n, f->name.p,
@@ -545,7 +553,7 @@ match_arguments(struct bind *b, const struct bind_symbol *f, const struct kql_sy
         given[to] = argument;
     }
     for (uint32_t i = has_input ? 1 : 0; i < count; i++) {
-        if (given[i] != NULL || parameter_default(parameters->children[i]) != NULL)
+        if (given[i] != NULL || bind_parameter_default(parameters->children[i]) != NULL)
             continue;
         kql_complain(b->d, KQL_E_ARGUMENTS, s->at, s->size,
                      "%.*s() needs its argument '%.*s' (%u of %u are required)", (int)f->name.n,
@@ -558,9 +566,8 @@ match_arguments(struct bind *b, const struct bind_symbol *f, const struct kql_sy
 
 static void bind_let(struct bind *b, const struct kql_syntax *s);
 
-/* The statements of a body; what the last one is. */
-static struct bind_called
-bind_body(struct bind *b, const struct kql_syntax *function)
+struct bind_called
+bind_function_body(struct bind *b, const struct kql_syntax *function)
 {
     struct bind_called result = {NULL, NULL};
 
@@ -600,7 +607,7 @@ call_function(struct bind *b, const struct bind_symbol *f, const struct kql_synt
                                                 : "functions are called too often in one query");
         return result;
     }
-    if (!match_arguments(b, f, s, given, input != NULL))
+    if (!match_arguments(b, f, s, given, input != NULL) || bind_stored_repeats(b, f, s))
         return result;
     for (uint32_t i = 0; i < count; i++) { /* bound where the call stands */
         const struct kql_syntax *parameter = parameters->children[i];
@@ -621,9 +628,10 @@ call_function(struct bind *b, const struct bind_symbol *f, const struct kql_synt
             return result;
         } else if (given[i] != NULL) {
             arguments[i] =
-                scalar_symbol(b, parameter->name, scalar_argument(b, parameter, given[i]));
+                bind_scalar_symbol(b, parameter->name, scalar_argument(b, parameter, given[i]));
         }
     }
+    bind_stored_enter(b, f, s);
     b->caller_row = b->input != NULL ? b->input : b->caller_row;
     b->input = NULL;
     b->aggregates = NULL;
@@ -639,12 +647,14 @@ call_function(struct bind *b, const struct bind_symbol *f, const struct kql_synt
         const struct kql_syntax *parameter = parameters->children[i];
 
         if (given[i] == NULL && !is_table_parameter(parameter))
-            arguments[i] = scalar_symbol(
-                b, parameter->name, scalar_argument(b, parameter, parameter_default(parameter)));
+            arguments[i] = bind_scalar_symbol(
+                b, parameter->name,
+                scalar_argument(b, parameter, bind_parameter_default(parameter)));
     }
     for (uint32_t i = 0; i < count; i++)
         declare(b, arguments[i], parameters->children[i]);
-    result = bind_body(b, f->function);
+    result = bind_function_body(b, f->function);
+    bind_stored_leave(b, f);
     saved.tuples = b->tuples;
     saved.calls = b->calls;
     *b = saved;
@@ -673,7 +683,7 @@ bind_let(struct bind *b, const struct kql_syntax *s)
     struct bind_symbol symbol = {.name = s->name};
 
     if (value == NULL || value->kind == SYN_MISSING) {
-        symbol = scalar_symbol(b, s->name, bind_unknown(b, s));
+        symbol = bind_scalar_symbol(b, s->name, bind_unknown(b, s));
     } else if (value->kind == SYN_FUNCTION) {
         symbol.kind = SYMBOL_FUNCTION;
         symbol.function = value;
@@ -682,7 +692,7 @@ bind_let(struct bind *b, const struct kql_syntax *s)
         symbol.kind = SYMBOL_TABLE;
         symbol.table = bind_table(b, value);
     } else {
-        symbol = scalar_symbol(b, s->name, bind_expr(b, value));
+        symbol = bind_scalar_symbol(b, s->name, bind_expr(b, value));
     }
     declare(b, symbol, s);
 }
@@ -715,7 +725,7 @@ static void
 bind_declared(struct bind *b, const struct kql_syntax *parameter)
 {
     const struct kql_environment *env = b->environment;
-    const struct kql_syntax *otherwise = parameter_default(parameter);
+    const struct kql_syntax *otherwise = bind_parameter_default(parameter);
     enum kql_type type = parameter_type(parameter);
     const struct kql_expr *e = NULL, *converted;
 
@@ -738,7 +748,7 @@ bind_declared(struct bind *b, const struct kql_syntax *parameter)
                      kql_type_name(e->type));
         converted = bind_unknown(b, parameter);
     }
-    declare(b, scalar_symbol(b, parameter->name, converted), parameter);
+    declare(b, bind_scalar_symbol(b, parameter->name, converted), parameter);
 }
 
 /* A scalar by itself is a print of it. */
@@ -842,7 +852,8 @@ bool
 kql_bind(struct pool *p, struct span text, const struct kql_environment *environment,
          struct kql_diagnostics *d, struct kql_bound *out)
 {
-    struct bind b = {.pool = p, .d = d, .environment = environment};
+    struct bind_store store = {NULL, NULL};
+    struct bind b = {.pool = p, .d = d, .environment = environment, .store = &store};
     struct answers answers = {0};
     const struct kql_syntax *query;
     uint32_t syntax_count;

@@ -37,7 +37,10 @@ struct kql_environment {
     /* What is known but not built binds with a warning (KQL005), so that the result's schema is
      * known; the row engine ends the query when a row gets there. False: it is refused (KQL004). */
     bool defers_not_built;
-    /* Stored functions (later): "let"-text by name; NULL: none. */
+    /* Stored functions: the text of the one of exactly that name (kql_function_text makes it); NULL:
+     * none. Asked once for each name that the query does not declare itself and that is no function of
+     * the language; a function goes before a table of its name. It sees tables and other stored
+     * functions. */
     bool (*function)(void *context, struct span name, struct span *text);
 };
 
@@ -54,6 +57,21 @@ struct kql_bound {
 MUST_CHECK bool kql_bind(struct pool *p, struct span text,
                          const struct kql_environment *environment, struct kql_diagnostics *d,
                          struct kql_bound *out);
+
+/* ---- stored functions ---- */
+
+/* "let NAME = (PARAMETERS) {\nBODY\n}": line breaks in the parameters become spaces, so that the body
+ * begins on the second line. */
+struct span kql_function_text(struct pool *p, struct span name, struct span parameters,
+                              struct span body);
+/* Whether a function may be stored under the name: no word or function of the language, no table. */
+MUST_CHECK bool kql_function_name_is_free(struct span name, const struct kql_environment *e,
+                                          struct err *err);
+/* Parses and binds the text of one, its parameters not known; what it calls is the environment's. True:
+ * *is_table says what it gives. Else as kql_bind; places are those of the text. */
+MUST_CHECK bool kql_bind_function(struct pool *p, struct span name, struct span text,
+                                  const struct kql_environment *environment,
+                                  struct kql_diagnostics *d, bool *is_table);
 
 /* An environment's table() and table_at() over the catalog: hunting shapes, or workspace shapes.
  * Context: struct kql_catalog_tables. */

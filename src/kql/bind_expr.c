@@ -957,11 +957,11 @@ bind_element(struct bind *b, const struct kql_syntax *s)
 static bool
 is_dynamic_literal(const struct bind *b, const struct kql_syntax *s)
 {
-    struct span query = b->d->query;
+    struct span text = kql_text_at(b->d, s->at);
 
     if (s->value.type >= KQL_DYNAMIC)
         return true;
-    return (size_t)s->at + 7 < query.n && memcmp(query.p + s->at, "dynamic", 7) == 0;
+    return text.n > 7 && memcmp(text.p, "dynamic", 7) == 0;
 }
 
 static const struct kql_expr *

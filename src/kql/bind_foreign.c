@@ -1,7 +1,8 @@
 /* bind_foreign.c - functions that Defender and Sentinel store, over data of their own: file
- * profiles, watchlists, parsers of other products' tables. None is built. They are refused by name;
- * where the environment defers that, what they give has the columns that are known, so that the
- * rest of the query is checked, and the query ends when a row gets there. */
+ * profiles, watchlists, parsers of other products' tables. None is built; a stored function or one of
+ * the query of that name goes before. They are refused by name; where the environment defers that,
+ * what they give has the columns that are known, so that the rest of the query is checked, and the
+ * query ends when a row gets there. */
 #include "kql/bind_inner.h"
 
 /* What invoke FileProfile(SHA1) adds (its reference page). */
@@ -48,11 +49,13 @@ bind_is_foreign(struct span name)
 void
 bind_foreign(struct bind *b, const struct kql_syntax *s, struct span name)
 {
-    kql_complain(b->d, b->environment->defers_not_built ? KQL_W_NOT_BUILT : KQL_E_NOT_BUILT, s->at,
-                 s->size,
-                 "%.*s() is a function that Defender or Sentinel stores, over data of its own; "
-                 "stored functions are not built",
-                 (int)name.n, name.p);
+    kql_complain(
+        b->d, b->environment->defers_not_built ? KQL_W_NOT_BUILT : KQL_E_NOT_BUILT, s->at, s->size,
+        "%.*s() is a function that Defender or Sentinel stores, over data of its own, and is "
+        "not built here: %s of that name is called in its place",
+        (int)name.n, name.p,
+        b->environment->function != NULL ? "a stored function ('penstock saved save --help')"
+                                         : "a function of the query (let ... = (...) {...};)");
 }
 
 /* The input's columns and those of the profile that it does not have: each is of a call that is

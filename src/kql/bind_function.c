@@ -459,6 +459,21 @@ static const struct {
     {"entity_group",        bind_not_here        },
 };
 
+bool
+bind_is_built_in(struct span name)
+{
+    static const enum kql_function_kind kinds[] = {KQL_SCALAR, KQL_AGGREGATE, KQL_WINDOW};
+    const struct kql_function *f;
+
+    for (size_t i = 0; i < COUNT_OF(specials); i++)
+        if (span_is(name, specials[i].name))
+            return true;
+    for (size_t i = 0; i < COUNT_OF(kinds); i++)
+        if ((f = kql_function_find(name, kinds[i])) != NULL && !bind_is_foreign(name))
+            return true;
+    return false;
+}
+
 /* What other databases, clusters and services are reached by. */
 bool
 bind_is_elsewhere(struct span name)
@@ -475,6 +490,8 @@ bind_by_name(struct bind *b, const struct kql_syntax *s)
     const struct bind_symbol *symbol = bind_find_symbol(b, s->name);
     const struct kql_function *f, *aggregate, *window;
 
+    if (symbol == NULL)
+        symbol = bind_find_stored(b, s);
     if (symbol != NULL)
         return bind_called_symbol(b, symbol, s);
     f = kql_function_find(s->name, KQL_SCALAR);

@@ -23,6 +23,7 @@ struct bind_symbol {
     const struct kql_op *table;
     const struct kql_syntax *function; /* FUNCTION: SYN_FUNCTION, bound anew at each call */
     struct bind_symbol *scope;         /* FUNCTION: what its body sees */
+    struct bind_stored *stored;        /* FUNCTION: the environment's; NULL: of the query */
     /* SCALAR: the row that 'expr' is over (a parameter given per row); NULL: none, a constant */
     const struct kql_op *row;
 };
@@ -62,7 +63,8 @@ struct bind {
     const struct kql_op *caller_row;
     /* of the statements now: a name is declared once up to it */
     const struct bind_symbol *scope_end;
-    uint32_t calls; /* of the query's functions so far: limited */
+    uint32_t calls;           /* of the query's functions so far: limited */
+    struct bind_store *store; /* stored functions so far; NULL: the environment has none */
     struct bind_tuple *tuples;
     uint32_t nest;    /* of bind_expr: limited */
     uint32_t unnamed; /* ColumnN given out so far */
@@ -130,6 +132,8 @@ void bind_foreign(struct bind *b, const struct kql_syntax *s, struct span name);
  * 'input': of invoke; NULL: none. */
 const struct kql_op *bind_foreign_table(struct bind *b, const struct kql_syntax *s,
                                         const struct kql_op *input);
+/* A function of the language: no stored one is looked for under its name. */
+bool bind_is_built_in(struct span name);
 /* database(), cluster(), workspace() and their kin. */
 bool bind_is_elsewhere(struct span name);
 /* The several results of an expression, or NULL if it has one only. */
@@ -244,6 +248,27 @@ struct bind_called bind_invoke(struct bind *b, const struct bind_symbol *f,
 void bind_declare(struct bind *b,
                   struct bind_symbol symbol); /* complains of a name declared twice */
 const struct bind_symbol *bind_find_symbol(const struct bind *b, struct span name);
+
+/* The statements of a function's body; what the last one is. */
+struct bind_called bind_function_body(struct bind *b, const struct kql_syntax *function);
+const struct kql_syntax *bind_parameter_default(const struct kql_syntax *parameter);
+struct bind_symbol bind_scalar_symbol(struct bind *b, struct span name, const struct kql_expr *e);
+
+/* ---- bind_stored.c: functions that the environment stores ---- */
+
+struct bind_stored;
+struct bind_store {
+    struct bind_stored *newest,
+        *called; /* all that were asked for; the innermost that is bound now */
+};
+/* What a name or a call stands for that no symbol has: a function of the environment, parsed. NULL:
+ * none of that name, or its text is no function (then complained). */
+const struct bind_symbol *bind_find_stored(struct bind *b, const struct kql_syntax *s);
+/* Around the binding of a body, for any function; those of the query pass. Repeats: it is being bound
+ * already (complained). */
+bool bind_stored_repeats(struct bind *b, const struct bind_symbol *f, const struct kql_syntax *s);
+void bind_stored_enter(struct bind *b, const struct bind_symbol *f, const struct kql_syntax *s);
+void bind_stored_leave(struct bind *b, const struct bind_symbol *f);
 
 /* ---- bind_op*.c ---- */
 

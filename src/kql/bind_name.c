@@ -228,12 +228,13 @@ add_named(struct bind_columns *c, const struct kql_syntax *s, const struct kql_e
 
 /* Whether the expression is a column as it stands: its name, or a conversion to the type it has. */
 static bool
-is_plain_column(const struct bind *b, const struct kql_syntax *s, const struct kql_expr *e)
+is_plain_column(struct bind *b, const struct kql_syntax *s, const struct kql_expr *e)
 {
     if (e->kind != KQL_EXPR_COLUMN || e->function != NULL || b->input == NULL ||
         e->column >= b->input->schema.count)
         return false;
-    if (s->kind == SYN_CALL && s->child_count == 1 && bind_find_symbol(b, s->name) == NULL)
+    if (s->kind == SYN_CALL && s->child_count == 1 && bind_find_symbol(b, s->name) == NULL &&
+        bind_find_stored(b, s) == NULL)
         s = s->children[0];
     return s->kind == SYN_NAME && span_equal(s->name, b->input->schema.columns[e->column].name);
 }

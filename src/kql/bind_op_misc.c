@@ -411,9 +411,10 @@ bind_render(struct bind *b, const struct kql_syntax *s, const struct kql_op *inp
         const struct kql_option *o = &s->options[i];
         struct span text = bind_option_word(o);
 
-        if (text.p == NULL && o->value != NULL && o->value->at <= b->d->query.n &&
-            o->value->size <= b->d->query.n - o->value->at)
-            text = (struct span){b->d->query.p + o->value->at, o->value->size};
+        if (text.p == NULL && o->value != NULL) { /* as it is written */
+            text = kql_text_at(b->d, o->value->at);
+            text.n = text.n < o->value->size ? text.n : o->value->size;
+        }
         properties[i] = (struct kql_render_property){o->name, text};
     }
     op->u.render.chart = s->name;
@@ -451,6 +452,8 @@ bind_invoke_operator(struct bind *b, const struct kql_syntax *s, const struct kq
     if (call == NULL || call->kind != SYN_CALL)
         return bind_op_nothing(b, s);
     f = bind_find_symbol(b, call->name);
+    if (f == NULL)
+        f = bind_find_stored(b, call);
     if (f == NULL && bind_is_foreign(call->name)) {
         const struct kql_op *foreign = bind_foreign_table(b, call, input);
 

@@ -8,6 +8,7 @@ enum {
     SOURCE_WIDTH_MAX = 200, /* bytes of a source line that are shown */
     TEXT_MAX = 600,         /* bytes of a complaint */
     NEAREST_MAX = 64,       /* bytes of a name that are compared */
+    CALLERS_MAX = 4,        /* functions that a complaint names */
 };
 
 static const struct {
@@ -53,7 +54,47 @@ kql_diagnostics_init(struct kql_diagnostics *d, struct pool *pool, struct span q
 {
     d->pool = pool;
     d->query = query;
+    d->sources = NULL;
     d->count = d->error_count = 0;
+}
+
+bool
+kql_diagnostics_add(struct kql_diagnostics *d, struct kql_source *source)
+{
+    const struct kql_source *last = d->sources;
+    uint64_t base = (last == NULL ? d->query.n : (uint64_t)last->base + last->text.n) + 1;
+
+    /* places of the text itself, before they are moved, are told from moved ones */
+    if (base <= source->text.n)
+        base = source->text.n + 1;
+    if (base + source->text.n >= UINT32_MAX)
+        return false;
+    source->base = (uint32_t)base;
+    source->older = d->sources;
+    d->sources = source;
+    return true;
+}
+
+/* NULL: in the query itself. */
+static const struct kql_source *
+source_of(const struct kql_diagnostics *d, uint32_t at)
+{
+    for (const struct kql_source *s = d->sources; s != NULL; s = s->older)
+        if (at >= s->base)
+            return s;
+    return NULL;
+}
+
+struct span
+kql_text_at(const struct kql_diagnostics *d, uint32_t at)
+{
+    const struct kql_source *source = source_of(d, at);
+    struct span text = source == NULL ? d->query : source->text;
+    size_t from = source == NULL ? at : at - source->base;
+
+    if (from >= text.n)
+        return (struct span){"", 0};
+    return (struct span){text.p + from, text.n - from};
 }
 
 static bool
@@ -77,12 +118,55 @@ place(struct span text, uint32_t at, uint32_t *line, uint32_t *column)
 }
 
 static bool
-is_known(const struct kql_diagnostics *d, enum kql_code code, uint32_t at)
+is_known_at(const struct kql_diagnostics *d, enum kql_code code, uint32_t at)
 {
     for (uint32_t i = 0; i < d->count; i++)
         if (d->items[i].code == code && d->items[i].at == at)
             return true;
     return false;
+}
+
+static bool
+is_known(const struct kql_diagnostics *d, enum kql_code code, uint32_t at)
+{
+    for (uint32_t i = 0; i < d->count; i++)
+        if (d->items[i].code == code && d->items[i].origin == at)
+            return true;
+    return false;
+}
+
+/* The complaint's text with the stored functions in front that it is about, innermost first. *at and
+ * *size become the call in the query. */
+static char *
+place_in_query(struct kql_diagnostics *d, uint32_t *at, uint32_t *size, char *text)
+{
+    const struct kql_source *s = source_of(d, *at);
+    struct span lead = {"", 0};
+
+    if (s == NULL)
+        return text;
+    for (uint32_t depth = 0; s != NULL; s = source_of(d, *at), depth++) {
+        uint32_t in = *at - s->base, line, column;
+
+        if (in >= s->body)
+            place((struct span){s->text.p + s->body, s->text.n - s->body}, in - s->body, &line,
+                  &column);
+        if (depth >= CALLERS_MAX)
+            lead =
+                depth == CALLERS_MAX ? pool_printf(d->pool, "%.*s ...", (int)lead.n, lead.p) : lead;
+        else if (in >= s->body)
+            lead = pool_printf(d->pool, "%.*s%s function '%.*s' (line %u, column %u)", (int)lead.n,
+                               lead.p, depth == 0 ? "in" : ", called by", (int)s->name.n, s->name.p,
+                               line, column);
+        else
+            lead =
+                pool_printf(d->pool, "%.*s%s function '%.*s' (its parameters)", (int)lead.n, lead.p,
+                            depth == 0 ? "in" : ", called by", (int)s->name.n, s->name.p);
+        kql_conceal_message(d->pool, s->text, text);
+        *at = s->called_at;
+        *size = s->called_size;
+    }
+    return (char *)(uintptr_t)pool_printf(d->pool, "%.*s: %s", (int)lead.n, lead.p, text).p;
 }
 
 /* A name can be as long as the query. No character is cut in two. */
@@ -102,6 +186,7 @@ kql_complain(struct kql_diagnostics *d, enum kql_code code, uint32_t at, uint32_
     struct kql_diagnostic *item;
     bool is_warning = code == KQL_W_STREAM || code == KQL_W_NOT_BUILT;
     va_list args;
+    uint32_t origin = at;
     char *text;
     int length;
 
@@ -124,13 +209,22 @@ kql_complain(struct kql_diagnostics *d, enum kql_code code, uint32_t at, uint32_
     if (length > TEXT_MAX)
         cut(text, TEXT_MAX);
     kql_conceal_message(d->pool, d->query, text);
+    text = place_in_query(d, &at, &size, text);
+    if (at != origin && code == KQL_E_LIMIT && is_known_at(d, code, at)) {
+        d->error_count--; /* each of the functions below would say it */
+        return;
+    }
     if (d->count == KQL_DIAGNOSTICS_MAX - 1) {
         text = "there is more; mend these first";
         is_warning = is_warning && d->error_count == 0;
     }
     item = &d->items[d->count++];
-    *item = (struct kql_diagnostic){
-        .code = code, .is_warning = is_warning, .at = at, .size = size, .text = text};
+    *item = (struct kql_diagnostic){.code = code,
+                                    .is_warning = is_warning,
+                                    .at = at,
+                                    .size = size,
+                                    .text = text,
+                                    .origin = origin};
     place(d->query, at, &item->line, &item->column);
 }
 

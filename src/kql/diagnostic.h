@@ -33,18 +33,37 @@ struct kql_diagnostic {
     bool is_warning;
     uint32_t at, size;     /* bytes of the query text; size may be 0 (something is missing) */
     uint32_t line, column; /* from 1; column counts code points */
-    const char *text;      /* "no column 'ProcesCommandLine' in DeviceProcessEvents; did you mean
+    /* 'at' as it was given: differs where it lies in a stored function, which 'text' then names and
+     * 'at' is the call of */
+    uint32_t origin;
+    const char *text; /* "no column 'ProcesCommandLine' in DeviceProcessEvents; did you mean
                               'ProcessCommandLine'?" */
+};
+
+/* A text beside the query's own: a stored function's. Places in it are numbers behind those of the
+ * query and of the sources before it. */
+struct kql_source {
+    struct kql_source *older; /* private */
+    uint32_t base;            /* the place of its first byte; set by kql_diagnostics_add */
+    struct span name, text;   /* of the function; borrowed */
+    uint32_t body;            /* lines are counted from this byte of the text on */
+    /* Where it is called now, or was last: in the query or in another source */
+    uint32_t called_at, called_size;
 };
 
 struct kql_diagnostics {
     struct pool *pool;
     struct span query; /* for line and column */
+    struct kql_source *sources;
     struct kql_diagnostic items[KQL_DIAGNOSTICS_MAX];
     uint32_t count, error_count;
 };
 
 void kql_diagnostics_init(struct kql_diagnostics *d, struct pool *pool, struct span query);
+/* Makes room for the places of one more text; it lives as long as 'd'. False: there is none left. */
+MUST_CHECK bool kql_diagnostics_add(struct kql_diagnostics *d, struct kql_source *source);
+/* The text that a place lies in, from there on; empty: in none. */
+struct span kql_text_at(const struct kql_diagnostics *d, uint32_t at);
 /* Adds one; the same code at the same place is kept once. */
 void kql_complain(struct kql_diagnostics *d, enum kql_code code, uint32_t at, uint32_t size,
                   const char *format, ...) PRINTF_LIKE(5, 6);

@@ -38,20 +38,14 @@ static const struct {
 
 /* As written: distinct is a summarize to the plan, limit a take. */
 static struct span
-written(const struct kql_op *op, struct span query, const char *else_name)
+written(const struct kql_op *op, const struct kql_diagnostics *d, const char *else_name)
 {
+    struct span text = kql_text_at(d, op->at);
     size_t n = 0;
 
-    if (op->at >= query.n)
-        return span_of(else_name);
-    while (op->at + n < query.n && n < 24) {
-        char c = query.p[op->at + n];
-
-        if (!(c >= 'a' && c <= 'z') && c != '-')
-            break;
+    while (n < text.n && n < 24 && ((text.p[n] >= 'a' && text.p[n] <= 'z') || text.p[n] == '-'))
         n++;
-    }
-    return n < 2 ? span_of(else_name) : (struct span){query.p + op->at, n};
+    return n < 2 ? span_of(else_name) : (struct span){text.p, n};
 }
 
 static void
@@ -59,7 +53,7 @@ refuse_op(const struct kql_op *op, struct kql_diagnostics *d)
 {
     for (size_t i = 0; i < COUNT_OF(refused); i++)
         if (refused[i].kind == op->kind) {
-            struct span name = written(op, d->query, refused[i].name);
+            struct span name = written(op, d, refused[i].name);
 
             kql_complain(d, KQL_E_STREAM, op->at, op->size,
                          "%.*s cannot be done record by record: %s", (int)name.n, name.p,
