@@ -66,6 +66,12 @@ static const char *const migrations[] = {
     "CREATE INDEX management_group_members_parent ON management_group_members (tenant, parent);"
     "CREATE TRIGGER subscription_gone AFTER DELETE ON subscriptions BEGIN"
     "  DELETE FROM management_group_members WHERE subscription = old.id; END;",
+    /* saved queries and functions (saved_store.c) */
+    "CREATE TABLE saved_queries (tenant TEXT NOT NULL, workspace TEXT NOT NULL,"
+    "  name TEXT NOT NULL COLLATE NOCASE, is_function INTEGER NOT NULL, text TEXT NOT NULL,"
+    "  parameters TEXT NOT NULL, description TEXT NOT NULL, category TEXT NOT NULL,"
+    "  created INTEGER NOT NULL, modified INTEGER NOT NULL,"
+    "  PRIMARY KEY (tenant, workspace, name)) STRICT, WITHOUT ROWID;",
 };
 
 enum status
