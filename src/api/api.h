@@ -13,6 +13,7 @@ struct journal;
 struct deliverer;
 struct posture;
 struct arm_pace;
+struct hunting;
 
 enum {
     API_BULKS_MAX = 16, /* bulk reports of posture data that run side by side, of all tenants */
@@ -32,6 +33,7 @@ struct api {
     struct posture *posture;               /* NULL: there is none */
     _Atomic uint64_t bulks[API_BULKS_MAX]; /* bulk reports that run now: whose, as a hash; zeroed */
     struct arm_pace *pace;                 /* of ARM's callers; NULL: nobody is held back */
+    struct hunting *hunting;               /* NULL: queries are refused */
     int64_t (*now)(void *clock);           /* ticks */
     void *clock;
     const char *version;
@@ -55,6 +57,12 @@ struct api {
 /* How many requests ARM's callers may make, see the configuration's "arm". */
 MUST_CHECK enum status arm_pace_make(struct arm_pace **pace, struct err *err);
 void arm_pace_free(struct arm_pace *pace); /* NULL is fine */
+
+/* Workspaces that are open for queries, and the queries that run. */
+MUST_CHECK enum status hunting_make(struct hunting **hunting, struct err *err);
+/* Queries that run end, further ones are refused: before the server stops, which waits for them. NULL is fine. */
+void hunting_stop(struct hunting *hunting);
+void hunting_free(struct hunting *hunting); /* after the server stopped. NULL is fine */
 
 /* For http_server_start: app is the struct api. */
 const struct http_handler *api_route(void *app, const struct http_request *r);

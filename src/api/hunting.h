@@ -1,41 +1,80 @@
 /* hunting.h - what the hunting doors share: a workspace opened and kept open, a query run for a token, stored functions
- * known, an answer's cells as JSON. Private to this folder. Handlers block while their query runs. */
+ * known, an answer's cells as JSON. Private to this folder. Handlers block while their query runs; any thread.
+ *
+ * What a query may take is the configuration's ("hunting"). HUNTING_WAITING_MAX queries at most run or wait at a time for each
+ * that may run side by side, of one tenant half as many: the others are told to come again, so that
+ * connections are left for those who send records. A query ends when its client has gone, or the server stops. */
 #pragma once
 #include "api/call.h"
 #include "control/workspaces.h"
 #include "workspace/hunt.h"
 
+enum {
+    HUNTING_WORKSPACES_MAX = 64, /* open at a time; the one idle longest makes room */
+    HUNTING_WAITING_MAX =
+        8,               /* queries that run or wait, for each of configuration hunting.queries */
+    HUNTING_RETRY_S = 5, /* who is told to come again: when */
+    HUNTING_BODY_MAX = 1 << 20, /* bytes of a request's body */
+};
+
 struct hunting_ask {
-    struct span workspace; /* as the path names it; empty: the default one */
+    struct span workspace; /* GUID, name or resource id; empty: the default one */
     struct span text;
     enum hunt_shape shape;
-    int64_t from, to;  /* INT64_MIN, INT64_MAX: none */
-    int64_t time_ms;   /* 0: the configuration's */
-    uint64_t rows_max; /* 0: the configuration's */
-    size_t size_max;   /* 0: the configuration's */
+    int64_t from, to;  /* ticks, [from, to); INT64_MIN, INT64_MAX: none */
+    int64_t time_ms;   /* 0: the configuration's; cut to the configuration's most */
+    uint64_t rows_max; /* 0, or more than the configuration's: the configuration's */
+    size_t size_max;   /* the same */
     const struct kql_parameter_value *parameters;
     size_t parameter_count;
     bool explains, only_checks;
 };
 /* Resolves the workspace for the call's tenant (call->tenant; NULL: an operator who sees all), opens it (kept open until
- * the server stops), runs the query with the tenant's stored functions. True: 'hunt' holds what hunt_run gave and *st its status (hunt_end is due).
- * False: there is no such workspace; err says so. */
+ * the server stops), runs the query with the tenant's stored functions over that tenant's rows. True: 'hunt' holds what
+ * hunt_run gave and *st its status (hunt_end is due); so it does when no query could be run: HUNT_BUSY when too many wait already,
+ * HUNT_BROKEN when the workspace cannot be opened (err is for the log then, not for clients).
+ * False: there is no such workspace that the call may ask; err says so, for clients. */
 MUST_CHECK bool hunting_run(struct call *c, const struct hunting_ask *ask, struct hunt *hunt,
                             enum status *st, struct err *err);
-/* The same workspace, for schema listings; NULL: err. Lends until the server stops. */
-struct workspace *hunting_workspace(struct call *c, struct span name, struct workspace_place *place,
-                                    struct err *err);
+/* Which workspace that is, without opening it; 'name' empty: the default one. False: as above. For schema listings: every
+ * workspace has all tables of call->control->catalog. */
+MUST_CHECK bool hunting_place(struct call *c, struct span name, struct workspace_place *place,
+                              struct err *err);
 
-/* A growing text, malloc'd; when memory is spent it says so at the end only. */
+/* ---- answers ---- */
+
+/* A growing text, malloc'd; zeroed it is empty, save for the limit if one is wanted. When memory is spent, or the
+ * limit met, it holds what came before and takes no more; whoever wrote asks at the end. */
 struct hunting_text {
     char *p;
     size_t n, room;
-    bool is_spent;
+    size_t limit;  /* bytes; 0: none */
+    bool is_spent; /* no memory */
+    bool is_over;  /* the limit is met */
 };
 void hunting_put(struct hunting_text *t, struct span text);
-void hunting_put_quoted(struct hunting_text *t, struct span text); /* a JSON string */
+PRINTF_LIKE(2, 3)
+void hunting_printf(struct hunting_text *t, const char *format, ...); /* at most 400 bytes */
+/* A JSON string; what is no UTF-8 becomes U+FFFD. */
+void hunting_put_quoted(struct hunting_text *t, struct span text);
 /* A cell as JSON: long, int, real as numbers (exact digits; NaN and infinities as "NaN", "Infinity", "-Infinity"), bool,
- * datetime "2026-09-14T08:07:45.2820995Z", timespan, guid and decimal as text, null. Dynamic: as JSON in place, or as a JSON string that holds it. */
+ * datetime "2026-09-14T08:07:45.2820995Z", timespan, guid and decimal as text, null. Arrays and bags: as JSON in place, or as a JSON
+ * string that holds it. (A dynamic value of another type is written as a value of that type.) */
 enum hunting_dynamic { HUNTING_DYNAMIC_JSON, HUNTING_DYNAMIC_TEXT };
-void hunting_put_cell(struct hunting_text *t, struct pool *scratch, const struct kql_value *v,
-                      enum hunting_dynamic how);
+void hunting_put_cell(struct hunting_text *t, const struct kql_value *v, enum hunting_dynamic how);
+void hunting_text_free(struct hunting_text *t);
+/* Cuts back to 'n' bytes, and takes more again. */
+void hunting_text_cut(struct hunting_text *t, size_t n);
+
+/* Answers with the text as JSON (takes it; it is empty then), compressed if the client takes that. 503 without memory, 429
+ * when the bodies that slow clients have not read yet fill what answers may hold together (4 times
+ * configuration hunting.answerSize, of one tenant half). Only for routes whose 'gone' is hunting_gone, at
+ * most once a call. */
+void hunting_reply(struct call *c, struct http_reply *reply, unsigned status,
+                   struct hunting_text *text);
+void hunting_gone(struct call *c);
+
+/* ---- for hunting_reply.c ---- */
+
+/* Counts a body of so many bytes until hunting_gone. False: there is no room for it now. */
+MUST_CHECK bool hunting_hold(struct call *c, size_t size);

@@ -107,7 +107,10 @@ struct config {
         unsigned threads;    /* of each; 0: as many as there are processors */
     } workspaces;
     struct {
-        const char *workspace; /* name or ARM id; NULL: a tenant's only one */
+        const char *workspace;         /* name or ARM id; NULL: a tenant's only one */
+        unsigned query_count;          /* that run side by side in one workspace */
+        uint64_t time_ms, time_ms_max; /* of one query: by default, and the most one may ask for */
+        uint64_t answer_row_max, answer_size_max, memory_max; /* of one query */
     } hunting;
     const char *secret_key_file; /* NULL: data/secret.key, made at first start */
     enum log_level log_level;

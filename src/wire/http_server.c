@@ -352,6 +352,16 @@ http_query(const struct http_request *r, const char *name)
     return NULL;
 }
 
+bool
+http_peer_left(const struct http_request *r)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct pollfd fd = {.fd = info == NULL ? -1 : info->connect_fd, .events = POLLRDHUP};
+
+    return poll(&fd, 1, 0) == 1 && (fd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
 static void
 peer_name(struct MHD_Connection *connection, char out[INET6_ADDRSTRLEN])
 {

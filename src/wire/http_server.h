@@ -25,6 +25,10 @@ const char *http_header(const struct http_request *r, const char *name);
 /* Query parameter by its decoded name, value decoded; NULL if absent. */
 const char *http_query(const struct http_request *r, const char *name);
 
+/* Whether the client has closed its side meanwhile: nobody waits for the answer any more. For a handler that takes long, and
+ * for any thread while the handler runs. */
+bool http_peer_left(const struct http_request *r);
+
 /* Percent-decodes one path segment into 'out' (NUL-terminated). ST_INVALID: bad escape, a decoded
  * NUL or '/', or too long. */
 MUST_CHECK enum status http_decode_segment(struct span segment, char *out, size_t out_size,

@@ -1,0 +1,370 @@
+/* loganalytics_answer.c - a hunt's end as Log Analytics tells it: tables, or an error of its shape. */
+#include "api/loganalytics.h"
+#include <strings.h>
+
+/* ---- errors ---- */
+
+void
+loganalytics_put_error(struct hunting_text *out, const char *code, const char *message,
+                       const char *inner_code, const char *inner_message)
+{
+    hunting_put(out, span_of("{\"error\":{\"message\":"));
+    hunting_put_quoted(out, span_of(message));
+    hunting_printf(out, ",\"code\":\"%s\"", code);
+    if (inner_code != NULL) {
+        hunting_printf(out, ",\"innererror\":{\"code\":\"%s\",\"message\":", inner_code);
+        hunting_put_quoted(out, span_of(inner_message));
+        hunting_put(out, span_of("}"));
+    }
+    hunting_put(out, span_of("}}"));
+}
+
+void
+loganalytics_put_invalid(struct hunting_text *out, const struct err *why)
+{
+    loganalytics_put_error(out, "BadArgumentError", "The request had some invalid properties",
+                           "QueryValidationError", why->text);
+}
+
+void
+loganalytics_put_absent(struct hunting_text *out, const struct err *why)
+{
+    loganalytics_put_error(out, "PathNotFoundError", "The requested path does not exist",
+                           why == NULL ? NULL : "WorkspaceNotFound", why == NULL ? "" : why->text);
+}
+
+/* Kusto's numbers where they are known for the same fault, ours for the rest. */
+static const char *
+fault_code(enum kql_code code)
+{
+    switch (code) {
+    case KQL_E_SYNTAX:
+    case KQL_E_TEXT:
+        return "SYN0002";
+    case KQL_E_TABLE:
+    case KQL_E_COLUMN:
+        return "SEM0100";
+    case KQL_E_FUNCTION:
+        return "SEM0260";
+    default:
+        return kql_code_name(code);
+    }
+}
+
+static void
+put_diagnostic(struct hunting_text *out, const struct kql_diagnostics *d,
+               const struct kql_diagnostic *item, const char *code)
+{
+    struct span token = {d->query.p + item->at, item->size < 200 ? item->size : 200};
+
+    hunting_printf(out, "{\"code\":\"%s\",\"message\":", code);
+    hunting_put_quoted(out, span_of(item->text));
+    hunting_printf(out, ",\"line\":%u,\"pos\":%u,\"token\":", item->line,
+                   item->column > 0 ? item->column - 1 : 0);
+    hunting_put_quoted(out, token);
+    hunting_put(out, span_of("}"));
+}
+
+/* The first fault as the service nests it, and all of them as details. Lines count from 1, positions from 0 (Kusto's). */
+static void
+put_refused(struct hunting_text *out, const struct kql_diagnostics *d)
+{
+    const struct kql_diagnostic *first = NULL;
+    bool is_syntax, is_next = false;
+
+    for (uint32_t i = 0; i < d->count && first == NULL; i++)
+        first = d->items[i].is_warning ? NULL : &d->items[i];
+    if (first == NULL) {
+        loganalytics_put_error(out, "BadArgumentError", "The request had some invalid properties",
+                               "SemanticError", "The query was refused.");
+        return;
+    }
+    is_syntax = first->code == KQL_E_SYNTAX || first->code == KQL_E_TEXT;
+    hunting_put(out, span_of("{\"error\":{\"message\":\"The request had some invalid "
+                             "properties\",\"code\":\"BadArgumentError\",\"innererror\":{"));
+    hunting_printf(out, "\"code\":\"%s\",\"message\":\"A %s error %s\",\"innererror\":",
+                   is_syntax ? "SyntaxError" : "SemanticError", is_syntax ? "syntax" : "semantic",
+                   is_syntax ? "has been identified in the query." : "occurred.");
+    put_diagnostic(out, d, first, fault_code(first->code));
+    hunting_put(out, span_of(",\"details\":["));
+    for (uint32_t i = 0; i < d->count; i++) {
+        if (d->items[i].is_warning)
+            continue;
+        if (is_next)
+            hunting_put(out, span_of(","));
+        is_next = true;
+        put_diagnostic(out, d, &d->items[i], kql_code_name(d->items[i].code));
+    }
+    hunting_put(out, span_of("]}}}"));
+}
+
+static unsigned
+put_failure(struct hunting_text *out, const struct hunt *hunt, const struct err *err)
+{
+    switch (hunt->outcome) {
+    case HUNT_REFUSED:
+        put_refused(out, &hunt->diagnostics);
+        return 400;
+    case HUNT_SPENT:
+        loganalytics_put_error(out, "BadArgumentError", "The request had some invalid properties",
+                               "QueryLimitsExceeded", err->text);
+        return 400;
+    case HUNT_FAILED:
+        loganalytics_put_error(out, "BadArgumentError", "The request had some invalid properties",
+                               "ExecutionError", err->text);
+        return 400;
+    case HUNT_BUSY:
+        loganalytics_put_error(out, "ThrottledError", "The request was throttled",
+                               "TooManyRequests", err->text);
+        return 429;
+    case HUNT_LATE:
+        loganalytics_put_error(out, "GatewayTimeout", "Gateway timeout", "GatewayTimeout",
+                               err->text);
+        return 504;
+    case HUNT_CANCELLED:
+        loganalytics_put_error(out, "ServiceUnavailable", "The query was ended", NULL, NULL);
+        return 503;
+    default:
+        loganalytics_put_error(out, "InternalServerError",
+                               "The workspace cannot be asked now; the server's log says why", NULL,
+                               NULL);
+        return 500;
+    }
+}
+
+/* ---- tables ---- */
+
+/* False: the limit is met; whole rows stay. */
+static bool
+put_rows(struct hunting_text *out, const struct kql_answer *a, size_t limit)
+{
+    bool has_all = true;
+
+    out->limit = limit;
+    for (size_t r = 0; r < a->row_count && has_all; r++) {
+        size_t before = out->n;
+
+        hunting_put(out, span_of(r == 0 ? "[" : ",["));
+        for (uint32_t i = 0; i < a->schema.count; i++) {
+            if (i > 0)
+                hunting_put(out, span_of(","));
+            hunting_put_cell(out, &a->rows[r][i], HUNTING_DYNAMIC_TEXT);
+        }
+        hunting_put(out, span_of("]"));
+        if (out->is_over) {
+            hunting_text_cut(out, before);
+            has_all = false;
+        }
+    }
+    out->limit = 0;
+    return has_all;
+}
+
+static bool
+put_table(struct hunting_text *out, const struct kql_answer *a, size_t limit)
+{
+    bool has_all;
+
+    hunting_put(out, span_of("{\"name\":"));
+    hunting_put_quoted(out, a->name);
+    hunting_put(out, span_of(",\"columns\":["));
+    for (uint32_t i = 0; i < a->schema.count; i++) {
+        hunting_put(out, span_of(i == 0 ? "{\"name\":" : ",{\"name\":"));
+        hunting_put_quoted(out, a->schema.columns[i].name);
+        hunting_printf(out, ",\"type\":\"%s\"}", kql_type_name(a->schema.columns[i].type));
+    }
+    hunting_put(out, span_of("],\"rows\":["));
+    has_all = put_rows(out, a, limit);
+    hunting_put(out, span_of("]}"));
+    return has_all;
+}
+
+/* Shape: README of the published clients, "Include statistics". What we do not count is left out. */
+static void
+put_statistics(struct hunting_text *out, const struct hunt *hunt)
+{
+    const struct hunt_statistics *s = &hunt->statistics;
+    char cpu[32];
+    size_t n = kql_print_timespan(s->cpu_ms * (kql_ticks_per_s / 1000), cpu);
+
+    hunting_printf(out,
+                   ",\"statistics\":{\"query\":{\"executionTime\":%lld.%03lld,\"resourceUsage\":{"
+                   "\"cpu\":{\"totalCpu\":\"%.*s\"},\"memory\":{\"peakPerNode\":%zu}},",
+                   (long long)(s->wall_ms / 1000), (long long)(s->wall_ms % 1000), (int)n, cpu,
+                   s->memory_peak);
+    hunting_printf(out, "\"datasetStatistics\":[{\"tableRowCount\":%llu,\"tableSize\":%llu}]}}",
+                   (unsigned long long)s->rows, (unsigned long long)s->size);
+}
+
+static const char *const render_texts[] = {"title",    "kind",    "legend", "series",
+                                           "xAxis",    "xColumn", "xTitle", "yAxis",
+                                           "yColumns", "ySplit",  "yTitle", "anomalyColumns"};
+
+static bool
+property_find(const struct kql_op *render, const char *name, struct span *value)
+{
+    for (uint32_t i = 0; render != NULL && i < render->u.render.property_count; i++) {
+        const struct span key = render->u.render.properties[i].name;
+
+        if (key.n == strlen(name) && strncasecmp(key.p, name, key.n) == 0) {
+            *value = render->u.render.properties[i].value;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+is_true(const struct kql_op *render, const char *name)
+{
+    struct span value;
+
+    return property_find(render, name, &value) && value.n == 4 &&
+           strncasecmp(value.p, "true", 4) == 0;
+}
+
+/* "Prefer options", and the README of the published clients. */
+static void
+put_render(struct hunting_text *out, const struct kql_op *render)
+{
+    struct span value;
+
+    hunting_put(out, span_of(",\"render\":{\"visualization\":"));
+    if (render == NULL)
+        hunting_put(out, span_of("null"));
+    else
+        hunting_put_quoted(out, render->u.render.chart);
+    for (size_t i = 0; i < COUNT_OF(render_texts); i++) {
+        hunting_printf(out, ",\"%s\":", render_texts[i]);
+        if (property_find(render, render_texts[i], &value))
+            hunting_put_quoted(out, value);
+        else
+            hunting_put(out, span_of("null"));
+    }
+    for (size_t i = 0; i < 2; i++) {
+        const char *name = i == 0 ? "yMin" : "yMax";
+
+        hunting_printf(out, ",\"%s\":", name);
+        if (property_find(render, name, &value))
+            hunting_put_quoted(out, value);
+        else
+            hunting_put(out, span_of("\"NaN\""));
+    }
+    hunting_printf(out, ",\"accumulate\":%s,\"isQuerySorted\":false}",
+                   is_true(render, "accumulate") ? "true" : "false");
+}
+
+/* Kusto's number of E_QUERY_RESULT_SET_TOO_LARGE is what clients look for. */
+static void
+put_partial(struct hunting_text *out, const struct hunt *hunt, bool is_cut, uint64_t rows_max,
+            size_t size_max)
+{
+    char message[400];
+
+    if (hunt->partial == HUNT_CUT_ROWS)
+        snprintf(message, sizeof message,
+                 "The results of this query exceed the set limit of %llu records, so not all "
+                 "records were returned (E_QUERY_RESULT_SET_TOO_LARGE, 0x80DA0003).",
+                 (unsigned long long)rows_max);
+    else if (hunt->partial != HUNT_WHOLE || is_cut)
+        snprintf(message, sizeof message,
+                 "The results of this query exceed the set limit of %zu bytes, so not all records "
+                 "were returned (E_QUERY_RESULT_SET_TOO_LARGE, 0x80DA0003).",
+                 size_max);
+    else
+        return;
+    hunting_put(out, span_of(",\"error\":{\"code\":\"PartialError\",\"message\":\"There were some "
+                             "errors when processing your query.\",\"details\":[{"
+                             "\"code\":\"EngineError\",\"message\":\"Something went wrong "
+                             "processing your query on the server.\",\"innererror\":{"
+                             "\"code\":\"-2133196797\",\"message\":"));
+    hunting_put_quoted(out, span_of(message));
+    hunting_put(out, span_of(",\"severity\":2,\"severityName\":\"Error\"}}]}"));
+}
+
+static void
+put_answers(struct call *c, const struct loganalytics_ask *ask, const struct hunt *hunt,
+            struct hunting_text *out)
+{
+    const struct config *config = c->control->config;
+    size_t size_max = config->hunting.answer_size_max, begin = out->n;
+    const struct kql_op *render = NULL;
+    bool has_all = true;
+
+    if (ask->size_max > 0 && ask->size_max < size_max)
+        size_max = ask->size_max;
+    hunting_put(out, span_of("{\"tables\":["));
+    for (uint32_t i = 0; i < hunt->answers.count; i++) {
+        if (i > 0)
+            hunting_put(out, span_of(","));
+        has_all &= put_table(out, &hunt->answers.items[i], begin + size_max);
+        if (render == NULL)
+            render = hunt->answers.items[i].render;
+    }
+    hunting_put(out, span_of("]"));
+    if (ask->prefer.has_statistics)
+        put_statistics(out, hunt);
+    if (ask->prefer.has_render)
+        put_render(out, render);
+    put_partial(out, hunt, !has_all, config->hunting.answer_row_max, size_max);
+    hunting_put(out, span_of("}"));
+}
+
+/* A hunt asks one workspace. What further ones are called is repeated as it came: whether they are there is not told. */
+static bool
+asks_one(struct call *c, const struct loganalytics_ask *ask, const struct workspace_place *place,
+         struct workspace_place *other, struct err *err)
+{
+    struct err ignored;
+
+    for (size_t i = 0; i < ask->query.workspace_count; i++) {
+        struct span name = ask->query.workspaces[i];
+
+        if (hunting_place(c, name, other, &ignored) && strcmp(other->path, place->path) == 0)
+            continue;
+        (void)err_set(err, ST_INVALID,
+                      "the query names the workspace '%.*s' besides '%.60s': a query asks one "
+                      "workspace, leave out 'workspaces'",
+                      (int)(name.n < 80 ? name.n : 80), name.p, place->name);
+        return false;
+    }
+    return true;
+}
+
+unsigned
+loganalytics_answer(struct call *c, const struct loganalytics_ask *ask, struct hunting_text *out)
+{
+    const struct hunting_ask hunting = {
+        .workspace = ask->workspace,
+        .text = ask->query.text,
+        .shape = HUNT_WORKSPACE,
+        .from = ask->query.period.from,
+        .to = ask->query.period.to,
+        .time_ms = ask->prefer.wait_ms,
+        .size_max = ask->size_max,
+    };
+    struct workspace_place places[2];
+    struct hunt hunt;
+    enum status st;
+    struct err err;
+    unsigned status = 200;
+
+    if (!hunting_place(c, ask->workspace, &places[0], &err)) {
+        loganalytics_put_absent(out, &err);
+        return 404;
+    }
+    if (!asks_one(c, ask, &places[0], &places[1], &err)) {
+        loganalytics_put_invalid(out, &err);
+        return 400;
+    }
+    if (!hunting_run(c, &hunting, &hunt, &st, &err)) {
+        loganalytics_put_absent(out, &err);
+        return 404;
+    }
+    if (st == ST_OK)
+        put_answers(c, ask, &hunt, out);
+    else
+        status = put_failure(out, &hunt, &err);
+    hunt_end(&hunt);
+    return status;
+}
