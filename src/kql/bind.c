@@ -772,9 +772,49 @@ struct answers {
     size_t count, room;
 };
 
+const struct kql_op *
+bind_shown(struct bind *b, const struct kql_op *op)
+{
+    const struct kql_schema *in = &op->schema;
+    struct kql_column *columns;
+    const struct kql_expr **exprs;
+    struct kql_op *shown;
+    uint32_t count = 0, hidden = 0;
+
+    for (uint32_t i = 0; i < in->count; i++)
+        hidden += bind_is_hidden(in->columns[i].name);
+    if (hidden == 0)
+        return op;
+    columns = pool_take(b->pool, (in->count + 1) * sizeof *columns);
+    exprs = pool_take(b->pool, (in->count + 1) * sizeof *exprs);
+    for (uint32_t i = 0; i < in->count; i++)
+        if (!bind_is_hidden(in->columns[i].name)) {
+            columns[count] = in->columns[i];
+            exprs[count++] = bind_column(b, in, i, NULL);
+        }
+    shown = bind_op_new(b, KQL_OP_PROJECT, NULL, op);
+    shown->schema = (struct kql_schema){columns, count, in->is_open};
+    shown->weight = op->weight + 1;
+    shown->u.project.form = KQL_FORM_AWAY;
+    shown->u.project.exprs = exprs;
+    return shown;
+}
+
 static void
 add_plan(struct bind *b, struct answers *a, const struct kql_op *plan)
 {
+    if (plan->kind == KQL_OP_RENDER) { /* it stays the last */
+        const struct kql_op *input = bind_shown(b, plan->input);
+        struct kql_op *render = input != plan->input ? pool_take(b->pool, sizeof *render) : NULL;
+
+        if (render != NULL) {
+            *render = *plan;
+            render->input = input;
+            render->schema = input->schema;
+            plan = render;
+        }
+    } else if (plan->kind != KQL_OP_FORK)
+        plan = bind_shown(b, plan);
     a->plans = pool_grow(b->pool, a->plans, &a->room, a->count + 1, sizeof *a->plans);
     a->plans[a->count++] = plan;
 }

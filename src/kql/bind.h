@@ -11,7 +11,12 @@ struct kql_table {
     struct kql_schema schema;
     const void *handle; /* comes back in the plan */
     bool has_no_rows;   /* it can be named, but wildcards (union *, find, search) pass it over */
+    bool is_empty;      /* wildcards pass it over where others match that are not */
 };
+
+/* What ingestion_time() reads of a table that has a datetime column of this name (behind all others). '*' does not
+ * mean it, and answers are without it. */
+#define KQL_INGESTION_COLUMN "$ingestion_time"
 
 /* What a query can refer to. All of it must outlive the plan. */
 struct kql_environment {

@@ -69,7 +69,7 @@ add_star(struct results *r, struct span prefix)
     for (uint32_t i = 0; b->input != NULL && i < b->input->schema.count; i++) {
         struct span name = b->input->schema.columns[i].name;
 
-        if (is_among(r->arguments, r->count, i) ||
+        if (bind_is_hidden(name) || is_among(r->arguments, r->count, i) ||
             (a->keys != NULL && is_among(a->keys, a->key_count, i)))
             continue;
         if (prefix.n > 0)

@@ -461,6 +461,8 @@ bind_any_column(struct bind *b, enum kql_operator op, const struct kql_expr *nee
         const struct kql_expr *column = bind_column(b, &b->input->schema, i, NULL), *one;
         enum operand operand = operand_of(column->type);
 
+        if (bind_is_hidden(b->input->schema.columns[i].name))
+            continue;
         if (is_text && (operand & (OPERAND_STRING | OPERAND_DYNAMIC)) == 0 && to_string != NULL)
             column = bind_call(b, to_string, &column, 1, at);
         else if (!is_text && operand != operand_of(needle->type) && operand != OPERAND_DYNAMIC)

@@ -172,6 +172,8 @@ bind_pack_columns(struct bind *b, const struct kql_function *f, const struct kql
             return missing_row(b, s);
     }
     for (uint32_t i = 0; i < count; i++) {
+        if (is_all && bind_is_hidden(b->input->schema.columns[i].name))
+            continue;
         const struct kql_expr *e =
             is_all ? bind_column(b, &b->input->schema, i, NULL) : bind_expr(b, s->children[i]);
 
@@ -239,7 +241,7 @@ bind_column_names(struct bind *b, const struct kql_function *f, const struct kql
         kql_complain(b->d, KQL_E_ARGUMENTS, s->at, s->size, "column_names_of() takes a table");
         return bind_unknown(b, s);
     }
-    table = bind_table(b, s->children[0]);
+    table = bind_shown(b, bind_table(b, s->children[0]));
     if (table->schema.is_open)
         return bind_unknown(b, s);
     for (uint32_t i = 0; i < table->schema.count; i++)
@@ -264,7 +266,15 @@ bind_datetime_diff(struct bind *b, const struct kql_function *f, const struct kq
 static const struct kql_expr *
 bind_ingestion_time(struct bind *b, const struct kql_function *f, const struct kql_syntax *s)
 {
-    return f != NULL ? bind_scalar(b, f, s) : missing_row(b, s);
+    uint32_t column = b->input == NULL
+                          ? UINT32_MAX
+                          : bind_find_column(&b->input->schema, SPAN_LITERAL(KQL_INGESTION_COLUMN));
+
+    if (f == NULL)
+        return missing_row(b, s);
+    if (column != UINT32_MAX && s->child_count == 0)
+        return bind_column(b, &b->input->schema, column, s);
+    return bind_scalar(b, f, s);
 }
 
 static void
@@ -393,16 +403,17 @@ bind_array_sort(struct bind *b, const struct kql_function *f, const struct kql_s
 static const struct kql_expr *
 bind_star_call(struct bind *b, const struct kql_function *f, const struct kql_syntax *s)
 {
-    uint32_t count = b->input != NULL ? b->input->schema.count : 0;
     const struct kql_expr **arguments;
+    uint32_t count = 0;
 
     if (f == NULL)
         return missing_row(b, s);
     if (s->child_count != 1 || s->children[0]->kind != SYN_STAR || b->input == NULL)
         return bind_scalar(b, f, s);
-    arguments = pool_take(b->pool, (count + 1) * sizeof *arguments);
-    for (uint32_t i = 0; i < count; i++)
-        arguments[i] = bind_column(b, &b->input->schema, i, s->children[0]);
+    arguments = pool_take(b->pool, (b->input->schema.count + 1) * sizeof *arguments);
+    for (uint32_t i = 0; i < b->input->schema.count; i++)
+        if (!bind_is_hidden(b->input->schema.columns[i].name))
+            arguments[count++] = bind_column(b, &b->input->schema, i, s->children[0]);
     return bind_call(b, f, arguments, count, s);
 }
 

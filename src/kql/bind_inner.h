@@ -92,6 +92,16 @@ struct bind_scan {
     const struct kql_schema *row; /* input's columns, then declared ones */
 };
 
+/* Columns that are no user's: KQL_INGESTION_COLUMN, numbered behind a join. */
+static inline bool
+bind_is_hidden(struct span name)
+{
+    return name.n >= sizeof KQL_INGESTION_COLUMN - 1 &&
+           memcmp(name.p, KQL_INGESTION_COLUMN, sizeof KQL_INGESTION_COLUMN - 1) == 0;
+}
+/* The rows without such columns. */
+const struct kql_op *bind_shown(struct bind *b, const struct kql_op *op);
+
 /* Complains of a function that is not built: an error, or a warning where the environment says so.
  * False: binding cannot go on. */
 static inline bool

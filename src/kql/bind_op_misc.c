@@ -208,7 +208,7 @@ bind_getschema(struct bind *b, const struct kql_syntax *s, const struct kql_op *
         {SPAN_LITERAL("DataType"),      KQL_STRING},
         {SPAN_LITERAL("ColumnType"),    KQL_STRING},
     };
-    const struct kql_schema *of = &input->schema;
+    const struct kql_schema *of = &bind_shown(b, input)->schema;
     struct kql_value *cells;
     struct kql_op *op;
 

@@ -251,21 +251,31 @@ add_views(struct bind_tables *t, const struct kql_syntax *pattern, const struct 
     }
 }
 
+static void
+add_tables(struct bind_tables *t, const struct kql_syntax *pattern, const struct kql_syntax *at,
+           bool is_empty)
+{
+    const struct kql_environment *e = t->b->environment;
+    struct kql_table table;
+
+    for (size_t i = 0; e->table_at != NULL && e->table_at(e->context, i, &table); i++) {
+        pool_check(t->b->pool);
+        if (!table.has_no_rows && table.is_empty == is_empty &&
+            (pattern == NULL || bind_matches_wildcard(pattern->name, table.name)))
+            bind_tables_put(t, table_op(t->b, &table, at), table.name);
+    }
+}
+
 /* Tables of the environment that match; NULL: all of them. */
 static bool
 add_matching(struct bind_tables *t, const struct kql_syntax *pattern, const struct kql_syntax *at)
 {
-    const struct kql_environment *e = t->b->environment;
-    struct kql_table table;
     size_t before = t->count;
 
-    for (size_t i = 0; e->table_at != NULL && e->table_at(e->context, i, &table); i++) {
-        pool_check(t->b->pool);
-        if (!table.has_no_rows &&
-            (pattern == NULL || bind_matches_wildcard(pattern->name, table.name)))
-            bind_tables_put(t, table_op(t->b, &table, at), table.name);
-    }
+    add_tables(t, pattern, at, false);
     add_views(t, pattern, at);
+    if (t->count == before)
+        add_tables(t, pattern, at, true);
     return t->count > before;
 }
 

@@ -73,6 +73,8 @@ bind_distinct(struct bind *b, const struct kql_syntax *s, const struct kql_op *i
             for (uint32_t k = 0; k < input->schema.count; k++) {
                 const struct kql_expr *e = bind_column(b, &input->schema, k, item);
 
+                if (bind_is_hidden(input->schema.columns[k].name))
+                    continue;
                 bind_op_not_dynamic(b, item, e, "what is distinct");
                 bind_columns_put(&c, input->schema.columns[k].name, e->type, e);
             }

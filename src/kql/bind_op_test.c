@@ -28,9 +28,9 @@ static const struct kql_column columns_c[] = {
     {NAME("i"), KQL_INT   },
 };
 static const struct kql_table tables[] = {
-    {NAME("Ta"), {columns_a, COUNT_OF(columns_a), false}, NULL, false},
-    {NAME("Tb"), {columns_b, COUNT_OF(columns_b), false}, NULL, false},
-    {NAME("Uc"), {columns_c, COUNT_OF(columns_c), false}, NULL, false},
+    {NAME("Ta"), {columns_a, COUNT_OF(columns_a), false}, NULL, false, false},
+    {NAME("Tb"), {columns_b, COUNT_OF(columns_b), false}, NULL, false, false},
+    {NAME("Uc"), {columns_c, COUNT_OF(columns_c), false}, NULL, false, false},
 };
 
 static bool

@@ -108,7 +108,7 @@ static const struct play_case cases[] = {
 static void
 test_limits(void)
 {
-    const struct kql_rows_limits small = {16 << 20, 100000000, 0, 0};
+    const struct kql_rows_limits small = {16 << 20, 100000000, 0, 0, false, 0};
     static const struct {
         const char *query, *says;
     } ends[] = {

@@ -183,7 +183,10 @@ run(struct pool *pool, int64_t time_ms)
     static struct err err;
     struct kql_environment environment = {.now = INT64_C(638400000000000000)};
     struct kql_rows_source source = {0};
-    struct kql_rows_limits limits = {256 << 20, 2000000, 100000, clock_monotonic_ms() + time_ms};
+    struct kql_rows_limits limits = {.memory_max = 256 << 20,
+                                     .rows_max = 2000000,
+                                     .answer_rows_max = 100000,
+                                     .deadline_ms = clock_monotonic_ms() + time_ms};
     struct kql_answers answers;
 
     if (kql_rows_query(pool, (struct span){text, size}, &environment, &source, &limits, &d,

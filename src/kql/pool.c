@@ -1,6 +1,7 @@
 #include "kql/pool.h"
 #include "base/clock.h"
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 enum { CHUNK_MIN = 16 * 1024, CHUNK_MAX = 1024 * 1024 };
@@ -20,8 +21,11 @@ pool_init(struct pool *p, size_t limit)
 static void
 count_size(struct pool *p, size_t size)
 {
-    for (; p != NULL; p = p->account)
+    for (; p != NULL; p = p->account) {
         p->taken += size;
+        if (p->taken > p->peak)
+            p->peak = p->taken;
+    }
 }
 
 static void
@@ -91,6 +95,11 @@ void
 pool_check(struct pool *p)
 {
     for (struct pool *each = p; each != NULL; each = each->account) {
+        if (each->cancelled != NULL &&
+            atomic_load_explicit((const _Atomic bool *)each->cancelled, memory_order_relaxed)) {
+            err_set(&p->reason, ST_FULL, "the query was cancelled");
+            leave(p, POOL_CANCELLED);
+        }
         if (each->deadline_ms == 0 && each->patience_ms != 0)
             each->deadline_ms = clock_monotonic_ms() + each->patience_ms;
         else if (each->deadline_ms != 0 && clock_monotonic_ms() > each->deadline_ms) {
@@ -225,6 +234,17 @@ pool_abandon(struct pool *p, const char *format, ...)
     vsnprintf(p->reason.text, sizeof p->reason.text, format, args);
     va_end(args);
     leave(p, POOL_ABANDONED);
+}
+
+void
+pool_exceed(struct pool *p, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(p->reason.text, sizeof p->reason.text, format, args);
+    va_end(args);
+    leave(p, POOL_EXCEEDED);
 }
 
 struct pool_mark

@@ -17,6 +17,7 @@ struct pool {
     struct pool_chunk *spare; /* one that was given back, for the next that is needed; private */
     char *next, *end;         /* private */
     size_t taken, limit;      /* bytes in chunks; most that may be */
+    size_t peak;              /* the most that was taken at once */
     /* Another pool whose limit, deadline and 'taken' this one's chunks count in too (set before
      * anything is taken; it must outlive this one); NULL: none. */
     struct pool *account;
@@ -26,12 +27,17 @@ struct pool {
     /* ms from the first look at the clock on: sets deadline_ms then, where that is 0; so work that
      * is never long never reads the clock. 0: none */
     int64_t patience_ms;
+    /* An _Atomic bool (which C++ cannot read) that another thread sets to end the work; looked at where
+     * the clock is; NULL: none */
+    const void *cancelled;
     jmp_buf *escape; /* where to when spent; must be set while anything is taken */
     enum pool_end {
         POOL_GOES_ON,
         POOL_SPENT /* the limit is reached */,
         POOL_LATE /* the deadline has passed */,
-        POOL_ABANDONED /* pool_abandon: 'reason' says why */
+        POOL_ABANDONED /* pool_abandon: 'reason' says why */,
+        POOL_EXCEEDED /* pool_exceed: a limit of the caller's own; 'reason' says which */,
+        POOL_CANCELLED /* 'cancelled' was set */
     } why;             /* why it escaped */
     struct err reason;
 };
@@ -65,10 +71,13 @@ struct span pool_text(struct pool *p, struct span text);
 struct span pool_printf(struct pool *p, const char *format, ...) PRINTF_LIKE(2, 3);
 /* An array that grows: room for at least 'count' items; gives the (perhaps moved) items back. */
 void *pool_grow(struct pool *p, void *items, size_t *room, size_t count, size_t item_size);
-/* Leaves by the escape when the deadline has passed; call it now and then in long loops. */
+/* Leaves by the escape when the deadline has passed or the work is cancelled; call it now and then in
+ * long loops. */
 void pool_check(struct pool *p);
-/* Leaves by the escape with a reason: for what cannot be gone on with (a row limit, say). */
+/* Leaves by the escape with a reason: for what cannot be gone on with. */
 _Noreturn void pool_abandon(struct pool *p, const char *format, ...) PRINTF_LIKE(2, 3);
+/* The same for a limit that is not the pool's (of rows, say). */
+_Noreturn void pool_exceed(struct pool *p, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* A place to return to: everything taken since is given back. One chunk is kept aside, so that work
  * row by row that needs one now and then does not go to the system each time. */

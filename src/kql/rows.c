@@ -425,10 +425,10 @@ rows_next(struct rows_cursor *c, struct kql_value *row)
     if ((++c->given & 1023) == 0)
         pool_check(e->pool);
     if (c->given > e->limits->rows_max)
-        pool_abandon(e->pool,
-                     "an operator gave more than %llu rows: ask for fewer, or raise the limit of "
-                     "rows (limit-rows)",
-                     (unsigned long long)e->limits->rows_max);
+        pool_exceed(e->pool,
+                    "an operator gave more than %llu rows: ask for fewer, or raise the limit of "
+                    "rows (limit-rows)",
+                    (unsigned long long)e->limits->rows_max);
     return c->next(c, row);
 }
 
@@ -847,6 +847,53 @@ rows_open(struct rows_run *run, const struct kql_op *op, const uint8_t *wanted)
 
 /* ---- answers ---- */
 
+/* About as many bytes as the row has as text. */
+static size_t
+row_size(const struct kql_value *row, uint32_t width)
+{
+    size_t size = 2;
+
+    for (uint32_t i = 0; i < width; i++)
+        if (row[i].is_null)
+            size += 5;
+        else if (row[i].type == KQL_STRING)
+            size += row[i].size + 3;
+        else if (row[i].type == KQL_ARRAY || row[i].type == KQL_BAG)
+            size += kql_value_size(&row[i]);
+        else
+            size += row[i].type == KQL_DATETIME ? 31 : row[i].type == KQL_GUID ? 39 : 12;
+    return size;
+}
+
+/* Whether one more row may be in the answers; else they are marked as cut, or the query ends. */
+static bool
+has_room(struct rows_engine *e, struct kql_answers *out, const struct kql_value *row,
+         uint32_t width, size_t count)
+{
+    uint64_t most = e->limits->answer_rows_max;
+    size_t size;
+
+    if (!e->limits->cuts_answers) {
+        if (most > 0 && count == most)
+            pool_exceed(e->pool,
+                        "the answer has more than %llu rows: summarize or take fewer, or raise "
+                        "the limit of rows of an answer (max-rows)",
+                        (unsigned long long)most);
+        return true;
+    }
+    if (most > 0 && out->row_count == most) {
+        out->cut = KQL_ANSWERS_CUT_ROWS;
+        return false;
+    }
+    size = row_size(row, width);
+    if (e->limits->answer_size_max > 0 && out->size + size > e->limits->answer_size_max) {
+        out->cut = KQL_ANSWERS_CUT_SIZE;
+        return false;
+    }
+    out->size += size;
+    return true;
+}
+
 static void
 answer_add(struct rows_engine *e, struct kql_answers *out, const struct kql_op *plan,
            struct span name, struct rows_run *run)
@@ -856,18 +903,13 @@ answer_add(struct rows_engine *e, struct kql_answers *out, const struct kql_op *
     struct rows_cursor *c = rows_open(run, plan, NULL);
     struct rows_list *list = pool_zeroed(e->pool, 1, sizeof *list);
     struct kql_value *row = rows_cells_new(e->pool, c->width);
-    uint64_t most = e->limits->answer_rows_max;
 
-    for (;;) {
+    while (out->cut == KQL_ANSWERS_WHOLE) {
         struct pool_mark mark = pool_mark(run->scratch);
 
-        if (!rows_next(c, row))
+        if (!rows_next(c, row) || !has_room(e, out, row, c->width, list->count))
             break;
-        if (most > 0 && list->count == most)
-            pool_abandon(e->pool,
-                         "the answer has more than %llu rows: summarize or take fewer, or raise "
-                         "the limit of rows of an answer (max-rows)",
-                         (unsigned long long)most);
+        out->row_count++;
         rows_list_add(e->pool, list, rows_copy(e->pool, row, c->width, c->is_lasting));
         pool_return(run->scratch, mark);
     }
@@ -880,14 +922,18 @@ answer_add(struct rows_engine *e, struct kql_answers *out, const struct kql_op *
                              .render = plan->kind == KQL_OP_RENDER ? plan : NULL};
 }
 
+/* 'bound': what the plan was prepared of. */
 static void
-answers_of(struct rows_engine *e, const struct kql_op *plan, struct kql_answers *out)
+answers_of(struct rows_engine *e, const struct kql_op *plan, const struct kql_op *bound,
+           struct kql_answers *out)
 {
     struct rows_run *run;
     struct rows_list *input;
 
     if (plan->kind != KQL_OP_FORK) {
         answer_add(e, out, plan, SPAN_LITERAL("PrimaryResult"), &e->root);
+        if (bound->kind == KQL_OP_RENDER)
+            out->items[out->count - 1].render = bound;
         return;
     }
     input = rows_collect(e->pool, rows_open(&e->root, plan->input, NULL));
@@ -978,6 +1024,8 @@ say_why(const struct rows_engine *e, struct err *err)
         break;
     case POOL_GOES_ON:
     case POOL_ABANDONED:
+    case POOL_EXCEEDED:
+    case POOL_CANCELLED:
         err_set(err, ST_INVALID, "%s", e->pool->reason.text);
         break;
     }
@@ -994,7 +1042,7 @@ run_plan(struct rows_engine *e, void *context)
     struct plan_work *w = context;
 
     engine_start(e);
-    answers_of(e, w->plan, w->out);
+    answers_of(e, w->plan, w->plan, w->out);
 }
 
 bool
@@ -1006,7 +1054,7 @@ kql_rows_run(struct pool *pool, const struct kql_op *plan,
     struct plan_work work = {plan, out};
     bool is_done;
 
-    *out = (struct kql_answers){NULL, 0};
+    *out = (struct kql_answers){0};
     engine_init(&e, pool, environment, source, limits);
     is_done = engine_guard(&e, run_plan, &work);
     engine_end(&e);
@@ -1050,6 +1098,14 @@ outer_function(void *context, struct span name, struct span *text)
     return w->outer->function(w->outer->context, name, text);
 }
 
+static const struct kql_op *
+prepared(struct rows_engine *e, const struct kql_op *plan)
+{
+    return e->source != NULL && e->source->prepare != NULL
+               ? e->source->prepare(e->source->context, plan)
+               : plan;
+}
+
 static bool
 discover(void *context, const struct kql_op *plan, struct kql_schema *out)
 {
@@ -1058,6 +1114,9 @@ discover(void *context, const struct kql_op *plan, struct kql_schema *out)
     if (plan->kind != KQL_OP_PLUGIN)
         return false;
     if (needs_context(w->engine, plan))
+        return false;
+    plan = prepared(w->engine, plan);
+    if (plan->kind != KQL_OP_PLUGIN)
         return false;
     *out = rows_plugin_run(&w->engine->root, plan)->schema;
     return true;
@@ -1081,7 +1140,7 @@ bind_and_run(struct rows_engine *e, void *context)
         return;
     w->is_bound = true;
     for (uint32_t i = 0; i < bound.plan_count; i++)
-        answers_of(e, bound.plans[i], w->out);
+        answers_of(e, prepared(e, bound.plans[i]), bound.plans[i], w->out);
 }
 
 /* Reasons may quote constants: a regex that is refused only now, say. */
@@ -1109,7 +1168,7 @@ kql_rows_query(struct pool *pool, struct span text, const struct kql_environment
     struct query_work work = {&e, environment, text, d, out, false};
     bool is_done;
 
-    *out = (struct kql_answers){NULL, 0};
+    *out = (struct kql_answers){0};
     memset(d, 0, sizeof *d);
     err->text[0] = '\0';
     pool->limit = limits->memory_max;

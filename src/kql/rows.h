@@ -10,6 +10,11 @@ struct kql_rows_limits {
     /* rows of the answer; default 500,000 as the service has it; 0: no limit */
     uint64_t answer_rows_max;
     int64_t deadline_ms; /* monotonic; 0: none */
+    /* What is beyond answer_rows_max (of all answers together then) or answer_size_max is left out, and
+     * the answers say so; false: it ends the query */
+    bool cuts_answers;
+    size_t
+        answer_size_max; /* bytes of the answers' values, about as text; 0: no limit; only with cuts_answers */
 };
 extern const struct kql_rows_limits kql_rows_limits_default;
 
@@ -22,6 +27,9 @@ struct kql_rows_source {
      * err. */
     enum status (*next)(void *reader, struct pool *pool, struct kql_value *cells, struct err *err);
     void (*close)(void *reader);
+    /* What is run in place of a plan that kql_rows_query has bound (or that is run to find its
+     * columns): lives in the query's pool, whose escape is set. NULL: the plan itself. */
+    const struct kql_op *(*prepare)(void *context, const struct kql_op *plan);
     void *context;
 };
 
@@ -36,6 +44,9 @@ struct kql_answer {
 struct kql_answers {
     struct kql_answer *items;
     uint32_t count;
+    enum { KQL_ANSWERS_WHOLE, KQL_ANSWERS_CUT_ROWS, KQL_ANSWERS_CUT_SIZE } cut;
+    uint64_t row_count; /* of all */
+    uint64_t size;      /* as answer_size_max counts; with cuts_answers */
 };
 
 /* Binds and runs. Everything lives in 'pool' (whose limit and deadline are set from 'limits').

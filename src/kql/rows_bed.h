@@ -99,7 +99,10 @@ bed_run(struct span query)
     static const struct kql_rows_source source = {bed_source_open, bed_source_next, free, NULL};
     static struct kql_diagnostics d;
     static struct pool pool;
-    struct kql_rows_limits limits = {16 << 20, 20000, 5000, clock_monotonic_ms() + 2000};
+    struct kql_rows_limits limits = {.memory_max = 16 << 20,
+                                     .rows_max = 20000,
+                                     .answer_rows_max = 5000,
+                                     .deadline_ms = clock_monotonic_ms() + 2000};
     struct kql_environment environment = {
         .table = bed_find_table, .table_at = bed_table_at, .now = INT64_C(638400000000000000)};
     struct kql_answers answers;

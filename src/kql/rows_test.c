@@ -73,7 +73,8 @@ source_close(void *reader)
     free(reader);
 }
 
-static const struct kql_rows_source source = {source_open, source_next, source_close, NULL};
+static const struct kql_rows_source source = {
+    .open = source_open, .next = source_next, .close = source_close};
 
 /* ---- running ---- */
 
@@ -530,43 +531,47 @@ static const struct {
 } ends[] = {
     {"memory of sort",
      "range i from 1 to 10000000 step 1 | sort by i",                                      "limit-memory",
-     {8 << 20, 100000000, 0, 0}                                                                                                          },
+     {8 << 20, 100000000, 0, 0, false, 0} },
     {"memory of groups",
      "range i from 1 to 10000000 step 1 | summarize count() by i",                         "limit-memory",
-     {8 << 20, 100000000, 0, 0}                                                                                                          },
+     {8 << 20, 100000000, 0, 0, false, 0} },
     {"memory of a list",
      "range i from 1 to 1000000 step 1 | summarize make_list(strcat('a long text ', i))",  "limit-memory",
-     {8 << 20, 100000000, 0, 0}                                                                                                          },
+     {8 << 20, 100000000, 0, 0, false, 0} },
     {"memory of a sub-query",
      "print x = range(1, 200000, 1) | mv-apply x on (sort by tostring(x))",                "limit-memory",
-     {8 << 20, 100000000, 0, 0}                                                                                                          },
+     {8 << 20, 100000000, 0, 0, false, 0} },
     {"rows of an operator",
      "range i from 1 to 1000000000000 step 1 | count",                                     "limit-rows",
-     {8 << 20, 100000, 0, 0}                                                                                                             },
+     {8 << 20, 100000, 0, 0, false, 0}    },
     {"rows of a cross join",
      "range i from 1 to 3000 step 1 | extend k = 1 | join kind=inner (range j from 1 to 3000 step "
      "1 | extend k = 1) on k | count",                                                     "limit-rows",
-     {64 << 20, 100000, 0, 0}                                                                                                            },
+     {64 << 20, 100000, 0, 0, false, 0}   },
     {"rows of expanded rows",
      "range i from 1 to 1000 step 1 | extend a = range(1, 1000, 1) | mv-expand a | count", "limit-rows",
-     {64 << 20, 100000, 0, 0}                                                                                                            },
-    {"rows of the answer",    "range i from 1 to 11 step 1",                               "max-rows",             {8 << 20, 1000, 10, 0}},
+     {64 << 20, 100000, 0, 0, false, 0}   },
+    {"rows of the answer",
+     "range i from 1 to 11 step 1",                                                        "max-rows",
+     {8 << 20, 1000, 10, 0, false, 0}     },
     {"time",
      "range i from 1 to 1000000000000 step 1 | where i < 0",                               "limit-time",
-     {8 << 20, UINT64_MAX, 0, 1}                                                                                                         },
+     {8 << 20, UINT64_MAX, 0, 1, false, 0}},
     {"steps of a series",
      "print t = 1 | make-series count() on t from 0 to 1000000000 step 1",                 "make the step larger",
-     {8 << 20, 1000, 0, 0}                                                                                                               },
+     {8 << 20, 1000, 0, 0, false, 0}      },
     {"a step of 0",
      "range i from 1 to 2 step toscalar(print 0)",                                         "step of i is 0",
-     {8 << 20, 1000, 0, 0}                                                                                                               },
+     {8 << 20, 1000, 0, 0, false, 0}      },
     {"a name that is there",
      "print a = 1, d = dynamic({\"a\": 2}) | evaluate bag_unpack(d)",                      "columnsConflict",
-     {8 << 20, 1000, 0, 0}                                                                                                               },
-    {"assert",                "print assert(1 > 2, 'two is more')",                        "two is more",          {8 << 20, 1000, 0, 0} },
+     {8 << 20, 1000, 0, 0, false, 0}      },
+    {"assert",
+     "print assert(1 > 2, 'two is more')",                                                 "two is more",
+     {8 << 20, 1000, 0, 0, false, 0}      },
     {"columns nobody knows",
      "print d = dynamic([{\"a\": 1}]) | mv-apply d on (evaluate bag_unpack(d))",           "write them behind it",
-     {8 << 20, 1000, 0, 0}                                                                                                               },
+     {8 << 20, 1000, 0, 0, false, 0}      },
 };
 
 static void
@@ -593,7 +598,7 @@ test_ends(void)
 static void
 test_sub_queries(void)
 {
-    const struct kql_rows_limits limits = {4 << 20, 100000000, 0, 0};
+    const struct kql_rows_limits limits = {.memory_max = 4 << 20, .rows_max = 100000000};
 
     CHECK(run("range i from 1 to 20000 step 1 | extend a = range(1, 5, 1)"
               " | mv-apply a to typeof(long) on (join kind=inner (print a = 3) on a | sort by a)"
@@ -603,7 +608,7 @@ test_sub_queries(void)
           "%s", text);
     CHECK(run("range i from 1 to 20000 step 1 | partition by i (top 1 by i | mv-apply x = "
               "dynamic([1]) on (take 1)) | count",
-              &(struct kql_rows_limits){64 << 20, 100000000, 0, 0}) &&
+              &(struct kql_rows_limits){.memory_max = 64 << 20, .rows_max = 100000000}) &&
               strcmp(text, "Count:long [20000]") == 0,
           "%s", text);
     CHECK(run("range i from 1 to 300000 step 1 | top 5 by i | summarize sum(i)", &limits) &&

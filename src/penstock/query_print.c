@@ -481,7 +481,7 @@ query_print_schema(FILE *out, enum query_format format, const struct kql_schema 
         SPAN_LITERAL("Schema"), {columns, 4, false},
          NULL, 0, NULL
     };
-    struct kql_answers answers = {&a, 1};
+    struct kql_answers answers = {.items = &a, .count = 1};
     struct pool p;
     jmp_buf here;
     enum status st;

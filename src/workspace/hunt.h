@@ -11,6 +11,17 @@
 #include "workspace/workspace.h"
 #include <stdatomic.h>
 
+/* Every table has a last column of this name for queries whose text names it: a dynamic bag of what its records held beside the
+ * columns, and of values that were not of their column's type (they are null there). Other queries do not see it. */
+#define HUNT_OVERFLOW_COLUMN "_Overflow"
+
+/* A table of records that the catalog does not know can be asked by its name while the query sees a row of it: columns
+ * Timestamp (TimeGenerated in a workspace's shape) and Record, the record as a dynamic bag. Wildcards pass it over. Of the
+ * catalog's, wildcards (union Device*, search, find) mean those in which the query sees a row, or all where none has one.
+ *
+ * ingestion_time() is when a row's record was admitted, as long as the row comes from a table's by operators that keep its other
+ * columns (not project, summarize). */
+
 enum hunt_shape {
     HUNT_HUNTING,   /* Advanced Hunting's columns: Timestamp ... */
     HUNT_WORKSPACE, /* Log Analytics' columns: TimeGenerated, TenantId, Type, _ItemId ... */
@@ -107,5 +118,11 @@ MUST_CHECK enum status hunt_run(struct workspace *w, const struct hunt_request *
                                 struct hunt *out, struct err *err);
 void hunt_end(struct hunt *h);
 
-/* How many queries of a workspace run side by side (default 4), at most half of them (and one at least) of one tenant. */
+/* How many queries of a workspace run side by side (default 4; 1 to 1024), at most half of them (and one at least) of one
+ * tenant (the first that a request names; an operator's look is one of its own). */
 void hunt_seats_use(struct workspace *w, unsigned seats);
+struct hunt_seats_state {
+    unsigned seats, running, waiting;
+    uint64_t given, refused; /* so far: queries that had a seat, and that waited for one in vain */
+};
+void hunt_seats_look(struct workspace *w, struct hunt_seats_state *out);

@@ -1,5 +1,6 @@
 /* inner.h - an open file from the inside; for workspace.c, table.c, load.c, writer.c and keep.c. */
 #pragma once
+#include "workspace/hunt_seats.h"
 #include "workspace/store.h"
 #include <pthread.h>
 
@@ -45,6 +46,7 @@ struct workspace {
     struct workspace_table *tables; /* one for each of the catalog's */
     bool is_read_only;
     pthread_mutex_t append_lock;
+    struct hunt_seats seats;
 };
 
 /* The place of a table that the file has, by exact name; NULL: none. */

@@ -214,6 +214,7 @@ destroy(struct workspace *w)
         duckdb_close(&w->database);
     pool_free(&w->pool);
     pthread_mutex_destroy(&w->append_lock);
+    hunt_seats_destroy(&w->seats);
     free(w);
 }
 
@@ -229,6 +230,7 @@ make(const char *path, const struct workspace_options *o, struct workspace **out
         return err_set(err, ST_FULL, "no memory to open %s", path);
     snprintf(w->path, sizeof w->path, "%s", path);
     pthread_mutex_init(&w->append_lock, NULL);
+    hunt_seats_init(&w->seats);
     pool_init(&w->pool, KNOWN_MAX);
     w->catalog = o->catalog != NULL ? o->catalog : registry_catalog; /* under its lock */
     w->is_read_only = o->is_read_only;

@@ -1,0 +1,78 @@
+/* hunt_inner.h - a query while it runs; for hunt*.c. */
+#pragma once
+#include "workspace/hunt.h"
+#include "workspace/inner.h"
+#include "workspace/sql.h"
+
+/* ---- hunt_connections.c: connections of a query, and the thread that interrupts them ---- */
+
+struct hunt_connection {
+    struct hunt_connection *next;
+    duckdb_connection c;
+    bool is_used;
+};
+struct hunt_connections {
+    struct workspace *workspace;
+    pthread_mutex_t lock;
+    pthread_cond_t over;
+    struct hunt_connection *first;
+    int64_t deadline_ms;
+    const _Atomic bool *cancelled; /* NULL: it cannot be */
+    bool is_over, is_watched;
+    pthread_t watcher;
+};
+void hunt_connections_open(struct hunt_connections *k, struct workspace *w, int64_t deadline_ms,
+                           const _Atomic bool *cancelled);
+/* Closes all: no statement of them may be there any more. */
+void hunt_connections_close(struct hunt_connections *k);
+/* A connection that nobody uses now, for one statement at a time. From the first on, a thread watches: it interrupts
+ * what runs when the deadline has passed or the query is cancelled. */
+MUST_CHECK enum status hunt_connection_take(struct hunt_connections *k,
+                                            struct hunt_connection **out, struct err *err);
+void hunt_connection_give(struct hunt_connections *k, struct hunt_connection *c);
+
+/* ---- a query ---- */
+
+struct hunt_reader;
+struct hunting {
+    struct workspace *workspace;
+    const struct hunt_request *request;
+    struct pool *pool; /* the query's: everything that lives as long as its answers */
+    int64_t deadline_ms;
+    struct hunt_connections connections;
+    struct hunt_reader *readers; /* that are open */
+    /* What ended it, where that was not the language: HUNT_DONE: nothing */
+    enum hunt_outcome failure;
+    /* of hunt_environment.c */
+    char *where; /* SQL: whose rows, in what time */
+    bool shows_overflow, shows_ingestion;
+    struct kql_table *tables; /* by their place in the catalog; handle NULL: not made yet */
+    struct hunt_other {       /* a table that the catalog does not know */
+        struct hunt_other *next;
+        struct span name;
+        struct kql_table table;
+        bool is_there;
+    } * others;
+    uint8_t *has_rows; /* by place in the catalog; NULL: not looked yet */
+};
+
+/* ---- hunt_environment.c ---- */
+
+/* 'where' and what the query's text asks for. ST_INVALID: a tenant is no GUID. In every case hunt_environment_close is
+ * due. */
+MUST_CHECK enum status hunt_environment_open(struct hunting *h, struct err *err);
+void hunt_environment_close(struct hunting *h);
+/* Of a kql_environment whose context is the struct hunting; handles are struct sql_table. */
+bool hunt_table(void *context, struct span name, struct kql_table *out);
+bool hunt_table_at(void *context, size_t index, struct kql_table *out);
+bool hunt_function(void *context, struct span name, struct span *text);
+
+/* ---- hunt_source.c ---- */
+
+/* A source whose handles are struct sql_table; .context is to be set to the struct hunting. */
+extern const struct kql_rows_source hunt_source;
+/* What is still open: before the connections are closed. */
+void hunt_source_close(struct hunting *h);
+/* Runs a statement whose rows are few; *out is to be destroyed by duckdb_destroy_result. */
+MUST_CHECK enum status hunt_ask(struct hunting *h, const char *sql, duckdb_result *out,
+                                struct err *err);
