@@ -1,0 +1,571 @@
+/* sql.c - which parts of a plan become statements. Operators are tried from the sources up, each once however often it is
+ * used; the largest that SQL carries become parts, the others are made anew over them.
+ *
+ * What is materialized is run once: when several statements (or a statement and the row engine) want it and running
+ * it twice would give other rows, it is left to the row engine, and the plan is split again. */
+#include "workspace/sql_inner.h"
+#include <assert.h>
+
+/* ---- text ---- */
+
+void
+sql_put_span(struct sql_text *t, struct span text)
+{
+    t->p = pool_grow(t->pool, t->p, &t->room, t->n + text.n + 1, 1);
+    memcpy(t->p + t->n, text.p, text.n);
+    t->n += text.n;
+    t->p[t->n] = '\0';
+}
+
+void
+sql_put(struct sql_text *t, const char *format, ...)
+{
+    va_list args;
+    int n;
+
+    va_start(args, format);
+    n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    assert(n >= 0);
+    t->p = pool_grow(t->pool, t->p, &t->room, t->n + (size_t)n + 1, 1);
+    va_start(args, format);
+    vsnprintf(t->p + t->n, (size_t)n + 1, format, args);
+    va_end(args);
+    t->n += (size_t)n;
+}
+
+void
+sql_put_columns(struct sql_text *t, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        sql_put(t, "%sc%u", i == 0 ? "" : ", ", i);
+}
+
+void
+sql_put_hidden(struct sql_step *step, const struct sql_step *input)
+{
+    for (uint32_t i = 0; i < input->order_count; i++) {
+        sql_put(&step->text, ", k%u", i);
+        step->order[i] = input->order[i];
+    }
+    step->order_count = input->order_count;
+}
+
+/* NaN stands between the nulls and the values, on whichever side the nulls are. */
+void
+sql_put_order(struct sql_text *t, const struct sql_step *ordered, const char *prefix)
+{
+    for (uint32_t i = 0; i < ordered->order_count; i++) {
+        const struct sql_order *o = &ordered->order[i];
+        const char *nulls = o->nulls_first ? "NULLS FIRST" : "NULLS LAST";
+
+        sql_put(t, "%s", i == 0 ? " ORDER BY " : ", ");
+        if (o->type == KQL_REAL)
+            sql_put(t, "isnan(%sk%u) %s %s, ", prefix, i, o->nulls_first ? "DESC" : "ASC", nulls);
+        sql_put(t, "%sk%u %s %s", prefix, i, o->is_descending ? "DESC" : "ASC", nulls);
+    }
+}
+
+void
+sql_list_add(struct pool *p, struct sql_list *list, const struct kql_op *op)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i] == op)
+            return;
+    list->items = pool_grow(p, list->items, &list->room, list->count + 1, sizeof *list->items);
+    list->items[list->count++] = op;
+}
+
+bool
+sql_refuse(struct sql_build *b, const char *format, ...)
+{
+    char line[200];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    b->why = pool_text(b->pool, span_of(line));
+    return false;
+}
+
+/* ---- what is known of operators ---- */
+
+static size_t
+slot_of(const struct sql_build *b, const struct kql_op *op)
+{
+    uint64_t h = ((uint64_t)(uintptr_t)op >> 3) * UINT64_C(0x9e3779b97f4a7c15);
+    size_t at = (size_t)(h >> 20) & (b->slot_count - 1);
+
+    while (b->slots[at] != NULL && b->slots[at]->op != op)
+        at = (at + 1) & (b->slot_count - 1);
+    return at;
+}
+
+static struct sql_node *
+node_make(struct sql_build *b, const struct kql_op *op)
+{
+    struct sql_node *node;
+
+    if ((b->node_count + 1) * 2 > b->slot_count) {
+        struct sql_node **old = b->slots;
+        size_t count = b->slot_count;
+
+        b->slot_count = count == 0 ? 64 : count * 2;
+        b->slots = pool_zeroed(b->pool, b->slot_count, sizeof(struct sql_node *));
+        for (size_t i = 0; i < count; i++)
+            if (old[i] != NULL)
+                b->slots[slot_of(b, old[i]->op)] = old[i];
+    }
+    node = b->slots[slot_of(b, op)];
+    if (node == NULL) {
+        node = pool_zeroed(b->pool, 1, sizeof *node);
+        node->op = op;
+        b->slots[slot_of(b, op)] = node;
+        b->node_count++;
+    }
+    return node;
+}
+
+struct look {
+    struct sql_build *b;
+    struct sql_node *node;
+};
+
+static const struct kql_op *
+look_at_op(void *context, const struct kql_op *op)
+{
+    struct look *l = context;
+    const struct sql_node *below = sql_node_of(l->b, op);
+
+    l->node->reads_input |= below->reads_input;
+    l->node->reads_table |= below->reads_table;
+    return op;
+}
+
+/* Its KQL_ROWS_INPUT is the operator's own affair, unless that stands in a sub-plan itself: then the operator's input says
+ * so, too. */
+static const struct kql_op *
+look_at_sub(void *context, const struct kql_op *op)
+{
+    struct look *l = context;
+
+    l->node->reads_table |= sql_node_of(l->b, op)->reads_table;
+    return op;
+}
+
+static const struct kql_expr *
+look_at_expr(void *context, const struct kql_expr *e)
+{
+    struct look *l = context;
+
+    if (e->kind == KQL_EXPR_CALL) {
+        l->node->has_windows |= e->function->kind == KQL_WINDOW;
+        l->node->is_volatile |= (e->function->flags & KQL_F_VOLATILE) != 0;
+    }
+    if (e->table != NULL)
+        look_at_op(l, e->table);
+    for (uint32_t i = 0; i < e->count; i++)
+        if (e->arguments[i] != NULL)
+            look_at_expr(l, e->arguments[i]);
+    return e;
+}
+
+struct sql_node *
+sql_node_of(struct sql_build *b, const struct kql_op *op)
+{
+    struct sql_node *node = node_make(b, op);
+    struct look l = {b, node};
+    const struct sql_visit visit = {&l, look_at_op, look_at_sub, look_at_expr};
+
+    if (node->is_looked_at)
+        return node;
+    node->is_looked_at = true;
+    node->reads_input = op->kind == KQL_ROWS_INPUT;
+    node->reads_table = op->kind == KQL_ROWS_TABLE;
+    sql_walk(b->pool, &visit, op);
+    if (op->kind == KQL_OP_FORK) /* its branches' input is its own, as in a sub-plan */
+        node->reads_input = op->input != NULL && sql_node_of(b, op->input)->reads_input;
+    return node;
+}
+
+/* ---- carrying ---- */
+
+static const struct {
+    sql_carrier *carry;
+    const char *name;
+} operators[] = {
+    [KQL_ROWS_TABLE] = {sql_table_step,           "table"                  },
+    [KQL_ROWS_INLINE] = {sql_inline_step,          "datatable"              },
+    [KQL_ROWS_PRINT] = {sql_print_step,           "print"                  },
+    [KQL_ROWS_RANGE] = {sql_range_step,           "range"                  },
+    [KQL_ROWS_INPUT] = {NULL,                     "the rows of a sub-query"},
+    [KQL_ROWS_UNION] = {sql_union_step,           "union"                  },
+    [KQL_ROWS_EXTERNAL] = {NULL,                     "external data"          },
+    [KQL_OP_WHERE] = {sql_where_step,           "where"                  },
+    [KQL_OP_PROJECT] = {sql_project_step,         "project"                },
+    [KQL_OP_SUMMARIZE] = {sql_summarize_step,       "summarize"              },
+    [KQL_OP_SORT] = {sql_sort_step,            "sort"                   },
+    [KQL_OP_TOP] = {sql_sort_step,            "top"                    },
+    [KQL_OP_TAKE] = {sql_take_step,            "take"                   },
+    [KQL_OP_COUNT_ROWS] = {sql_count_step,           "count"                  },
+    [KQL_OP_SAMPLE] = {sql_sample_step,          "sample"                 },
+    [KQL_OP_SAMPLE_DISTINCT] = {sql_sample_distinct_step, "sample-distinct"        },
+    [KQL_OP_JOIN] = {sql_join_step,            "join"                   },
+    [KQL_OP_MV_EXPAND] = {NULL,                     "mv-expand"              },
+    [KQL_OP_MV_APPLY] = {NULL,                     "mv-apply"               },
+    [KQL_OP_PARSE_TEXT] = {NULL,                     "parse"                  },
+    [KQL_OP_PARSE_PAIRS] = {NULL,                     "parse-kv"               },
+    [KQL_OP_SERIES] = {NULL,                     "make-series"            },
+    [KQL_OP_PARTITION] = {NULL,                     "partition"              },
+    [KQL_OP_SCAN] = {NULL,                     "scan"                   },
+    [KQL_OP_TOP_NESTED] = {NULL,                     "top-nested"             },
+    [KQL_OP_TOP_HITTERS] = {NULL,                     "top-hitters"            },
+    [KQL_OP_PLUGIN] = {NULL,                     "evaluate"               },
+    [KQL_OP_REDUCE] = {NULL,                     "reduce"                 },
+    [KQL_OP_FORK] = {NULL,                     "fork"                   },
+    [KQL_OP_SERIALIZE_ROWS] = {sql_pass_step,            "serialize"              },
+    [KQL_OP_MATERIALIZE] = {sql_pass_step,            "materialize"            },
+    [KQL_OP_RENDER] = {sql_pass_step,            "render"                 },
+};
+
+const char *
+sql_op_name(enum kql_op_kind kind)
+{
+    return operators[kind].name;
+}
+
+static bool
+is_possible(struct sql_build *b, const struct sql_node *node)
+{
+    const struct kql_op *op = node->op;
+
+    if (b->o->tables_only && op->kind != KQL_ROWS_TABLE)
+        return sql_refuse(b, "only tables are read by SQL here");
+    if (operators[op->kind].carry == NULL)
+        return sql_refuse(b, "%s has no SQL", operators[op->kind].name);
+    if (node->reads_input)
+        return sql_refuse(b, "it reads the rows of the sub-query that it stands in");
+    if (node->has_windows)
+        return sql_refuse(b, "it calls a window function");
+    if (node->is_forbidden)
+        return sql_refuse(b, "what is materialized is wanted in several places");
+    if (op->kind == KQL_OP_RENDER && op == b->root)
+        return sql_refuse(b, "it says how the answer is shown");
+    if (op->schema.is_open)
+        return sql_refuse(b, "its columns are not known");
+    if (op->schema.count == 0)
+        return sql_refuse(b, "it has no columns");
+    if (op->schema.count > SQL_COLUMNS_MAX)
+        return sql_refuse(b, "it has more than %d columns", SQL_COLUMNS_MAX);
+    return true;
+}
+
+static bool
+is_small(struct sql_build *b, const struct sql_step *step)
+{
+    if (step->depth > SQL_DEPTH_MAX)
+        return sql_refuse(b, "more than %d operators follow each other", SQL_DEPTH_MAX);
+    if (step->text.n > SQL_TEXT_MAX / 2)
+        return sql_refuse(b, "its SQL is too long");
+    return true;
+}
+
+struct sql_step *
+sql_carry(struct sql_build *b, const struct kql_op *op)
+{
+    struct sql_node *node = sql_node_of(b, op);
+    struct sql_step *step;
+
+    if (node->is_tried)
+        return node->step;
+    node->is_tried = true;
+    if (!is_possible(b, node)) {
+        node->why = b->why;
+        return NULL;
+    }
+    step = pool_zeroed(b->pool, 1, sizeof *step);
+    step->op = op;
+    step->id = ++b->step_count;
+    step->text.pool = b->pool;
+    step->is_repeatable = true;
+    step->is_volatile = node->is_volatile;
+    if (!operators[op->kind].carry(b, step, op) || !is_small(b, step)) {
+        node->why = b->why;
+        return NULL;
+    }
+    step->is_repeatable = step->is_repeatable && !step->is_volatile;
+    node->step = step;
+    return step;
+}
+
+uint32_t
+sql_use(struct sql_build *b, struct sql_step *step, struct sql_step *input)
+{
+    step->inputs = pool_grow(b->pool, step->inputs, &step->input_room, step->input_count + 1,
+                             sizeof(struct sql_step *));
+    step->inputs[step->input_count++] = input;
+    if (input->depth + 1 > step->depth)
+        step->depth = input->depth + 1;
+    step->is_repeatable = step->is_repeatable && input->is_repeatable;
+    return input->id;
+}
+
+/* ---- statements ---- */
+
+struct statement {
+    struct sql_build *b;
+    uint32_t id;
+    struct sql_step **steps; /* those used before those that use them */
+    size_t count, room, size;
+    struct sql_list scalars, sets;
+};
+
+static void
+gather(struct statement *s, struct sql_step *step)
+{
+    if (step->statement == s->id) {
+        step->uses++;
+        return;
+    }
+    step->statement = s->id;
+    step->uses = 1;
+    for (size_t i = 0; i < step->input_count; i++)
+        gather(s, step->inputs[i]);
+    s->steps = pool_grow(s->b->pool, s->steps, &s->room, s->count + 1, sizeof(struct sql_step *));
+    s->steps[s->count++] = step;
+    s->size += step->text.n + 64;
+    for (size_t i = 0; i < step->scalars.count; i++)
+        sql_list_add(s->b->pool, &s->scalars, step->scalars.items[i]);
+    for (size_t i = 0; i < step->sets.count; i++)
+        sql_list_add(s->b->pool, &s->sets, step->sets.items[i]);
+}
+
+/* Run once where running it again would give something else, and where the query says so. */
+static bool
+is_kept(const struct sql_step *step)
+{
+    return step->is_volatile ||
+           (step->uses > 1 && (step->op->kind == KQL_OP_MATERIALIZE || !step->is_repeatable));
+}
+
+static struct span
+statement_text(const struct statement *s, const struct sql_step *root)
+{
+    struct sql_text t = {.pool = s->b->pool};
+
+    for (size_t i = 0; i < s->count; i++) {
+        sql_put(&t, "%st%u AS %s(", i == 0 ? "WITH " : ",\n", s->steps[i]->id,
+                is_kept(s->steps[i]) ? "MATERIALIZED " : "");
+        sql_put_span(&t, (struct span){s->steps[i]->text.p, s->steps[i]->text.n});
+        sql_put(&t, ")");
+    }
+    sql_put(&t, "\nSELECT ");
+    sql_put_columns(&t, root->op->schema.count);
+    sql_put(&t, " FROM t%u", root->id);
+    sql_put_order(&t, root, "");
+    return (struct span){t.p, t.n};
+}
+
+/* NULL: too large. */
+static const struct kql_op *
+part_make(struct sql_build *b, struct sql_step *root)
+{
+    struct statement s = {.b = b, .id = ++b->statement_count};
+    struct sql_part *part;
+    struct sql_rest *out;
+
+    gather(&s, root);
+    if (s.count > SQL_STEPS_MAX || s.size > SQL_TEXT_MAX)
+        return NULL;
+    part = pool_zeroed(b->pool, 1, sizeof *part);
+    part->text = statement_text(&s, root);
+    part->schema = root->op->schema;
+    part->is_ordered = root->order_count > 0;
+    part->op = root->op;
+    part->scalars = s.scalars.items;
+    part->scalar_count = (uint32_t)s.scalars.count;
+    part->sets = s.sets.items;
+    part->set_count = (uint32_t)s.sets.count;
+    out = pool_zeroed(b->pool, 1, sizeof *out);
+    out->op = *root->op;
+    out->op.kind = KQL_ROWS_TABLE;
+    out->op.input = NULL;
+    out->op.weight = 1;
+    memset(&out->op.u, 0, sizeof out->op.u);
+    out->op.u.table.name =
+        root->op->kind == KQL_ROWS_TABLE ? root->op->u.table.name : SPAN_LITERAL("SQL");
+    out->op.u.table.handle = part;
+    out->op.u.table.whole = part->schema;
+    b->parts =
+        pool_grow(b->pool, b->parts, &b->part_room, b->part_count + 1, sizeof(struct sql_step *));
+    b->parts[b->part_count++] = root;
+    return &out->op;
+}
+
+/* ---- what is left ---- */
+
+static const struct kql_op *
+rest_op(void *context, const struct kql_op *op)
+{
+    return sql_rest_of(context, op);
+}
+
+static const struct kql_op *
+rest_sub(void *context, const struct kql_op *op)
+{
+    struct sql_build *b = context;
+    const struct kql_op *out;
+
+    b->inside++;
+    out = sql_rest_of(b, op);
+    b->inside--;
+    return out;
+}
+
+static bool
+has_table(const struct kql_expr *e)
+{
+    if (e->table != NULL)
+        return true;
+    for (uint32_t i = 0; i < e->count; i++)
+        if (e->arguments[i] != NULL && has_table(e->arguments[i]))
+            return true;
+    return false;
+}
+
+const struct kql_expr *
+sql_rest_expr(struct sql_build *b, const struct kql_expr *e)
+{
+    const struct kql_expr **arguments;
+    struct kql_expr *copy;
+
+    if (!has_table(e))
+        return e;
+    copy = pool_take(b->pool, sizeof *copy);
+    *copy = *e;
+    arguments = pool_take(b->pool, (e->count + 1) * sizeof(struct kql_expr *));
+    for (uint32_t i = 0; i < e->count; i++)
+        arguments[i] = e->arguments[i] == NULL ? NULL : sql_rest_expr(b, e->arguments[i]);
+    copy->arguments = arguments;
+    if (e->table != NULL)
+        copy->table = sql_rest_of(b, e->table);
+    return copy;
+}
+
+static const struct kql_expr *
+rest_expr(void *context, const struct kql_expr *e)
+{
+    return sql_rest_expr(context, e);
+}
+
+/* A part in a sub-plan is run once, not once for each of the sub-plan's runs. */
+static const struct kql_op *
+hold(struct sql_build *b, struct sql_node *node, const struct kql_op *op)
+{
+    struct sql_rest *out;
+
+    if (node->held != NULL)
+        return node->held;
+    out = pool_zeroed(b->pool, 1, sizeof *out);
+    out->op = *op;
+    out->op.kind = KQL_OP_MATERIALIZE;
+    out->op.input = op;
+    memset(&out->op.u, 0, sizeof out->op.u);
+    out->why = SPAN_LITERAL("what a sub-query reads is read once");
+    node->held = &out->op;
+    return node->held;
+}
+
+/* Statements without a table in them are worth while only when nothing is left beside them. */
+static const struct kql_op *
+part_of(struct sql_build *b, struct sql_node *node)
+{
+    const struct kql_op *part = NULL;
+    struct sql_step *step;
+
+    if (!node->reads_table && (node->op != b->root || b->inside > 0)) {
+        node->why = SPAN_LITERAL("no table lies below");
+        return NULL;
+    }
+    if (node->op->kind == KQL_OP_MATERIALIZE && node->op != b->root) {
+        node->why = SPAN_LITERAL("its rows are kept for several");
+        return NULL;
+    }
+    step = sql_carry(b, node->op);
+    if (step != NULL)
+        part = part_make(b, step);
+    if (step != NULL && part == NULL)
+        node->why = SPAN_LITERAL("its SQL is too long");
+    return part;
+}
+
+const struct kql_op *
+sql_rest_of(struct sql_build *b, const struct kql_op *op)
+{
+    struct sql_node *node = sql_node_of(b, op);
+    const struct sql_visit visit = {b, rest_op, rest_sub, rest_expr};
+    uint32_t inside = b->inside;
+    struct sql_rest *out;
+
+    if (node->rest == NULL) {
+        if (!node->reads_input)
+            b->inside = 0;
+        node->rest = part_of(b, node);
+        if (node->rest == NULL) {
+            out = pool_zeroed(b->pool, 1, sizeof *out);
+            out->op = sql_walk(b->pool, &visit, op);
+            out->why = node->why;
+            node->rest = &out->op;
+        }
+        b->inside = inside;
+    }
+    if (inside > 0 && !node->reads_input && node->reads_table && !node->is_volatile)
+        return hold(b, node, node->rest);
+    return node->rest;
+}
+
+/* ---- materialized things that several want ---- */
+
+/* A materialized operator that is in two statements, whose rows need not be the same in both; NULL: there is none. */
+static const struct kql_op *
+torn(struct sql_build *b)
+{
+    for (size_t i = 0; i < b->slot_count; i++) {
+        const struct sql_node *node = b->slots[i];
+        uint32_t count;
+
+        if (node == NULL || node->op->kind != KQL_OP_MATERIALIZE || node->step == NULL ||
+            node->step->is_repeatable)
+            continue;
+        count = node->rest != NULL;
+        for (size_t k = 0; k < b->part_count; k++) {
+            struct statement s = {.b = b, .id = ++b->statement_count};
+
+            gather(&s, b->parts[k]);
+            count += node->step->statement == s.id;
+        }
+        if (count > 1)
+            return node->op;
+    }
+    return NULL;
+}
+
+const struct kql_op *
+sql_split(const struct sql_options *o, const struct kql_op *plan)
+{
+    struct sql_list forbidden = {NULL, 0, 0};
+
+    for (;;) {
+        struct sql_build b = {.o = o, .pool = o->pool, .root = plan};
+        const struct kql_op *out, *shared;
+
+        for (size_t i = 0; i < forbidden.count; i++)
+            node_make(&b, forbidden.items[i])->is_forbidden = true;
+        out = sql_rest_of(&b, plan);
+        shared = torn(&b);
+        if (shared == NULL)
+            return out;
+        sql_list_add(o->pool, &forbidden, shared);
+    }
+}

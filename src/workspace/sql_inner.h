@@ -1,0 +1,172 @@
+/* sql_inner.h - what the files that turn plans into SQL share. Not for others.
+ *
+ * An operator that SQL carries becomes a step: one common table expression "tN" with the columns c0 ... of the operator's
+ * schema. A step whose rows have an order gives the values it is ordered by as hidden columns k0 ... behind them; steps that
+ * work row by row pass them on, and what needs the order (take, the statement's end) sorts by them. So no step trusts
+ * that a sub-query keeps an order. */
+#pragma once
+#include "kql/pool.h"
+#include "workspace/cells.h"
+#include "workspace/sql.h"
+
+enum {
+    SQL_TEXT_MAX = 4 << 20,  /* bytes of a statement */
+    SQL_STEPS_MAX = 1000,    /* operators in a statement */
+    SQL_DEPTH_MAX = 250,     /* operators one behind the other */
+    SQL_EXPR_TEXT_MAX = 256, /* bytes of SQL that an expression writes more than once */
+    SQL_EXPR_DEPTH_MAX = 60, /* of native SQL; deeper expressions are programs */
+    SQL_LIST_MAX = 1000,     /* items of IN (...); longer ones are programs */
+    SQL_CELLS_MAX = 20000,   /* of a datatable */
+    SQL_ORDER_MAX = 8,       /* hidden columns of a step */
+    SQL_COLUMNS_MAX = 2000,  /* of a step */
+};
+
+/* SQL that grows. */
+struct sql_text {
+    struct pool *pool;
+    char *p;
+    size_t n, room;
+};
+void sql_put(struct sql_text *t, const char *format, ...) PRINTF_LIKE(2, 3);
+void sql_put_span(struct sql_text *t, struct span text);
+
+struct sql_order { /* of the hidden column of the same place */
+    enum kql_type type;
+    bool is_descending, nulls_first;
+};
+
+struct sql_list { /* operators, each once */
+    const struct kql_op **items;
+    size_t count, room;
+};
+void sql_list_add(struct pool *p, struct sql_list *list, const struct kql_op *op);
+
+struct sql_step {
+    const struct kql_op *op;
+    uint32_t id; /* its name is t and this number */
+    struct sql_text text;
+    struct sql_step **inputs; /* those that the text names, as often as it does */
+    size_t input_count, input_room;
+    struct sql_order order[SQL_ORDER_MAX];
+    uint32_t order_count;
+    uint32_t depth;
+    bool is_repeatable; /* running it twice gives the same rows */
+    bool is_volatile;   /* an expression of its own gives another value each time: it is run once */
+    struct sql_list scalars, sets; /* that its own programs ask for */
+    /* while a statement is put together */
+    uint32_t statement, uses;
+};
+
+struct sql_node { /* what is known of an operator of the plan */
+    const struct kql_op *op;
+    bool is_looked_at, is_tried;
+    bool reads_input;      /* a KQL_ROWS_INPUT lies below */
+    bool reads_table;      /* a KQL_ROWS_TABLE does */
+    bool is_volatile;      /* an expression of its own is */
+    bool has_windows;      /* an expression of its own calls a window function */
+    bool is_forbidden;     /* a materialized thing that several statements want */
+    struct sql_step *step; /* NULL: the row engine's */
+    struct span why;       /* the reason, then */
+    const struct kql_op *rest, *held;
+};
+
+/* An operator of a plan that sql_split gave: each but the parts. */
+struct sql_rest {
+    struct kql_op op;
+    struct span why;
+};
+
+struct sql_build {
+    const struct sql_options *o;
+    struct pool *pool;
+    struct sql_node **slots; /* by the operator's address */
+    size_t node_count, slot_count;
+    const struct kql_op *root;
+    uint32_t step_count, statement_count;
+    uint32_t inside; /* sub-plans that are run for each row or group, around what is looked at */
+    struct span why; /* of the operator that is being tried */
+    struct sql_step **parts; /* roots of the statements that were made */
+    size_t part_count, part_room;
+};
+
+/* What a plan's operators and expressions are walked with. */
+struct sql_visit {
+    void *context;
+    const struct kql_op *(*op)(void *context, const struct kql_op *op);
+    /* of a sub-plan that is run again and again */
+    const struct kql_op *(*sub)(void *context, const struct kql_op *op);
+    const struct kql_expr *(*expr)(void *context, const struct kql_expr *e);
+};
+/* 'op' with all that it points at put through the visit; sql_rest.c. */
+struct kql_op sql_walk(struct pool *p, const struct sql_visit *v, const struct kql_op *op);
+
+/* ---- sql.c ---- */
+
+const char *sql_op_name(enum kql_op_kind kind); /* "mv-expand" */
+
+struct sql_node *sql_node_of(struct sql_build *b, const struct kql_op *op);
+/* The step of an operator; NULL: the row engine's. */
+struct sql_step *sql_carry(struct sql_build *b, const struct kql_op *op);
+/* What stands for an operator in the plan that is given back. */
+const struct kql_op *sql_rest_of(struct sql_build *b, const struct kql_op *op);
+/* An expression with its sub-queries split. */
+const struct kql_expr *sql_rest_expr(struct sql_build *b, const struct kql_expr *e);
+/* False, and why. */
+bool sql_refuse(struct sql_build *b, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Names a step in another's text: gives its number. */
+uint32_t sql_use(struct sql_build *b, struct sql_step *step, struct sql_step *input);
+void sql_put_columns(struct sql_text *t, uint32_t count); /* "c0, c1" */
+/* ", k0, k1" of the input, which the step takes over. */
+void sql_put_hidden(struct sql_step *step, const struct sql_step *input);
+/* " ORDER BY ..." by the hidden columns of a step; nothing when it has none. */
+void sql_put_order(struct sql_text *t, const struct sql_step *ordered, const char *prefix);
+
+/* ---- sql_expr.c ---- */
+
+/* Whose columns an expression names. */
+struct sql_scope {
+    struct sql_build *b;
+    struct sql_step *step; /* that the text is of */
+    const struct kql_schema *schema;
+    const char *prefix;                    /* "" or "l." */
+    const struct workspace_column *stored; /* not NULL: columns are these, of the stored row */
+    uint32_t depth;
+};
+struct sql_scope sql_scope_of(struct sql_build *b, struct sql_step *step,
+                              const struct kql_schema *schema, const char *prefix);
+/* Its value: native, else one program. False: b->why. */
+MUST_CHECK bool sql_value(struct sql_scope *s, struct sql_text *t, const struct kql_expr *e);
+/* A predicate where null is as good as false. */
+MUST_CHECK bool sql_test(struct sql_scope *s, struct sql_text *t, const struct kql_expr *e);
+/* The parts of a conjunction, as SQL with AND between them: native ones first. */
+MUST_CHECK bool sql_conjunction(struct sql_scope *s, struct sql_text *t, const struct kql_expr *e);
+void sql_put_column(const struct sql_scope *s, struct sql_text *t, uint32_t column);
+/* A null, or "" of strings, of that type. */
+void sql_put_null(struct sql_text *t, enum kql_type type);
+/* The program's own scalars and sets belong to the step that calls it. */
+void sql_ask(struct sql_scope *s, const struct kql_expr *e);
+bool sql_is_text(const struct kql_expr *e);
+
+/* ---- sql_native.c ---- */
+
+enum sql_mode {
+    SQL_EXACT, /* the very value, null or not */
+    SQL_TRUTH, /* a bool of which null is as good as false */
+};
+/* False: it has no SQL; what was written is to be taken back (try_native). */
+bool sql_native(struct sql_scope *s, struct sql_text *t, const struct kql_expr *e,
+                enum sql_mode mode); /* sql_expr.c */
+bool sql_call(struct sql_scope *s, struct sql_text *t, const struct kql_expr *e,
+              enum sql_mode mode);
+/* A part of a native expression as a text of its own, to be written more than once. False: it is not native, or long. */
+bool sql_piece(struct sql_scope *s, const struct kql_expr *e, struct sql_text *out);
+bool sql_is_constant(const struct kql_expr *e);
+bool sql_is_nullable(const struct kql_expr *e);
+
+/* ---- operators: the step's text; false: b->why ---- */
+typedef bool sql_carrier(struct sql_build *b, struct sql_step *step, const struct kql_op *op);
+sql_carrier sql_table_step, sql_inline_step, sql_print_step, sql_range_step, sql_where_step,
+    sql_project_step, sql_sort_step, sql_take_step, sql_count_step, sql_sample_step,
+    sql_sample_distinct_step, sql_pass_step; /* sql_op.c */
+sql_carrier sql_summarize_step;              /* sql_summarize.c */
+sql_carrier sql_join_step, sql_union_step;   /* sql_join.c */

@@ -1,0 +1,173 @@
+/* sql_join.c - join, lookup, union. A null key matches a null one and NaN matches NaN, as IS NOT DISTINCT FROM has it; strings,
+ * which are never null, are compared by "=". Where a side has no row its strings are "". */
+#include "workspace/sql_inner.h"
+
+/* ---- join ---- */
+
+static bool
+put_condition(struct sql_scope *left, struct sql_scope *right, struct sql_text *t,
+              const struct kql_op *op)
+{
+    for (uint32_t i = 0; i < op->u.join.key_count; i++) {
+        const struct kql_expr *l = op->u.join.left_keys[i], *r = op->u.join.right_keys[i];
+
+        if (l->type != r->type || l->type == KQL_DECIMAL || l->type == KQL_DYNAMIC)
+            return sql_refuse(left->b, "SQL compares keys of %s otherwise",
+                              kql_type_name((enum kql_type)l->type));
+        sql_put(t, "%s", i == 0 ? "" : " AND ");
+        if (!sql_value(left, t, l))
+            return false;
+        sql_put(t, sql_is_text(l) ? " = " : " IS NOT DISTINCT FROM ");
+        if (!sql_value(right, t, r))
+            return false;
+    }
+    return true;
+}
+
+/* "t3 l", or its first row of each key. */
+static bool
+put_left(struct sql_scope *s, struct sql_text *t, const struct kql_op *op, struct sql_step *left)
+{
+    if (op->u.join.kind != KQL_JOIN_INNERUNIQUE) {
+        sql_put(t, "t%u l", sql_use(s->b, s->step, left));
+        return true;
+    }
+    struct sql_scope bare = sql_scope_of(s->b, s->step, s->schema, "");
+
+    sql_put(t, "(SELECT DISTINCT ON (");
+    for (uint32_t i = 0; i < op->u.join.key_count; i++) {
+        sql_put(t, "%s", i == 0 ? "" : ", ");
+        if (!sql_value(&bare, t, op->u.join.left_keys[i]))
+            return false;
+    }
+    sql_put(t, ") ");
+    sql_put_columns(t, op->input->schema.count);
+    sql_put(t, " FROM t%u", sql_use(s->b, s->step, left));
+    sql_put_order(t, left, "");
+    sql_put(t, ") l");
+    s->step->is_repeatable = false;
+    return true;
+}
+
+static const char *
+join_word(enum kql_join_kind kind)
+{
+    switch (kind) {
+    case KQL_JOIN_LEFTOUTER:
+        return "LEFT";
+    case KQL_JOIN_RIGHTOUTER:
+        return "RIGHT";
+    case KQL_JOIN_FULLOUTER:
+        return "FULL";
+    case KQL_JOIN_LEFTSEMI:
+    case KQL_JOIN_RIGHTSEMI:
+        return "SEMI";
+    case KQL_JOIN_LEFTANTI:
+    case KQL_JOIN_RIGHTANTI:
+        return "ANTI";
+    case KQL_JOIN_INNERUNIQUE:
+    case KQL_JOIN_INNER:
+        break;
+    }
+    return "INNER";
+}
+
+static void
+put_output(struct sql_text *t, const struct kql_op *op)
+{
+    enum kql_join_kind kind = op->u.join.kind;
+    bool left_may_miss = kind == KQL_JOIN_RIGHTOUTER || kind == KQL_JOIN_FULLOUTER,
+         right_may_miss = kind == KQL_JOIN_LEFTOUTER || kind == KQL_JOIN_FULLOUTER;
+
+    for (uint32_t i = 0; i < op->schema.count; i++) {
+        const struct kql_join_column *from = &op->u.join.output[i];
+        bool may_miss = from->side == 0 ? left_may_miss : right_may_miss;
+        char side = from->side == 0 ? 'l' : 'r';
+
+        sql_put(t, "%s", i == 0 ? "" : ", ");
+        if (may_miss && op->schema.columns[i].type == KQL_STRING)
+            sql_put(t, "COALESCE(%c.c%u, '') AS c%u", side, from->column, i);
+        else
+            sql_put(t, "%c.c%u AS c%u", side, from->column, i);
+    }
+}
+
+bool
+sql_join_step(struct sql_build *b, struct sql_step *step, const struct kql_op *op)
+{
+    struct sql_step *left = sql_carry(b, op->input), *right = sql_carry(b, op->u.join.right);
+    struct sql_scope l = sql_scope_of(b, step, &op->input->schema, "l."),
+                     r = sql_scope_of(b, step, &op->u.join.right->schema, "r.");
+    enum kql_join_kind kind = op->u.join.kind;
+    struct sql_text *t = &step->text;
+
+    if (left == NULL || right == NULL)
+        return sql_refuse(b, "what it reads comes from the row engine");
+    if (op->u.join.key_count == 0)
+        return sql_refuse(b, "it has no keys");
+    if (step->is_volatile)
+        return sql_refuse(b, "its keys are other ones each time");
+    sql_put(t, "SELECT ");
+    put_output(t, op);
+    sql_put(t, " FROM ");
+    if (kind == KQL_JOIN_RIGHTSEMI || kind == KQL_JOIN_RIGHTANTI) {
+        sql_put(t, "t%u r %s JOIN t%u l", sql_use(b, step, right), join_word(kind),
+                sql_use(b, step, left));
+    } else {
+        if (!put_left(&l, t, op, left))
+            return false;
+        sql_put(t, " %s JOIN t%u r", join_word(kind), sql_use(b, step, right));
+    }
+    sql_put(t, " ON (");
+    if (!put_condition(&l, &r, t, op))
+        return false;
+    sql_put(t, ")");
+    return true;
+}
+
+/* ---- union ---- */
+
+static void
+put_branch(struct sql_build *b, struct sql_step *step, const struct kql_op *op, uint32_t index,
+           struct sql_step *input)
+{
+    const uint32_t *map = op->u.join_union.map + (size_t)index * op->schema.count;
+    struct sql_text *t = &step->text;
+
+    sql_put(t, "%sSELECT ", index == 0 ? "" : " UNION ALL ");
+    for (uint32_t i = 0; i < op->schema.count; i++) {
+        sql_put(t, "%s", i == 0 ? "" : ", ");
+        if (i == 0 && op->u.join_union.sources != NULL) {
+            struct kql_value source = kql_string(op->u.join_union.sources[index]);
+
+            sql_put_span(t, cell_literal(b->pool, KQL_STRING, &source));
+        } else if (map[i] == UINT32_MAX) {
+            sql_put_null(t, (enum kql_type)op->schema.columns[i].type);
+        } else {
+            sql_put(t, "c%u", map[i]);
+        }
+        sql_put(t, " AS c%u", i);
+    }
+    sql_put(t, " FROM t%u", sql_use(b, step, input));
+}
+
+bool
+sql_union_step(struct sql_build *b, struct sql_step *step, const struct kql_op *op)
+{
+    if (op->u.join_union.count == 0)
+        return sql_refuse(b, "it has no tables");
+    for (uint32_t i = 0; i < op->u.join_union.count; i++) {
+        const struct kql_op *from = op->u.join_union.inputs[i];
+        struct sql_step *input = sql_carry(b, from);
+        const uint32_t *map = op->u.join_union.map + (size_t)i * op->schema.count;
+
+        if (input == NULL)
+            return sql_refuse(b, "what it reads comes from the row engine");
+        for (uint32_t c = 0; c < op->schema.count; c++)
+            if (map[c] != UINT32_MAX &&
+                from->schema.columns[map[c]].type != op->schema.columns[c].type)
+                return sql_refuse(b, "its tables have columns of other types");
+        put_branch(b, step, op, i, input);
+    }
+    return true;
+}
