@@ -4,6 +4,9 @@
 #include "api/api.h"
 #include "api/arm.h"
 #include "api/call.h"
+#include "api/defender.h"
+#include "api/hunting_parse.h"
+#include "api/loganalytics.h"
 #include "base/clock.h"
 #include "base/counter.h"
 #include "control/settings.h"
@@ -18,6 +21,10 @@
 #define READER ROLE_SECURITY_READER
 #define ADMINISTRATOR ROLE_SECURITY_ADMINISTRATOR
 #define SETTINGS "/api/dataexportsettings"
+#define WORKSPACE "/v1/workspaces/{workspaceId}"
+#define WORKSPACE_ID                                                                               \
+    "/v1/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/"             \
+    "Microsoft.OperationalInsights/workspaces/{workspaceName}"
 
 /* clang-format off */
 const struct route api_routes[] = {
@@ -90,6 +97,31 @@ const struct route api_routes[] = {
      .help = "Everything about ingestion, journal and exports; a tenant's token sees its own."},
     {"GET", "/api/posture", SCOPE_ANY, READER, .answer = posture_answer_status,
      .help = "How much posture data there is, and what of it waits to be exported."},
+    {"POST", WORKSPACE "/query", SCOPE_ANY, READER, HUNTING_BODY_MAX,
+     .answer = loganalytics_query_post, .gone = hunting_gone,
+     .help = "Log Analytics: runs {\"query\",\"timespan\"?} over a workspace, by its GUID, name or id; also without /v1."},
+    {"GET", WORKSPACE "/query", SCOPE_ANY, READER, .answer = loganalytics_query_get,
+     .gone = hunting_gone, .help = "The same of ?query= and ?timespan=."},
+    {"POST", WORKSPACE_ID "/query", SCOPE_ANY, READER, HUNTING_BODY_MAX,
+     .answer = loganalytics_resource_post, .gone = hunting_gone,
+     .help = "The same by the workspace's resource id; also without /v1, and with /api/query."},
+    {"GET", WORKSPACE_ID "/query", SCOPE_ANY, READER, .answer = loganalytics_resource_get,
+     .gone = hunting_gone, .help = "The same of ?query= and ?timespan=."},
+    {"POST", "/v1/$batch", SCOPE_ANY, READER, HUNTING_BODY_MAX, .answer = loganalytics_batch,
+     .gone = hunting_gone,
+     .help = "Log Analytics: up to 100 queries, {\"requests\":[{\"id\",\"workspace\",\"path\",\"body\"}]}, answered in their order."},
+    {"GET", WORKSPACE "/metadata", SCOPE_ANY, READER, .answer = loganalytics_metadata,
+     .gone = hunting_gone, .help = "Log Analytics: tables, columns and functions of a workspace."},
+    {"POST", WORKSPACE "/metadata", SCOPE_ANY, READER, CALL_SMALL_BODY,
+     .answer = loganalytics_metadata, .gone = hunting_gone, .help = "The same."},
+    {"POST", "/api/advancedqueries/run", SCOPE_ANY, READER, HUNTING_BODY_MAX,
+     .answer = defender_run, .gone = hunting_gone,
+     .help = "Defender for Endpoint: runs {\"Query\"} over the default workspace."},
+    {"POST", "/api/advancedhunting/run", SCOPE_ANY, READER, HUNTING_BODY_MAX,
+     .answer = defender_run, .gone = hunting_gone, .help = "Defender XDR: the same."},
+    {"POST", "/v1.0/security/runHuntingQuery", SCOPE_ANY, READER, HUNTING_BODY_MAX,
+     .answer = defender_run_graph, .gone = hunting_gone,
+     .help = "Microsoft Graph: the same, with \"Timespan\"; also under /beta."},
     {"GET", "/metrics", SCOPE_OPEN, .answer = metrics_answer, .help = "The same for Prometheus."},
     {"GET", "/healthz", SCOPE_OPEN, .answer = health_answer,
      .help = "200 while everything makes progress, else 503."},
@@ -98,11 +130,15 @@ const struct route api_routes[] = {
 };
 /* clang-format on */
 
-/* The same under other prefixes: where the product's own portal reads. */
+/* The same under other prefixes: where the product's own portal reads, and how clients are told of other roots. */
 static const struct {
     const char *prefix, *stands_for;
 } aliases[] = {
-    {"/apiproxy/mtp/wdatpApi/dataexportsettings", SETTINGS},
+    {"/apiproxy/mtp/wdatpApi/dataexportsettings", SETTINGS        },
+    {"/workspaces",                               "/v1/workspaces"},
+    {"/$batch",                                   "/v1/$batch"    },
+    {"/v1/%24batch",                              "/v1/$batch"    },
+    {"/beta/security",                            "/v1.0/security"},
 };
 
 static struct counter requests = {
@@ -159,6 +195,8 @@ path_matches(const char *pattern, const char *path)
 static const char *
 path_plain(const char *path, char *room, size_t room_size)
 {
+    if (hunting_path_plain(path, room, room_size))
+        return room;
     for (size_t i = 0; i < COUNT_OF(aliases); i++) {
         size_t size = strlen(aliases[i].prefix);
 
@@ -365,7 +403,7 @@ answered(struct call *c, struct http_reply *reply)
 static void
 begin(struct call *c, struct http_reply *reply)
 {
-    char room[1024], allow[64];
+    char room[CALL_PATH_MAX], allow[64];
     const char *path = path_plain(c->request->path, room, sizeof room);
     const char *length = http_header(c->request, "Content-Length");
     const char *encoding = http_header(c->request, "Content-Encoding");
@@ -518,9 +556,10 @@ api_route(void *app, const struct http_request *r)
     static const struct http_handler with_body = {NULL, on_begin, on_data, on_end, on_gone};
     static const struct http_handler without = {NULL, on_begin, NULL, on_end, on_gone};
     const struct http_handler *arm = arm_handler(r);
+    char room[CALL_PATH_MAX];
 
     (void)app;
-    if (arm != NULL)
+    if (arm != NULL && !hunting_path_plain(r->path, room, sizeof room))
         return arm;
     return strcmp(r->method, "GET") == 0 ? &without : &with_body;
 }

@@ -8,6 +8,7 @@
 enum {
     CALL_ARGUMENTS_MAX = 3,
     CALL_ARGUMENT_SIZE = 520, /* of a decoded path segment, with its NUL */
+    CALL_PATH_MAX = 2048,     /* bytes of a path that stands for another */
     CALL_SMALL_BODY = 64 << 10,
     CALL_LIST_MAX = 1000, /* items of one list */
 };

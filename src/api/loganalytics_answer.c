@@ -55,7 +55,9 @@ static void
 put_diagnostic(struct hunting_text *out, const struct kql_diagnostics *d,
                const struct kql_diagnostic *item, const char *code)
 {
-    struct span token = {d->query.p + item->at, item->size < 200 ? item->size : 200};
+    size_t left = item->at < d->query.n ? d->query.n - item->at : 0;
+    size_t size = item->size < 200 ? item->size : 200;
+    struct span token = {d->query.p + item->at, size < left ? size : left};
 
     hunting_printf(out, "{\"code\":\"%s\",\"message\":", code);
     hunting_put_quoted(out, span_of(item->text));

@@ -596,6 +596,9 @@ daemon_start(const struct daemon_options *o, struct daemon **daemon, struct err 
     st = arm_pace_make(&d->api.pace, err);
     if (st != ST_OK)
         goto fail;
+    st = hunting_make(&d->api.hunting, err);
+    if (st != ST_OK)
+        goto fail;
     d->api.admitter = d->admitter;
     d->api.devices = d->devices;
     d->api.journal = d->journal;
@@ -703,6 +706,7 @@ daemon_stop(struct daemon *d)
     sources_stop(d->sources);
     if (d->deliverer != NULL)
         deliver_end_waits(d->deliverer); /* long polls end */
+    hunting_stop(d->api.hunting);        /* and so do queries */
     if (d->server != NULL)
         http_server_stop(d->server, grace_ms);
     posture_part_stop(d->posture); /* nobody reports any more; its last events may still leave */
@@ -715,6 +719,7 @@ daemon_stop(struct daemon *d)
     if (d->journal != NULL)
         journal_close(d->journal);
     arm_pace_free(d->api.pace);
+    hunting_free(d->api.hunting);
     tokens_close(d->tokens);
     secrets_close(d->secrets);
     store_close(d->store);

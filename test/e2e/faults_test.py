@@ -22,7 +22,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "lib"), str(HERE.parent / "peers")]
 from check import Checks, Failed, wait_for  # noqa: E402
-from daemon import BUILD, ROOT, TENANT, Daemon, Load, Tally, hubs_id, row, rows, storage_id  # noqa: E402
+from daemon import BUILD, ROOT, SUBSCRIPTION, TENANT, Daemon, Load, Tally, has_workspaces, hubs_id, row, rows, storage_id  # noqa: E402
 from kafka_read import read_topic  # noqa: E402
 from proxy import Proxy  # noqa: E402
 
@@ -781,19 +781,23 @@ def token_revoked():
 
 def get_routes():
     """Patterns of all GET routes, from the table in api.c: a new route needs a row in isolation()."""
-    text = (ROOT / "src/api/api.c").read_text()
-    prefix = re.search(r'#define SETTINGS "([^"]+)"', text).group(1)
-    found = re.findall(r'\{"GET",\s*((?:SETTINGS|"[^"]*")(?:\s*"[^"]*")*)', text)
-    return sorted({re.sub(r'"|\s', "", f.replace("SETTINGS", prefix)) for f in found})
+    text = (ROOT / "src/api/api.c").read_text().replace("\\\n", "")
+    words = {name: "".join(re.findall(r'"([^"]*)"', value)) for name, value in re.findall(r'#define ([A-Z_]+)((?:\s+"[^"]*")+)', text)}
+    found = re.findall(r'\{"GET",\s*((?:[A-Z_]+\b|"[^"]*")(?:\s*"[^"]*")*)', text)
+    return sorted({"".join(w.strip('"') if w[0] == '"' else words[w] for w in re.findall(r'"[^"]*"|[A-Z_]+', f)) for f in found})
 
 
 def isolation():
     """Whatever a tenant's token reads, over every route: nothing of the other's."""
     with Daemon() as daemon:
+        soc = f"{SUBSCRIPTION}/Microsoft.OperationalInsights/workspaces/soc"
+        shared = [{"id": soc, "kind": "workspace", "settings": {"path": str(daemon.folder / "soc.duckdb")}}] if has_workspaces() else []
         daemon.write_config(tenants=[{"id": TENANT, "name": "a"}, {"id": OTHER_TENANT, "name": "b"}], defaultExports=True,
-                            resources=[folder_resource(daemon, "bstorage")], metrics={"access": "token"})
+                            resources=[folder_resource(daemon, "bstorage"), *shared], metrics={"access": "token"})
         daemon.start()
         secret = "secretofb"
+        for tenant in (TENANT, OTHER_TENANT) if shared else ():
+            daemon.put_workspace("shared", soc, tables=("DeviceInfo", "DeviceEvents"), tenant=tenant, lingerMs=1)
         device = '{{"Timestamp":"2026-09-14T08:07:45Z","DeviceId":"{0}-device","DeviceName":"{0}-name","ReportId":{1},"OSPlatform":"Linux"}}\n'
         for tenant, word, number in ((TENANT, "ofa", 1), (OTHER_TENANT, secret, 2)):
             answers = [daemon.post("DeviceInfo", device.format(word, number).encode(), tenant=tenant),
@@ -807,7 +811,7 @@ def isolation():
         if answer.status not in (200, 204):
             check.note(f"device groups were not taken: {answer}")
         daemon.request("POST", f"/hubs/events/cursor?tenantId={OTHER_TENANT}&consumerGroup={secret}-group", b'{"cursor":"0.0"}')
-        daemon.wait_delivered("local-archive", f"{secret}-setting", tenant=OTHER_TENANT)
+        daemon.wait_delivered("local-archive", f"{secret}-setting", *(["shared"] if shared else []), tenant=OTHER_TENANT)
         mine = daemon.make_token(TENANT, "ingest", "SecurityReader", "SecurityAdministrator", "HubReader")["token"]
         theirs = daemon.make_token(OTHER_TENANT, "SecurityReader", "HubReader")["token"]
         wait_for(lambda: daemon.get("/api/dataexportsettings", token=mine).status == 200 and
@@ -836,6 +840,11 @@ def isolation():
             "/api/status": ["/api/status"],
             "/api/posture": ["/api/posture"],
             "/metrics": ["/metrics"],
+            # What stands behind the doors of hunting is tested there too (hunting_test.py).
+            "/v1/workspaces/{workspaceId}/query": ["/v1/workspaces/soc/query?query=union+*", "/v1/workspaces/soc/query?query=DeviceInfo"],
+            "/v1/workspaces/{workspaceId}/metadata": ["/v1/workspaces/soc/metadata"],
+            "/v1/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.OperationalInsights/"
+            "workspaces/{workspaceName}/query": [f"/v1/{soc}/query?query=DeviceInfo"],
         }
         check("every GET route has its row here", set(get_routes()) == set(paths), set(get_routes()) ^ set(paths))
         words = (secret.encode(), OTHER_TENANT.encode(), OTHER_TENANT.upper().encode())
@@ -851,6 +860,9 @@ def isolation():
                 check(f"{path}: nothing of the other tenant's", not seen_in(own) and own.status < 500, own)
                 other = daemon.get(f"{path}{joint}tenantId={OTHER_TENANT}", token=mine)
                 check(f"{path} of the other tenant: refused", other.status in (401, 403, 404), other)
+        if shared:
+            check("the workspace shows each its own", all(word in daemon.get("/v1/workspaces/soc/query?query=DeviceInfo", token=token).body
+                                                          for word, token in ((b"ofa-device", mine), (secret.encode(), theirs))))
         shown = [p for pattern in ("/api/dataexportsettings", "/api/devices", "/api/ingest/parked/{n}", "/hubs/{hub}/messages")
                  for p in paths[pattern][:1] if not any(w in daemon.get(p, token=theirs).body for w in words)]
         check("to the other tenant itself these show its things", not shown, shown)

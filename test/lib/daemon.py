@@ -65,6 +65,12 @@ def on_signal(number, _):
 signal.signal(signal.SIGTERM, on_signal)
 
 
+def has_workspaces():
+    """Whether the build has DuckDB."""
+    told = subprocess.run([PENSTOCK, "workspace", "list", "none"], capture_output=True, text=True).stderr
+    return "this build has no workspace" not in told
+
+
 class Answer:
     def __init__(self, status, headers, body):
         self.status, self.headers, self.body = status, headers, body
@@ -219,6 +225,14 @@ class Daemon:
             body["eventHubProperties"] = {"eventHubResourceId": hubs, "name": hub}
         if more:
             body["penstock"] = more
+        answer = self.request("PUT", f"/api/dataexportsettings/{name}?tenantId={tenant}", json.dumps(body))
+        if answer.status not in (200, 201):
+            raise Failed(f"PUT of the setting {name}: {answer}")
+
+    def put_workspace(self, name, workspace, tables=("DeviceEvents",), tenant=TENANT, **more):
+        """A setting that fills a workspace; 'workspace' is its resource id."""
+        body = {"logs": [{"category": f"AdvancedHunting-{t}", "enabled": True} for t in tables],
+                "workspaceProperties": {"workspaceResourceId": workspace}, "penstock": more}
         answer = self.request("PUT", f"/api/dataexportsettings/{name}?tenantId={tenant}", json.dumps(body))
         if answer.status not in (200, 201):
             raise Failed(f"PUT of the setting {name}: {answer}")
