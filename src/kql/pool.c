@@ -18,21 +18,44 @@ pool_init(struct pool *p, size_t limit)
     *p = (struct pool){.limit = limit};
 }
 
+/* An account may be one of several threads: hence the atomics, here alone. */
 static void
-count_size(struct pool *p, size_t size)
+uncount(struct pool *p, const struct pool *until, size_t size)
 {
-    for (; p != NULL; p = p->account) {
-        p->taken += size;
-        if (p->taken > p->peak)
-            p->peak = p->taken;
+    for (; p != until; p = p->account)
+        __atomic_fetch_sub(&p->taken, size, __ATOMIC_RELAXED);
+}
+
+static void
+raise_peak(struct pool *p, size_t taken)
+{
+    size_t peak = __atomic_load_n(&p->peak, __ATOMIC_RELAXED);
+
+    while (taken > peak && !__atomic_compare_exchange_n(&p->peak, &peak, taken, true,
+                                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        ;
+}
+
+/* Counts the size in every account, or in none if it is beyond the limit of one. */
+static bool
+count(struct pool *p, size_t size)
+{
+    for (struct pool *each = p; each != NULL; each = each->account) {
+        size_t before = __atomic_fetch_add(&each->taken, size, __ATOMIC_RELAXED);
+
+        if (before > each->limit || size > each->limit - before) {
+            uncount(p, each->account, size);
+            return false;
+        }
+        raise_peak(each, before + size);
     }
+    return true;
 }
 
 static void
 release(struct pool *p, struct pool_chunk *chunk)
 {
-    for (struct pool *each = p; each != NULL; each = each->account)
-        each->taken -= chunk->size;
+    uncount(p, NULL, chunk->size);
     free(chunk);
 }
 
@@ -109,16 +132,6 @@ pool_check(struct pool *p)
     }
 }
 
-/* Whether a chunk of that size is within the limits. */
-static bool
-has_room(const struct pool *p, size_t size)
-{
-    for (; p != NULL; p = p->account)
-        if (p->taken > p->limit || size > p->limit - p->taken)
-            return false;
-    return true;
-}
-
 _Noreturn static void
 leave_spent(struct pool *p)
 {
@@ -133,21 +146,28 @@ new_chunk(struct pool *p, size_t size)
      * its own size. */
     size_t wanted = p->taken < CHUNK_MIN ? CHUNK_MIN : p->taken > CHUNK_MAX ? CHUNK_MAX : p->taken;
     struct pool_chunk *chunk;
+    bool has_room;
 
     if (size > SIZE_MAX / 2) /* rounding up would wrap */
         leave_spent(p);
     size = (size + 15) & ~(size_t)15;
     if (wanted < size)
         wanted = size;
-    if (!has_room(p, wanted))
+    has_room = count(p, wanted);
+    if (!has_room) {
         release_spare(p);
-    if (!has_room(p, wanted))
+        has_room = count(p, wanted);
+    }
+    if (!has_room && wanted > size) {
         wanted = size; /* the last one may be small */
-    chunk = has_room(p, wanted) ? malloc(sizeof *chunk + wanted) : NULL;
-    if (chunk == NULL)
+        has_room = count(p, wanted);
+    }
+    chunk = has_room ? malloc(sizeof *chunk + wanted) : NULL;
+    if (chunk == NULL) {
+        uncount(p, has_room ? NULL : p, wanted);
         leave_spent(p);
+    }
     chunk->size = wanted;
-    count_size(p, wanted);
     return chunk;
 }
 

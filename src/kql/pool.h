@@ -19,7 +19,8 @@ struct pool {
     size_t taken, limit;      /* bytes in chunks; most that may be */
     size_t peak;              /* the most that was taken at once */
     /* Another pool whose limit, deadline and 'taken' this one's chunks count in too (set before
-     * anything is taken; it must outlive this one); NULL: none. */
+     * anything is taken; it must outlive this one); NULL: none. Pools of several threads may share
+     * one that has no patience and that nothing is taken from itself meanwhile. */
     struct pool *account;
     /* monotonic ms at which work is to end, 0: never; looked at by pool_check and at each new chunk
      */

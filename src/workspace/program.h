@@ -3,15 +3,18 @@
  * An expression is not translated call by call. It is compiled whole (kql/eval.h) and called as ONE function of the
  * columns that it reads, so both back ends run the very same code and a chunk of 2,048 rows costs one call:
  *
- *     kql_bool(7, c0, c3)        7: the program's number, a constant; c0, c3: the columns, any types of cells.h
+ *     kql_bool(7, c0, c3)        7: the program's number, a constant; c0, c3: the columns, each of the type that cells.h gives it
  *
- * There is a function for each type of result (kql_bool, kql_int, kql_long, kql_real, kql_decimal, kql_string, kql_guid, kql_dynamic; datetime
- * and timespan are kql_long) and an aggregate for each (kql_sum_bool ... over the library's own aggregates), taking any number of
- * arguments. They are registered when a workspace is opened, are consistent (DuckDB calls them once per entry of a dictionary)
- * unless 'is_volatile' picks their volatile twins, take NULLs themselves, and never throw but for a limit.
+ * There is a function for each type of result (kql_bool, kql_int, kql_long, kql_real, kql_decimal, kql_string, kql_guid,
+ * kql_dynamic; datetime and timespan are kql_long) and an aggregate for each (kql_sum_bool ... over the library's own
+ * aggregates), taking any number of arguments. They are registered when a workspace is opened, are consistent (DuckDB calls
+ * them once per entry of a dictionary when they read one column, and folds those that read none) unless the program is volatile
+ * (rand(), new_guid()), when their twins kql_bool_volatile ... are named; they take NULLs themselves, and never throw but for
+ * a limit, a program that is not there, or arguments that are not those of the program.
  *
  * Private to this folder. A 'programs' belongs to one running query; DuckDB's threads run its programs at the same time, each
- * with a run of its own (made at first use, kept from chunk to chunk). */
+ * with a run of its own (made at first use, kept from chunk to chunk). Time and cancelling are looked at every hundred rows
+ * or so. */
 #pragma once
 #include "kql/eval.h"
 #include "workspace/store.h"
@@ -19,7 +22,7 @@
 
 struct programs;
 
-/* Once per database, before any query. */
+/* Once per database, before any query; works on read-only files, too. */
 MUST_CHECK enum status programs_register(duckdb_connection c, struct err *err);
 
 struct programs_options {
@@ -27,21 +30,24 @@ struct programs_options {
         *pool; /* the query's: what is compiled lives there. Used by the query's own thread only */
     int64_t now;                   /* ticks */
     int64_t deadline_ms;           /* monotonic; 0: none */
-    size_t memory_max;             /* of all runs and aggregates together */
+    size_t memory_max;             /* bytes of all runs and aggregates together */
     const _Atomic bool *cancelled; /* NULL: cannot be */
 };
 MUST_CHECK enum status programs_new(const struct programs_options *o, struct programs **out,
                                     struct err *err);
-/* No statement that names one of its programs may run any more. NULL is fine. */
+/* Its numbers are known no more; waits for calls that are on their way. No statement that names one of its programs may run
+ * afterwards (it would fail). NULL is fine. */
 void programs_free(struct programs *p);
 
 /* How a program is called: function(number, columns of the input in this order). */
 struct program_call {
     const char *function; /* "kql_bool" */
     uint64_t number;
-    const uint32_t
-        *columns; /* indexes in the expression's input schema; NULL for aggregates: see below */
+    const uint32_t *columns; /* indexes in the expression's input schema, rising */
     uint32_t count;
+    /* Aggregates only: the result over no rows at all (an aggregate of DuckDB's cannot know then whose it is and gives NULL).
+     * Where there are no keys: CASE WHEN count(*) = 0 THEN this, as a literal, ELSE function(...) END. A group has a row. */
+    struct kql_value of_none;
 };
 /* A scalar expression (no aggregates, no window functions). 'schema': of its input, for the columns' types. False: err
  * (a regex that does not compile ...). Leaves by the pool's escape when memory is spent. */
@@ -49,15 +55,21 @@ MUST_CHECK bool programs_add(struct programs *p, const struct kql_expr *e,
                              const struct kql_schema *schema, struct program_call *out,
                              struct err *err);
 /* A KQL_EXPR_CALL of a KQL_AGGREGATE over rows of 'schema': its arguments are evaluated inside (columns: what they read).
- * Result 'result' of its kql_expr.result_count (arg_max has several; each is a call of its own unless all are asked for as
- * one dynamic array: result UINT32_MAX). False with err empty: the aggregate cannot be merged, it is the row engine's. */
+ * Result 'result' of its kql_expr.result_count (arg_max has several; each is a call of its own, of what that one needs, or all
+ * are asked for as one dynamic array: result UINT32_MAX). Calls over the same rows choose the same row.
+ * DuckDB reads rows in several threads, each its own run of them, and merges what they made in no order that is promised: an
+ * aggregate that hangs on the order of rows (make_list, make_set, make_bag and their kin, buildschema) needs an ORDER BY in its call
+ * where that order is meant. Not for window frames: a result is asked for once.
+ * False with err empty: the aggregate cannot be merged, or reads more than 32 columns; it is the row engine's. */
 MUST_CHECK bool programs_add_aggregate(struct programs *p, const struct kql_expr *call,
                                        uint32_t result, const struct kql_schema *schema,
                                        struct program_call *out, struct err *err);
-/* What toscalar(T) and "in (T)" stand for inside programs, found before a statement that calls them runs. The values must
- * outlive it. */
+/* What toscalar(T) and "in (T)" stand for inside programs, found before a statement that calls them is prepared (DuckDB folds
+ * what reads no column then). A program that meets one that was not set ends the statement. The values must outlive it. */
 void programs_scalar_set(struct programs *p, const struct kql_op *table,
                          const struct kql_value *value);
 void programs_set_set(struct programs *p, const struct kql_op *table, const struct kql_array *set);
-/* Why a program stopped the statement (memory, time, not built); false: none did. */
+/* Why a program stopped the statement (memory, time; POOL_ABANDONED: cancelled, not built ...); false: none did. */
 bool programs_failed(const struct programs *p, enum pool_end *why, struct err *err);
+/* Bytes that its runs and aggregates hold now. */
+size_t programs_memory(const struct programs *p);

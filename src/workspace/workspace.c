@@ -1,6 +1,7 @@
 /* workspace.c - opening a file, once in a process, so that nothing a query says can reach further than the file. */
 #include "base/file.h"
 #include "workspace/inner.h"
+#include "workspace/program.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -203,6 +204,8 @@ content_open(struct workspace *w, duckdb_connection c, struct err *err)
     st = version_check(w, c, err);
     if (st == ST_OK)
         st = tables_open(w, c, err);
+    if (st == ST_OK)
+        st = programs_register(c, err);
     w->pool.escape = NULL;
     return st;
 }

@@ -1,0 +1,90 @@
+/* program_inner.h - a query's programs from the inside; for program.c, program_scalar.c and program_aggregate.c. */
+#pragma once
+#include "kql/random.h"
+#include "workspace/cells.h"
+#include "workspace/program.h"
+#include <pthread.h>
+
+/* A thread's way through a program: what the evaluator remembers, and memory. */
+struct program_run {
+    struct program_run *idle; /* the next that nobody uses now */
+    struct program_run *next; /* of all that there are */
+    struct program *program;
+    struct pool pool;      /* a row's: returned to 'mark' */
+    struct pool_mark mark; /* behind what lasts as long as the run */
+    struct pool keep;      /* an aggregate's states: lasts as long as the query */
+    struct kql_run run;
+    struct kql_random random;
+    struct cell_column *columns; /* of this chunk, as the program's */
+    struct kql_value *results;   /* an aggregate's arguments, its results */
+    struct kql_call call;        /* an aggregate's, with this run's pool and random numbers */
+    size_t row;                  /* of this chunk */
+};
+
+/* Immutable but for its runs. */
+struct program {
+    struct programs *owner;
+    uint64_t number;
+    struct kql_program *code;
+    const uint32_t *columns; /* of the schema: what the arguments are */
+    uint32_t column_count, schema_count;
+    enum kql_type *types;         /* of the arguments */
+    uint32_t *place;              /* which argument a column of the schema is */
+    uint32_t *plain, plain_count; /* arguments that are read for each row, at once */
+    uint32_t *lazy, lazy_count;   /* those that are read when they are asked for */
+    enum kql_type type;           /* of the result */
+    bool is_volatile;
+    const struct program_aggregate *aggregate; /* NULL: scalar */
+    struct program_run *idle, *runs;           /* under the owner's lock */
+};
+
+struct programs {
+    uint64_t id;
+    struct programs *next; /* in the registry */
+    struct programs_options options;
+    struct pool account; /* counts what all runs hold; nothing is taken from it */
+    _Atomic bool has_failed;
+    pthread_mutex_t lock; /* of all below */
+    pthread_cond_t is_idle;
+    size_t running; /* calls on their way */
+    struct program **items;
+    size_t count, room;
+    struct program_result { /* of toscalar(T) and "in (T)" */
+        const struct kql_op *table;
+        const struct kql_value *value;
+        const struct kql_array *set;
+    } * results;
+    size_t result_count, result_room;
+    enum pool_end why;
+    struct err reason;
+};
+
+/* One of the functions in DuckDB. */
+struct program_function {
+    const char *name;
+    enum kql_type type;
+    bool is_volatile;
+};
+
+/* Compiles 'exprs' over rows of 'schema', 'type' being the result's. Not known by a number yet. NULL: err. */
+struct program *program_new(struct programs *p, const struct kql_expr *const *exprs, uint32_t count,
+                            const struct kql_schema *schema, enum kql_type type, struct err *err);
+/* From here on it is called by its number. False: err; it is released. */
+MUST_CHECK bool program_enter(struct program *program, struct err *err);
+
+/* A call: the program of that number with a run of it, which the caller alone has until program_leave. NULL: err says why the
+ * statement ends. */
+struct program_run *program_begin(uint64_t number, struct err *err);
+void program_end(struct program_run *run);
+/* Looks at the arguments of a chunk: what they are and how many. False: err. */
+MUST_CHECK bool program_open(struct program_run *run, const duckdb_vector *arguments, size_t count,
+                             struct err *err);
+/* The row that is evaluated next. */
+void program_row(struct program_run *run, size_t row);
+/* Leaves by the pool's escape when the query is over. */
+void program_look(struct program_run *run);
+/* After an escape: remembers why, and says it. */
+void program_fail(struct program_run *run, const struct pool *ended, struct err *err);
+
+MUST_CHECK enum status program_aggregates_register(duckdb_connection c, struct err *err);
+void program_aggregate_free(const struct program_aggregate *a);
