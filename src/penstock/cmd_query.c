@@ -4,7 +4,7 @@
 #include "control/config.h"
 #include "penstock/commands.h"
 #include "penstock/query_print.h"
-#include "penstock/query_table.h"
+#include "penstock/query_workspace.h"
 #include "wire/json.h"
 #include <errno.h>
 #include <getopt.h>
@@ -15,6 +15,7 @@ enum {
     PARAMETERS_MAX = 256,
     BATCH_LINE_MAX = 8 << 20, /* bytes of a line of --batch */
     BATCH_SECONDS = 10,
+    DAYS_MS = 1000000000, /* no limit of time: eleven days */
 };
 
 static const char usage_text[] =
@@ -39,6 +40,9 @@ static const char usage_text[] =
     "  --functions          lists the functions, all or those of a group\n"
     "  --parameter P=VALUE  a value (a literal) for declare query_parameters\n"
     "  --workspace          tables have the shape of a Log Analytics workspace\n"
+    "  --engine ENGINE      rows (the default), or duckdb: what a workspace's queries are run by\n"
+    "  --workspace-file FILE  over the tables of a workspace's file that no daemon has open, by "
+    "duckdb\n"
     "  --config FILE        with the tables and columns that the daemon's configuration adds\n"
     "  --max-rows N         most rows of an answer; default 500000, 0: no limit\n"
     "  --limit-rows N       most rows that any operator may give; default 100000000\n"
@@ -48,7 +52,8 @@ static const char usage_text[] =
     "records have.\n";
 
 struct options {
-    const char *query, *file, *config, *group;
+    const char *query, *file, *config, *group, *workspace;
+    bool is_duckdb;
     bool is_batch, is_check, is_explain, is_functions, is_workspace, has_format, has_time;
     enum query_format format;
     const char *tables[QUERY_TABLES_MAX];
@@ -149,6 +154,10 @@ take_option(struct options *o, int option, const char *value)
     case 'e':
         o->is_explain = true;
         return true;
+    case 'E':
+        o->is_duckdb = strcmp(value, "duckdb") == 0;
+        return o->is_duckdb || strcmp(value, "rows") == 0 ||
+               usage_error("--engine is rows or duckdb, not", value);
     case 'f':
         o->file = value;
         return true;
@@ -182,6 +191,10 @@ take_option(struct options *o, int option, const char *value)
     case 'w':
         o->is_workspace = true;
         return true;
+    case 'W':
+        o->workspace = value;
+        o->is_duckdb = true;
+        return true;
     case 'x':
         return read_count(value, &o->limits.answer_rows_max) ||
                usage_error("--max-rows wants a number, not", value);
@@ -195,22 +208,24 @@ static bool
 read_options(int argc, char **argv, struct options *o, int *code)
 {
     static const struct option longs[] = {
-        {"batch",        no_argument,       NULL, 'b'},
-        {"check",        no_argument,       NULL, 'k'},
-        {"config",       required_argument, NULL, 'c'},
-        {"explain",      no_argument,       NULL, 'e'},
-        {"file",         required_argument, NULL, 'f'},
-        {"format",       required_argument, NULL, 'F'},
-        {"functions",    no_argument,       NULL, 'l'},
-        {"limit-memory", required_argument, NULL, 'm'},
-        {"limit-rows",   required_argument, NULL, 'r'},
-        {"limit-time",   required_argument, NULL, 's'},
-        {"max-rows",     required_argument, NULL, 'x'},
-        {"parameter",    required_argument, NULL, 'p'},
-        {"table",        required_argument, NULL, 't'},
-        {"workspace",    no_argument,       NULL, 'w'},
-        {"help",         no_argument,       NULL, 'h'},
-        {NULL,           0,                 NULL, 0  },
+        {"batch",          no_argument,       NULL, 'b'},
+        {"check",          no_argument,       NULL, 'k'},
+        {"config",         required_argument, NULL, 'c'},
+        {"engine",         required_argument, NULL, 'E'},
+        {"explain",        no_argument,       NULL, 'e'},
+        {"file",           required_argument, NULL, 'f'},
+        {"format",         required_argument, NULL, 'F'},
+        {"functions",      no_argument,       NULL, 'l'},
+        {"limit-memory",   required_argument, NULL, 'm'},
+        {"limit-rows",     required_argument, NULL, 'r'},
+        {"limit-time",     required_argument, NULL, 's'},
+        {"max-rows",       required_argument, NULL, 'x'},
+        {"parameter",      required_argument, NULL, 'p'},
+        {"table",          required_argument, NULL, 't'},
+        {"workspace",      no_argument,       NULL, 'w'},
+        {"workspace-file", required_argument, NULL, 'W'},
+        {"help",           no_argument,       NULL, 'h'},
+        {NULL,             0,                 NULL, 0  },
     };
     int option;
 
@@ -233,6 +248,9 @@ read_options(int argc, char **argv, struct options *o, int *code)
         o->query = argv[optind++];
     if (optind < argc)
         return usage_error("one query at a time (in quotes), not also", argv[optind]);
+    if (o->workspace != NULL && o->table_count > 0)
+        return usage_error("--table is for tables of files, not with --workspace-file",
+                           o->workspace);
     if (o->is_functions || o->is_batch || o->query != NULL || o->file != NULL)
         return true;
     fputs("penstock query: say which query: 'QUERY', --file FILE, or '-' for standard input\n",
@@ -249,6 +267,7 @@ struct session {
     struct kql_rows_source source;
     struct kql_rows_limits limits;
     struct pool pool;
+    struct query_workspace duckdb; /* .workspace NULL: the row engine alone */
 };
 
 static void
@@ -298,6 +317,63 @@ end_output(void)
     return EXIT_UNREACHABLE;
 }
 
+/* ---- by DuckDB ---- */
+
+static struct hunt_request
+hunt_request_of(const struct session *s, struct span text)
+{
+    const struct options *o = s->o;
+
+    return (struct hunt_request){
+        .text = text,
+        .sees_all = true,
+        .shape = o->is_workspace ? HUNT_WORKSPACE : HUNT_HUNTING,
+        .from = INT64_MIN,
+        .to = INT64_MAX,
+        .now = clock_ticks(),
+        .parameters = o->parameters,
+        .parameter_count = o->parameter_count,
+        .limits = {.time_ms = o->time_ms > 0 ? o->time_ms : DAYS_MS,
+                   .answer_rows_max =
+                       o->limits.answer_rows_max > 0 ? o->limits.answer_rows_max : UINT64_MAX,
+                   .answer_size_max = SIZE_MAX,
+                   .memory_max = o->limits.memory_max,
+                   .rows_max = o->limits.rows_max},
+    };
+}
+
+/* Diagnostics and what ended it, as those of the row engine are told. */
+static void
+print_hunt_end(struct session *s, const struct hunt *h, const struct err *err)
+{
+    if (h->diagnostics.count > 0)
+        print_diagnostics(s, &h->diagnostics);
+    if (h->outcome != HUNT_DONE && h->outcome != HUNT_REFUSED)
+        fprintf(stderr, "penstock query: %s\n", err->text);
+    else if (h->outcome == HUNT_REFUSED && h->diagnostics.error_count == 0)
+        fprintf(stderr, "penstock query: %s\n", err->text);
+    if (h->partial == HUNT_CUT_ROWS)
+        fputs("penstock query: there are more rows (--max-rows)\n", stderr);
+}
+
+static int
+run_hunt(struct session *s, struct span text)
+{
+    struct hunt_request r = hunt_request_of(s, text);
+    static struct hunt h;
+    struct err err = {""};
+    int code = EXIT_REFUSED;
+    bool is_done = hunt_run(s->duckdb.workspace, &r, &h, &err) == ST_OK;
+
+    print_hunt_end(s, &h, &err);
+    if (is_done && query_print(stdout, s->o->format, &h.answers, &err) == ST_OK)
+        code = end_output();
+    else if (is_done)
+        fprintf(stderr, "penstock query: %s\n", err.text);
+    hunt_end(&h);
+    return code;
+}
+
 static int
 run_query(struct session *s, struct span text)
 {
@@ -306,6 +382,8 @@ run_query(struct session *s, struct span text)
     struct err err = {""};
     bool is_done;
 
+    if (s->duckdb.workspace != NULL)
+        return run_hunt(s, text);
     session_begin(s);
     is_done =
         kql_rows_query(&s->pool, text, &s->environment, &s->source, &s->limits, &d, &answers, &err);
@@ -324,6 +402,8 @@ run_query(struct session *s, struct span text)
 }
 
 enum shape { SHAPE_HUNTING, SHAPE_WORKSPACE, SHAPE_BOTH, SHAPE_COUNT };
+
+static const char *const shape_names[] = {"hunting", "a workspace", "hunting and a workspace"};
 
 static bool
 bind_with(struct session *s, enum shape shape, struct span text, struct kql_diagnostics *d,
@@ -354,7 +434,6 @@ static bool
 bind_in_some_shape(struct session *s, struct span text, struct kql_diagnostics *d,
                    struct kql_bound *bound)
 {
-    static const char *const shape_names[] = {"hunting", "a workspace", "hunting and a workspace"};
     enum shape asked = s->o->is_workspace ? SHAPE_WORKSPACE : SHAPE_HUNTING;
 
     if (bind_with(s, asked, text, d, bound))
@@ -370,6 +449,59 @@ bind_in_some_shape(struct session *s, struct span text, struct kql_diagnostics *
     return bind_with(s, asked, text, d, bound);
 }
 
+static bool
+check_hunt(struct session *s, enum shape shape, struct span text, struct hunt *h, struct err *err)
+{
+    struct hunt_request r = hunt_request_of(s, text);
+
+    r.shape = shape == SHAPE_HUNTING     ? HUNT_HUNTING
+              : shape == SHAPE_WORKSPACE ? HUNT_WORKSPACE
+                                         : HUNT_BOTH;
+    r.only_checks = r.explains = true;
+    return hunt_run(s->duckdb.workspace, &r, h, err) == ST_OK;
+}
+
+/* The same by DuckDB. */
+static int
+show_hunt(struct session *s, struct span text)
+{
+    enum shape asked = s->o->is_workspace ? SHAPE_WORKSPACE : SHAPE_HUNTING, shape = asked;
+    static struct hunt h;
+    struct err err = {""};
+    int code = EXIT_REFUSED;
+    bool is_done = check_hunt(s, asked, text, &h, &err);
+
+    for (enum shape other = SHAPE_HUNTING;
+         !is_done && other < SHAPE_COUNT && has_wrong_column(&h.diagnostics); other++)
+        if (other != asked) {
+            hunt_end(&h);
+            is_done = check_hunt(s, shape = other, text, &h, &err);
+        }
+    if (!is_done && shape != asked) { /* the first one's complaints */
+        hunt_end(&h);
+        is_done = check_hunt(s, asked, text, &h, &err);
+    } else if (shape != asked) {
+        fprintf(stderr, "penstock query: the tables have the shape of %s here\n",
+                shape_names[shape]);
+    }
+    print_hunt_end(s, &h, &err);
+    if (is_done && s->o->is_explain) {
+        fwrite(h.explanation.p, 1, h.explanation.n, stdout);
+        code = end_output();
+    } else if (is_done) {
+        const struct kql_schema *schema = &h.answers.items[h.answers.count - 1].schema;
+
+        if (query_print_schema(stdout, s->o->format, schema, &err) != ST_OK)
+            fprintf(stderr, "penstock query: %s\n", err.text);
+        else
+            code = end_output();
+        if (schema->is_open)
+            fputs("penstock query: more columns may come, which only the rows tell\n", stderr);
+    }
+    hunt_end(&h);
+    return code;
+}
+
 /* --check and --explain: nothing is run. */
 static int
 show_plan(struct session *s, struct span text)
@@ -380,6 +512,8 @@ show_plan(struct session *s, struct span text)
     struct err err = {""};
     struct span printed;
 
+    if (s->duckdb.workspace != NULL)
+        return show_hunt(s, text);
     s->pool.escape = &here;
     d.count = 0;
     bound.plan = NULL;
@@ -415,31 +549,59 @@ id_text(const json_t *id, char **text)
     return *text == NULL ? SPAN_LITERAL("null") : span_of(*text);
 }
 
+/* The answer, or the first error, as a line. */
+static void
+batch_print(struct span id, const struct kql_answers *answers, const struct kql_diagnostics *d,
+            const char *kind, struct err *err)
+{
+    uint32_t first = 0;
+
+    while (first + 1 < d->count && d->items[first].is_warning)
+        first++;
+    if (answers != NULL && answers->count == 0)
+        query_print_error(stdout, id, "KQL001", "the text holds no query", NULL);
+    else if (answers != NULL && query_print_batch(stdout, id, answers, err) != ST_OK)
+        query_print_error(stdout, id, "limit", err->text, NULL);
+    else if (answers == NULL && d->error_count > 0)
+        query_print_error(stdout, id, kql_code_name(d->items[first].code), d->items[first].text, d);
+    else if (answers == NULL)
+        query_print_error(stdout, id, kind, err->text, NULL);
+}
+
+static void
+batch_hunt(struct session *s, struct span id, struct span text)
+{
+    struct hunt_request r = hunt_request_of(s, text);
+    static struct hunt h;
+    struct err err = {""};
+    bool is_done = hunt_run(s->duckdb.workspace, &r, &h, &err) == ST_OK;
+
+    batch_print(id, is_done ? &h.answers : NULL, &h.diagnostics,
+                h.outcome == HUNT_FAILED || h.outcome == HUNT_REFUSED ? "run"
+                : h.outcome == HUNT_BROKEN                            ? "database"
+                                                                      : "limit",
+                &err);
+    hunt_end(&h);
+}
+
 static void
 batch_query(struct session *s, struct span id, struct span text)
 {
     static struct kql_diagnostics d;
     struct kql_answers answers;
     struct err err = {""};
+    bool is_done;
 
+    if (s->duckdb.workspace != NULL) {
+        batch_hunt(s, id, text);
+        return;
+    }
     pool_reset(&s->pool);
     session_begin(s);
-    if (kql_rows_query(&s->pool, text, &s->environment, &s->source, &s->limits, &d, &answers,
-                       &err)) {
-        if (answers.count == 0)
-            query_print_error(stdout, id, "KQL001", "the text holds no query", NULL);
-        else if (query_print_batch(stdout, id, &answers, &err) != ST_OK)
-            query_print_error(stdout, id, "limit", err.text, NULL);
-    } else if (d.error_count > 0) {
-        uint32_t first = 0;
-
-        while (first + 1 < d.count && d.items[first].is_warning)
-            first++;
-        query_print_error(stdout, id, kql_code_name(d.items[first].code), d.items[first].text, &d);
-    } else {
-        query_print_error(stdout, id, s->pool.why == POOL_ABANDONED ? "run" : "limit", err.text,
-                          NULL);
-    }
+    is_done =
+        kql_rows_query(&s->pool, text, &s->environment, &s->source, &s->limits, &d, &answers, &err);
+    batch_print(id, is_done ? &answers : NULL, &d, s->pool.why == POOL_ABANDONED ? "run" : "limit",
+                &err);
 }
 
 static int
@@ -617,8 +779,15 @@ run_session(const struct options *o, const struct catalog *catalog)
             fprintf(stderr, "penstock query: %s\n", err.text);
             code = EXIT_REFUSED;
         }
+    if (code == EXIT_DONE && o->is_duckdb &&
+        query_workspace_open(&s->duckdb, o->workspace, &s->tables, o->limits.memory_max, &err) !=
+            ST_OK) {
+        fprintf(stderr, "penstock query: %s\n", err.text);
+        code = EXIT_REFUSED;
+    }
     if (code == EXIT_DONE)
         code = o->is_batch ? run_batch(s) : run_text(s);
+    query_workspace_close(&s->duckdb);
     pool_free(&s->pool);
     query_tables_free(&s->tables);
     free(s);

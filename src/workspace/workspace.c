@@ -62,6 +62,12 @@ sql_run(duckdb_connection c, const char *sql, duckdb_result *out, struct err *er
 
 /* ---- opening ---- */
 
+static bool
+is_in_memory(const char *path)
+{
+    return strcmp(path, WORKSPACE_IN_MEMORY) == 0;
+}
+
 static enum status
 configure(const struct workspace *w, const struct workspace_options *o, duckdb_config *config,
           struct err *err)
@@ -83,7 +89,9 @@ configure(const struct workspace *w, const struct workspace_options *o, duckdb_c
     snprintf(memory, sizeof memory, "%zuMiB", o->memory_max >> 20);
     snprintf(threads, sizeof threads, "%u",
              o->threads != 0 ? o->threads : (unsigned)sysconf(_SC_NPROCESSORS_ONLN));
-    snprintf(temporary, sizeof temporary, "%s.tmp", w->path);
+    snprintf(temporary, sizeof temporary, "%s", is_in_memory(w->path) ? "" : w->path);
+    if (temporary[0] != '\0')
+        strcat(temporary, ".tmp");
     if (duckdb_create_config(config) != DuckDBSuccess)
         return err_set(err, ST_FULL, "no memory to open %s", w->path);
     for (size_t i = 0; i < COUNT_OF(rows); i++)
@@ -104,6 +112,8 @@ look(const struct workspace *w, bool must_exist, struct err *err)
     FILE *f;
     size_t n;
 
+    if (is_in_memory(w->path))
+        return ST_OK;
     if (stat(w->path, &info) != 0) {
         if (errno == ENOENT && !must_exist)
             return ST_OK;
@@ -270,6 +280,10 @@ path_settle(const char *path, bool is_read_only, char out[WORKSPACE_PATH_MAX], s
     char folder[WORKSPACE_PATH_MAX], *real;
     int n;
 
+    if (is_in_memory(path)) {
+        snprintf(out, WORKSPACE_PATH_MAX, "%s", path);
+        return ST_OK;
+    }
     if (path[0] == '\0' || strlen(path) >= WORKSPACE_PATH_MAX - 8 ||
         (slash != NULL && slash[1] == '\0'))
         return err_set(err, ST_INVALID, "'%.80s' is no path of a workspace's file", path);
@@ -305,7 +319,7 @@ workspace_open(const char *path, const struct workspace_options *o, struct works
                        "%s: a workspace needs 64 MiB of memory at least, and 1 to 256 threads",
                        path);
     pthread_mutex_lock(&registry_lock);
-    for (w = registry; w != NULL && strcmp(w->path, settled) != 0;)
+    for (w = registry; w != NULL && (is_in_memory(settled) || strcmp(w->path, settled) != 0);)
         w = w->next;
     if (w != NULL && w->is_read_only != o->is_read_only) {
         st = err_set(err, ST_INVALID, "%s is open already, %s", settled,

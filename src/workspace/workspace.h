@@ -38,6 +38,9 @@ void workspace_limits_use(size_t memory_max, unsigned threads);
  * made again), locked by another process, or cannot be read. */
 MUST_CHECK enum status workspace_open(const char *path, const struct workspace_options *options,
                                       struct workspace **out, struct err *err);
+/* In place of a path: tables in memory, of its own at each opening, gone when it is closed. What does not fit ends a query: nothing is
+ * put aside in files. */
+#define WORKSPACE_IN_MEMORY ":memory:"
 /* The last one closes the file. NULL is fine. */
 void workspace_close(struct workspace *w);
 const char *workspace_path(const struct workspace *w);

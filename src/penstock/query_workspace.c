@@ -1,0 +1,122 @@
+#include "penstock/query_workspace.h"
+#include "base/clock.h"
+#include "workspace/fill.h"
+#include <stdlib.h>
+
+/* Of rows that are nobody's. */
+#define TENANT "00000000-0000-0000-0000-000000000000"
+
+static enum column_type
+column_type_of(enum kql_type type)
+{
+    for (enum column_type t = COLUMN_STRING; t <= COLUMN_DECIMAL; t++)
+        if (kql_type_of_column(t) == type)
+            return t;
+    return COLUMN_DYNAMIC;
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct catalog_table *)a)->name, ((const struct catalog_table *)b)->name);
+}
+
+/* Names of columns end at a NUL (query_table.c); a table's is what stands before '='. */
+static char *
+table_name(const struct query_table *t)
+{
+    return strndup(t->name.p, t->name.n);
+}
+
+/* The catalog that is there, with the files' tables as they are read. */
+static enum status
+catalog_make(struct query_workspace *q, const struct query_tables *tables, struct err *err)
+{
+    const struct catalog *base = tables->catalog.catalog;
+    size_t column_count = 0, count = base->table_count, at = 0;
+
+    for (size_t i = 0; i < tables->count; i++)
+        column_count += tables->tables[i]->column_count;
+    q->tables = calloc(base->table_count + tables->count + 1, sizeof *q->tables);
+    q->columns = calloc(column_count + 1, sizeof *q->columns);
+    if (q->tables == NULL || q->columns == NULL)
+        return err_set(err, ST_FULL, "no memory for the tables of files");
+    memcpy(q->tables, base->tables, count * sizeof *q->tables);
+    for (size_t i = 0; i < tables->count; i++) {
+        const struct query_table *t = tables->tables[i];
+        struct catalog_table *to = &q->tables[count];
+        struct catalog_column *columns = q->columns + at;
+
+        if (t->known != NULL)
+            to = &q->tables[t->known - base->tables];
+        *to = (struct catalog_table){.name = t->known != NULL ? t->known->name : table_name(t),
+                                     .family = "configuration",
+                                     .product = "",
+                                     .time_column = t->known != NULL ? t->known->time_column : NULL,
+                                     .columns = columns,
+                                     .column_count = t->column_count};
+        if (to->name == NULL)
+            return err_set(err, ST_FULL, "no memory for the tables of files");
+        count += t->known == NULL;
+        for (uint32_t c = 0; c < t->column_count; c++)
+            q->columns[at++] =
+                (struct catalog_column){.name = t->columns[c].name.p,
+                                        .type = column_type_of((enum kql_type)t->columns[c].type)};
+    }
+    qsort(q->tables, count, sizeof *q->tables, by_name);
+    q->catalog = *base;
+    q->catalog.tables = q->tables;
+    q->catalog.table_count = count;
+    return ST_OK;
+}
+
+static enum status
+fill(struct query_workspace *q, const struct query_tables *tables, struct err *err)
+{
+    struct kql_rows_source source = query_tables_source;
+    enum status st = ST_OK;
+
+    for (size_t i = 0; i < tables->count && st == ST_OK; i++) {
+        const struct query_table *t = tables->tables[i];
+        const struct kql_schema columns = {t->columns, t->column_count, false};
+        uint64_t rows;
+
+        st = workspace_fill(q->workspace, t->name, TENANT, &columns, &source, t, clock_ticks(),
+                            &rows, err);
+    }
+    return st;
+}
+
+enum status
+query_workspace_open(struct query_workspace *q, const char *file, const struct query_tables *tables,
+                     size_t memory_max, struct err *err)
+{
+    struct workspace_options options = {.memory_max = memory_max, .is_read_only = file != NULL};
+    enum status st = ST_OK;
+
+    *q = (struct query_workspace){0};
+    if (file == NULL) {
+        st = catalog_make(q, tables, err);
+        options.catalog = &q->catalog;
+    } else {
+        options.catalog = tables->catalog.catalog;
+    }
+    if (st == ST_OK)
+        st =
+            workspace_open(file != NULL ? file : WORKSPACE_IN_MEMORY, &options, &q->workspace, err);
+    if (st == ST_OK && file == NULL)
+        st = fill(q, tables, err);
+    if (st != ST_OK)
+        query_workspace_close(q);
+    return st;
+}
+
+/* Names that are not of the catalog are this program's for its whole life: few. */
+void
+query_workspace_close(struct query_workspace *q)
+{
+    workspace_close(q->workspace);
+    free(q->tables);
+    free(q->columns);
+    *q = (struct query_workspace){0};
+}
