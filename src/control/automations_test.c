@@ -8,6 +8,7 @@
 #include "control/plan_build.h"
 #include "control/secrets.h"
 #include "control/store.h"
+#include "model/arm_id.h"
 #include <unistd.h>
 
 #define SUB TENANT_A
@@ -161,8 +162,9 @@ check_shapes(void)
     CHECK(put("{\"tags\":{\"penstock-findings-case\":\"Pascal\"}}", true, 500, NULL) == 200, "tag");
     plan = built();
     r = route_labelled(plan, "rg/one Workspace local");
-    CHECK(r != NULL && r->event_shape == EVENT_ROW && strcmp(r->workspace, "local") == 0 &&
-              strcmp(r->destination.kind, "workspace") == 0 && r->has_legacy_findings,
+    CHECK(r != NULL && r->event_shape == EVENT_ROW && guid_is(span_of(r->workspace)) &&
+              r->workspace[14] == '8' && strcmp(r->destination.kind, "workspace") == 0 &&
+              r->has_legacy_findings,
           "a workspace");
     if (r != NULL)
         CHECK(strstr(resource_value(r->destination.settings, r->destination.setting_count, "path"),

@@ -5,6 +5,7 @@
 #include "control/config.h"
 #include "control/plan_inner.h"
 #include "control/secrets.h"
+#include "control/workspaces.h"
 #include <stdlib.h>
 
 struct adding {
@@ -86,7 +87,7 @@ static void
 action_add(struct adding *g, const struct automation_stored *stored, const struct automation *x,
            const struct automation_action *a, const json_t *private, struct event_filter *filter)
 {
-    char id[AUTOMATION_ROUTE_SIZE], granted[40];
+    char id[AUTOMATION_ROUTE_SIZE], granted[40], guid[37];
     struct destination *d = g->destination;
     struct err why = {""};
     enum status st;
@@ -105,15 +106,16 @@ action_add(struct adding *g, const struct automation_stored *stored, const struc
         .profile = PROFILE_BARE,
         .events = filter,
         .event_shape = a->type == ACTION_WORKSPACE ? EVENT_ROW : EVENT_DOCUMENT,
-        .workspace =
-            a->type == ACTION_WORKSPACE && st == ST_OK ? plan_keep(g->b, d->workspace) : NULL,
+        .workspace = a->type == ACTION_WORKSPACE && workspaces_guid(a->resource_id, guid)
+                         ? plan_keep(g->b, guid)
+                         : NULL,
         .has_legacy_findings = x->has_legacy_findings,
         .label = label_make(g, x, a),
         .is_enabled = stored->is_active,
         .start_ticks = automation_action_since(a, private),
     };
     if (st == ST_OK)
-        plan_destination_keep(g->b, &d->r, d->hub, route);
+        plan_destination_keep(g->b, &d->r, a->resource_id, d->hub, route);
     else /* it is there and rests, so that its place is kept; its events wait in the journal */
         route->destination.kind = "none";
     if (st == ST_INVALID && g->fault != NULL && stored->is_active)

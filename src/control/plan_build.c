@@ -5,6 +5,7 @@
 #include "control/secrets.h"
 #include "control/settings.h"
 #include "control/store.h"
+#include "control/workspaces.h"
 #include <openssl/evp.h>
 #include <stdlib.h>
 
@@ -106,22 +107,27 @@ plan_keep(struct building *b, const char *text)
 }
 
 void
-plan_destination_keep(struct building *b, const struct resource *r, const char *hub,
-                      struct plan_route *route)
+plan_destination_keep(struct building *b, const struct resource *r, const char *resource_id,
+                      const char *hub, struct plan_route *route)
 {
+    char guid[37];
     struct plan_destination *out = &route->destination;
 
     *out = (struct plan_destination){.kind = plan_keep(b, r->kind), .hub = plan_keep(b, hub)};
-    out->settings = heap_take(b->heap, (r->setting_count + 1) * sizeof *out->settings);
+    out->settings = heap_take(b->heap, (r->setting_count + 2) * sizeof *out->settings);
     b->has_no_memory |= out->settings == NULL;
     for (size_t i = 0; i < r->setting_count && !b->has_no_memory; i++)
         out->settings[i] = (struct plan_setting){plan_keep(b, r->settings[i].name),
                                                  plan_keep(b, r->settings[i].value)};
     out->setting_count = r->setting_count;
+    if (strcmp(r->kind, "workspace") != 0 || b->has_no_memory)
+        return;
     /* Exports that share a workspace each have a place of their own in it. */
-    if (strcmp(r->kind, "workspace") == 0 && !b->has_no_memory &&
-        resource_value(r->settings, r->setting_count, "writer") == NULL)
+    if (resource_value(r->settings, r->setting_count, "writer") == NULL)
         out->settings[out->setting_count++] = (struct plan_setting){"writer", route->id};
+    if (resource_value(r->settings, r->setting_count, "guid") == NULL &&
+        workspaces_guid(resource_id, guid))
+        out->settings[out->setting_count++] = (struct plan_setting){"guid", plan_keep(b, guid)};
 }
 
 /* ST_INVALID with its reason: the route exists, and its sink will not open. */
@@ -152,7 +158,7 @@ destination_make(struct building *b, const struct setting *x, const struct store
     }
     if (resource_name_hub(&r, b->c->kinds, x->hub_name, st == ST_OK ? why : &ignored) != ST_OK)
         st = ST_INVALID;
-    plan_destination_keep(b, &r, x->hub_name, route);
+    plan_destination_keep(b, &r, x->resource_id, x->hub_name, route);
     secrets_wipe(connection, sizeof connection);
     return st;
 }

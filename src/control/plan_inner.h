@@ -26,8 +26,8 @@ struct building {
 
 /* A copy in the plan's heap; NULL stays NULL. */
 const char *plan_keep(struct building *b, const char *text);
-void plan_destination_keep(struct building *b, const struct resource *r, const char *hub,
-                           struct plan_route *route);
+void plan_destination_keep(struct building *b, const struct resource *r, const char *resource_id,
+                           const char *hub, struct plan_route *route);
 uint64_t plan_fingerprint(const struct plan_route *r, uint64_t version);
 
 /* Takes room for all routes ('others' and those of automations) and fills in the latter: one for each action of an

@@ -214,8 +214,8 @@ lower(char *text)
         *text = (char)(*text >= 'A' && *text <= 'Z' ? *text + 32 : *text);
 }
 
-static bool
-guid_make(const char *id, char out[37])
+bool
+workspaces_guid(const char *id, char out[37])
 {
     char text[512];
     unsigned char hash[DIGEST_SHA256_SIZE];
@@ -245,7 +245,7 @@ place_add(struct gathering *g, const char *id, const char *path)
 
     if (path == NULL || strlen(path) >= sizeof p.path || strlen(id) >= sizeof p.resource_id ||
         arm_id_parse(span_of(id), &parsed, &ignored) != ST_OK || parsed.name.n >= sizeof p.name ||
-        !guid_make(id, p.guid))
+        !workspaces_guid(id, p.guid))
         return;
     for (size_t i = 0; i < g->place_count; i++)
         if (strcmp(g->places[i].guid, p.guid) == 0)

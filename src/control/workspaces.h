@@ -37,3 +37,5 @@ MUST_CHECK enum status workspaces_list(const struct control *c, const char *tena
 /* Whether hunting.workspace names one: a name of Azure's rules, a resource of kind workspace, or a local id. For the
  * configuration itself. */
 MUST_CHECK enum status workspaces_hunting_check(const struct config *config, struct err *err);
+/* The GUID of a workspace by its resource id (any case). False: the id is too long for any. */
+MUST_CHECK bool workspaces_guid(const char *resource_id, char out[37]);

@@ -19,7 +19,7 @@ enum {
 };
 
 struct tables {
-    char path[WORKSPACE_PATH_MAX], name[WRITER_MAX + 1];
+    char path[WORKSPACE_PATH_MAX], name[WRITER_MAX + 1], guid[37];
     struct workspace_options options;
     int64_t days_max; /* rows are kept; 0: for ever */
     int64_t kept_ms;  /* when old ones were last taken out; 0: not yet */
@@ -216,6 +216,7 @@ values_read(const struct sink_value *values, size_t count, struct tables *t, str
     const char *threads = sink_value_get(&sink_workspace, values, count, "threads");
     const char *days = sink_value_get(&sink_workspace, values, count, "retention_days");
     const char *writer = sink_value_get(&sink_workspace, values, count, "writer");
+    const char *guid = sink_value_get(&sink_workspace, values, count, "guid");
     unsigned long number;
 
     if (!workspace_is_built())
@@ -242,6 +243,10 @@ values_read(const struct sink_value *values, size_t count, struct tables *t, str
     t->days_max = (int64_t)number;
     snprintf(t->path, sizeof t->path, "%s", path);
     snprintf(t->name, sizeof t->name, "%s", writer != NULL ? writer : "");
+    if (guid != NULL && strlen(guid) != 36)
+        return err_set(err, ST_INVALID, "workspace: guid is no GUID");
+    snprintf(t->guid, sizeof t->guid, "%s", guid != NULL ? guid : "");
+    t->options.guid = guid != NULL ? t->guid : NULL;
     return ST_OK;
 }
 
@@ -307,7 +312,10 @@ static const struct sink_setting tables_settings[] = {
     {.name = "writer",
      .help = "Whose place in the file this is; given by penstock to each export.",
      .is_optional = true},
-    {0                                                                                             },
+    {.name = "guid",
+     .help =
+         "The workspace's id, which its rows show as TenantId; given by penstock to each export.", .is_optional = true},
+    {0},
 };
 
 const struct sink_kind sink_workspace = {

@@ -45,6 +45,7 @@ struct workspace {
     size_t stored_count, stored_room;
     struct workspace_table *tables; /* one for each of the catalog's */
     bool is_read_only;
+    char guid[37]; /* "" : unknown */
     pthread_mutex_t append_lock;
     struct hunt_seats seats;
 };

@@ -238,25 +238,54 @@ column_want(struct workspace *w, struct stored_table *t, const char *name, enum 
     told(w, sql, t, name, sql_name, kql_type_name(type));
 }
 
-/* What the workspace shape of a hunting table shows of the row's housekeeping, and nobody stores. */
+/* What the workspace shape shows of the row's housekeeping, and nobody stores: Log Analytics' standard columns. Of tables
+ * that are a workspace's alone, rows may bring those that are marked: then they count. */
+enum house_how { HOUSE_SQL, HOUSE_GUID, HOUSE_TYPE, HOUSE_SIZE };
+
 static const struct house_column {
-    const char *name, *sql;
-    enum kql_type stored;
+    const char *name;
+    enum house_how how;
+    const char *sql;
+    enum kql_type type;
+    bool is_brought;  /* with the rows of a workspace's own tables */
+    bool is_standard; /* there, behind the others, in each workspace shape that does not list it */
 } house_columns[] = {
-    {"TimeGenerated", "\"$time\"",                                                      KQL_DATETIME},
-    {"TenantId",      "CAST(\"$tenant\" AS VARCHAR)",                                   KQL_STRING  },
-    {"_ItemId",       "printf('%016x-%08x-%08x', \"$position\", \"$row\", \"$index\")", KQL_STRING  },
-    {"_TimeReceived", "\"$ingested\"",                                                  KQL_DATETIME},
+    {"TimeGenerated", HOUSE_SQL,  "\"$time\"",                               KQL_DATETIME, true,  false},
+    {"TenantId",      HOUSE_GUID, NULL,                                      KQL_STRING,   true,  false},
+    {"Type",          HOUSE_TYPE, NULL,                                      KQL_STRING,   true,  false},
+    {"SourceSystem",  HOUSE_SQL,  "'Azure'",                                 KQL_STRING,   true,  false},
+    {"_IsBillable",   HOUSE_SQL,  "'true'",                                  KQL_STRING,   true,  false},
+    {"_BilledSize",   HOUSE_SIZE, NULL,                                      KQL_REAL,     true,  false},
+ /* The three that make a row unique are 128 bits together. */
+    {"_ItemId",       HOUSE_SQL,
+     "printf('%08x-%04x-%04x-%04x-%04x%08x', \"$position\" >> 32, (\"$position\" >> 16) & 65535, "
+     "\"$position\" & 65535, \"$row\" >> 16, \"$row\" & 65535, \"$index\")", KQL_STRING,   false, true },
+    {"_TimeReceived", HOUSE_SQL,  "\"$ingested\"",                           KQL_DATETIME, false, true },
 };
 
-static const struct house_column *
-house_find(const struct catalog_table *t, const char *name)
+static bool
+is_workspace_table(const struct catalog_table *t)
 {
+    return t->workspace_column_count == 0 && strcmp(t->family, "log-analytics") == 0;
+}
+
+/* 'columns': of the shape in question. */
+static const struct house_column *
+house_find(const struct catalog_table *t, const struct catalog_column *columns, const char *name)
+{
+    if (columns != t->workspace_columns && !is_workspace_table(t))
+        return NULL; /* the hunting shape has none */
     for (size_t i = 0; i < COUNT_OF(house_columns); i++)
         if (strcmp(house_columns[i].name, name) == 0)
-            /* tables of a workspace alone bring the first two with their rows */
-            return t->workspace_column_count == 0 && i < 2 ? NULL : &house_columns[i];
+            return &house_columns[i];
     return NULL;
+}
+
+/* Whether it is made of the row's housekeeping alone. */
+static bool
+house_is_whole(const struct catalog_table *t, const struct house_column *h)
+{
+    return h != NULL && !(h->is_brought && is_workspace_table(t));
 }
 
 static void
@@ -265,11 +294,11 @@ table_make(struct workspace *w, const struct catalog_table *c, FILE *sql)
     struct stored_table *t = table_want(w, c->name, sql);
 
     for (size_t i = 0; i < c->column_count; i++)
-        if (house_find(c, c->columns[i].name) == NULL)
+        if (!house_is_whole(c, house_find(c, c->columns, c->columns[i].name)))
             column_want(w, t, c->columns[i].name, kql_type_of_column(c->columns[i].type), false,
                         sql);
     for (size_t i = 0; i < c->workspace_column_count; i++)
-        if (house_find(c, c->workspace_columns[i].name) == NULL)
+        if (!house_is_whole(c, house_find(c, c->workspace_columns, c->workspace_columns[i].name)))
             column_want(w, t, c->workspace_columns[i].name,
                         kql_type_of_column(c->workspace_columns[i].type), true, sql);
 }
@@ -298,26 +327,86 @@ table_index(struct workspace *w, struct stored_table *t)
 
 /* ---- shapes ---- */
 
+/* Bytes of the row's values: texts as long as they are, 8 for any other. */
+static const char *
+size_sql(struct workspace *w, const struct stored_table *t)
+{
+    size_t room = 64 + strlen("coalesce(strlen(\"$overflow\"), 0)"), n;
+    char *out;
+
+    for (size_t i = 0; i < t->count; i++)
+        room += strlen(t->columns[i].sql) + 40;
+    out = pool_take(&w->pool, room);
+    n = (size_t)snprintf(out, room, "CAST(coalesce(strlen(\"$overflow\"), 0)");
+    for (size_t i = 0; i < t->count; i++)
+        n += (size_t)snprintf(out + n, room - n,
+                              strcmp(sql_type(t->columns[i].type), "VARCHAR") == 0
+                                  ? " + coalesce(strlen(%s), 0)"
+                                  : " + CASE WHEN %s IS NULL THEN 0 ELSE 8 END",
+                              t->columns[i].sql);
+    snprintf(out + n, room - n, " AS DOUBLE)");
+    return out;
+}
+
+static const char *
+house_sql(struct workspace *w, const struct stored_table *t, const struct house_column *h)
+{
+    switch (h->how) {
+    case HOUSE_GUID:
+        return w->guid[0] != '\0' ? quoted(&w->pool, w->guid, '\'')
+                                  : "CAST(\"$tenant\" AS VARCHAR)";
+    case HOUSE_TYPE:
+        return quoted(&w->pool, t->name, '\'');
+    case HOUSE_SIZE:
+        return size_sql(w, t);
+    default:
+        return h->sql;
+    }
+}
+
+static void
+house_fill(struct workspace *w, const struct catalog_table *c, const struct stored_table *t,
+           const struct house_column *h, struct workspace_column *out)
+{
+    const char *own = house_sql(w, t, h);
+    size_t at = house_is_whole(c, h) ? SIZE_MAX : stored_column_find(t, span_of(h->name));
+
+    out->stored = h->type;
+    out->sql = own;
+    if (at == SIZE_MAX || h->how == HOUSE_TYPE)
+        return;
+    if (h->type == KQL_STRING)
+        out->sql = pool_printf(&w->pool, "CASE WHEN %s = '' THEN %s ELSE %s END",
+                               t->columns[at].sql, own, t->columns[at].sql)
+                       .p;
+    else if (at != t->time && t->columns[at].type == h->type)
+        out->sql = pool_printf(&w->pool, "coalesce(%s, %s)", t->columns[at].sql, own).p;
+    else if (t->columns[at].type != h->type) {
+        out->stored = t->columns[at].type;
+        out->sql = t->columns[at].sql;
+    } /* else the event time, which "$time" has, too, and without nulls */
+}
+
 static struct workspace_shape
 shape_make(struct workspace *w, const struct catalog_table *c, const struct stored_table *t,
            const struct catalog_column *columns, size_t count)
 {
-    struct workspace_column *made = pool_take(&w->pool, (count + 1) * sizeof *made);
+    struct workspace_column *made =
+        pool_take(&w->pool, (count + COUNT_OF(house_columns) + 1) * sizeof *made);
+    bool is_workspace = columns == c->workspace_columns || is_workspace_table(c);
+    size_t total = count;
 
     for (size_t i = 0; i < count; i++) {
-        const struct house_column *house = house_find(c, columns[i].name);
+        const struct house_column *house = house_find(c, columns, columns[i].name);
         size_t at = stored_column_find(t, span_of(columns[i].name));
-        enum kql_type type = kql_type_of_column(columns[i].type);
 
-        made[i] = (struct workspace_column){.name = columns[i].name, .type = type};
-        if (strcmp(columns[i].name, "Type") == 0 && type == KQL_STRING &&
-            (c->workspace_column_count == 0 || columns == c->workspace_columns) &&
-            strcmp(c->family, "configuration") != 0) {
+        made[i] = (struct workspace_column){.name = columns[i].name,
+                                            .type = kql_type_of_column(columns[i].type)};
+        if (house != NULL) {
+            house_fill(w, c, t, house, &made[i]);
+        } else if (at == SIZE_MAX) {
             made[i].stored = KQL_STRING;
-            made[i].sql = quoted(&w->pool, c->name, '\'');
-        } else if (house != NULL || at == SIZE_MAX) {
-            made[i].stored = house != NULL ? house->stored : KQL_STRING;
-            made[i].sql = house != NULL ? house->sql : "''";
+            made[i].sql = "''";
         } else {
             made[i].stored = t->columns[at].type;
             made[i].sql = t->columns[at].sql;
@@ -325,7 +414,15 @@ shape_make(struct workspace *w, const struct catalog_table *c, const struct stor
                 made[i].sql = "\"$time\"";
         }
     }
-    return (struct workspace_shape){made, count};
+    for (size_t i = 0; is_workspace && i < COUNT_OF(house_columns); i++) {
+        const struct house_column *h = &house_columns[i];
+
+        if (!h->is_standard || catalog_column_find(columns, count, span_of(h->name)) != NULL)
+            continue;
+        made[total] = (struct workspace_column){.name = h->name, .type = h->type};
+        house_fill(w, c, t, h, &made[total++]);
+    }
+    return (struct workspace_shape){made, total};
 }
 
 static void

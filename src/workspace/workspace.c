@@ -201,9 +201,44 @@ version_check(struct workspace *w, duckdb_connection c, struct err *err)
     return st;
 }
 
+/* Which workspace it is: as the file has it, unless the caller knows better. */
+static enum status
+identity_settle(struct workspace *w, duckdb_connection c, const char *guid, struct err *err)
+{
+    duckdb_result r;
+    char sql[200], *kept;
+    enum status st = ST_OK;
+
+    if (guid != NULL && (strlen(guid) != 36 || strspn(guid, "0123456789abcdef-") != 36))
+        return err_set(err, ST_INVALID, "'%.60s' is no GUID of a workspace", guid);
+    if (!w->is_read_only)
+        st = sql_run(c, "CREATE TABLE IF NOT EXISTS \"$identity\" (guid VARCHAR)", NULL, err);
+    if (st == ST_OK)
+        st = sql_run(c, "SELECT count(*) FROM duckdb_tables() WHERE table_name = '$identity'", &r,
+                     err);
+    if (st != ST_OK)
+        return st;
+    bool is_there = duckdb_value_int64(&r, 0, 0) > 0;
+
+    duckdb_destroy_result(&r);
+    if (is_there && sql_run(c, "SELECT guid FROM \"$identity\"", &r, err) == ST_OK) {
+        kept = duckdb_row_count(&r) > 0 ? duckdb_value_varchar(&r, 0, 0) : NULL;
+        snprintf(w->guid, sizeof w->guid, "%s", kept != NULL ? kept : "");
+        duckdb_free(kept);
+        duckdb_destroy_result(&r);
+    }
+    if (guid == NULL || strcmp(guid, w->guid) == 0)
+        return ST_OK;
+    snprintf(w->guid, sizeof w->guid, "%s", guid);
+    snprintf(sql, sizeof sql,
+             "BEGIN; DELETE FROM \"$identity\"; INSERT INTO \"$identity\" VALUES ('%s'); COMMIT;",
+             guid);
+    return w->is_read_only ? ST_OK : sql_run(c, sql, NULL, err);
+}
+
 /* The pool's escape is set here, so that nothing below has a path for memory that is spent. */
 static enum status
-content_open(struct workspace *w, duckdb_connection c, struct err *err)
+content_open(struct workspace *w, duckdb_connection c, const char *guid, struct err *err)
 {
     jmp_buf spent;
     enum status st;
@@ -212,6 +247,8 @@ content_open(struct workspace *w, duckdb_connection c, struct err *err)
         return err_set(err, ST_FULL, "no memory for the tables of %s", w->path);
     w->pool.escape = &spent;
     st = version_check(w, c, err);
+    if (st == ST_OK)
+        st = identity_settle(w, c, guid, err);
     if (st == ST_OK)
         st = tables_open(w, c, err);
     if (st == ST_OK)
@@ -253,7 +290,7 @@ make(const char *path, const struct workspace_options *o, struct workspace **out
     if (st == ST_OK)
         st = workspace_connect(w, &c, err);
     if (st == ST_OK) {
-        st = content_open(w, c, &why);
+        st = content_open(w, c, o->guid, &why);
         if (st == ST_IO)
             err_set(err, st,
                     "the workspace %s cannot be read, it may be damaged: %.150s. Move it away, and "

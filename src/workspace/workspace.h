@@ -20,7 +20,10 @@ struct workspace_options {
     const struct catalog *catalog;
     size_t
         memory_max; /* bytes DuckDB may hold; 0: what workspace_limits_use says. At least 64 MiB */
-    unsigned threads;  /* at most; 0: what workspace_limits_use says. 1 to 256 */
+    unsigned threads; /* at most; 0: what workspace_limits_use says. 1 to 256 */
+    /* Its customerId (control/workspaces.h), which its shape shows as TenantId; the file keeps it. NULL: what the file
+     * has; where it has none, TenantId is whose row it is. */
+    const char *guid;
     bool is_read_only; /* for looking at a file: it must be there, nothing is made or changed */
 };
 

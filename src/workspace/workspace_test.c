@@ -485,11 +485,16 @@ check_catalog(void)
     tables = workspace_table_find(w, SPAN_LITERAL("DeviceInfo"));
     for (size_t c = 0; c < tables->workspace.count; c++) {
         static const char *const rows[][2] = {
-            {"TimeGenerated", "639079524000000000"},
-            {"Timestamp",     "639079524000000000"},
-            {"TenantId",      TENANT              },
-            {"Type",          "DeviceInfo"        },
-            {"DeviceId",      "d"                 },
+            {"TimeGenerated", "639079524000000000"                  },
+            {"Timestamp",     "639079524000000000"                  },
+            {"TenantId",      TENANT                                },
+            {"Type",          "DeviceInfo"                          },
+            {"DeviceId",      "d"                                   },
+            {"SourceSystem",  "Azure"                               },
+            {"_IsBillable",   "true"                                },
+            {"_BilledSize",   "9.0"                                 },
+            {"_ItemId",       "00000000-0000-00ff-0000-001000000000"},
+            {"_TimeReceived", "639079560000000007"                  },
         };
 
         for (size_t k = 0; k < COUNT_OF(rows); k++)
@@ -498,6 +503,58 @@ check_catalog(void)
                          tables->sql);
                 CHECK_ASKED(w, sql, rows[k][1]);
             }
+    }
+    workspace_writer_close(writer);
+    workspace_close(w);
+}
+
+/* Which workspace it is: told once, kept by the file; rows of a workspace's own tables that say it themselves keep that. */
+static void
+check_identity(void)
+{
+    static const struct {
+        const char *table, *column, *value;
+    } rows[] = {
+        {"DeviceInfo",    "TenantId",     "0f0f0f0f-1111-8222-8333-444444444444"   },
+        {"SecurityAlert", "TenantId",     "ws|0f0f0f0f-1111-8222-8333-444444444444"},
+        {"SecurityAlert", "SourceSystem", "Azure|Azure"                            },
+        {"SecurityAlert", "Type",         "SecurityAlert|SecurityAlert"            },
+        {"SecurityAlert", "_IsBillable",  "true|true"                              },
+    };
+    struct workspace_options o = {.guid = "nonsense"};
+    struct workspace *w = NULL;
+    struct workspace_writer *writer = NULL;
+    struct err err = {""};
+
+    CHECK(workspace_open(path, &o, &w, &err) == ST_INVALID, "no GUID");
+    o.guid = "0f0f0f0f-1111-8222-8333-444444444444";
+    CHECK(workspace_open(path, &o, &w, &err) == ST_OK, "with a GUID: %s", err.text);
+    workspace_close(w);
+    w = opened(NULL);
+    CHECK(workspace_writer_open(w, &writer, &err) == ST_OK, "writer: %s", err.text);
+    struct workspace_rows r = {.tenant = TENANT,
+                               .table = "SecurityAlert",
+                               .object = "second",
+                               .body = SPAN_LITERAL("{\"AlertName\":\"b\"}"),
+                               .row_count = 1};
+
+    workspace_write(writer, &r, 1, 2);
+    CHECK(r.written == WORKSPACE_DONE, "second: %s", r.err.text);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const struct workspace_table *t = workspace_table_find(w, span_of(rows[i].table));
+        bool is_there = false;
+
+        for (size_t c = 0; c < t->workspace.count; c++) {
+            static char sql[4096];
+
+            if (strcmp(t->workspace.columns[c].name, rows[i].column) != 0)
+                continue;
+            snprintf(sql, sizeof sql, "SELECT string_agg(%s, '|' ORDER BY rowid) FROM %s",
+                     t->workspace.columns[c].sql, t->sql);
+            CHECK_ASKED(w, sql, rows[i].value);
+            is_there = true;
+        }
+        CHECK(is_there, "%s has no %s", rows[i].table, rows[i].column);
     }
     workspace_writer_close(writer);
     workspace_close(w);
@@ -583,6 +640,7 @@ main(void)
     check_cells();
     check_once();
     check_catalog();
+    check_identity();
     check_hardened();
     check_strange();
     nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
