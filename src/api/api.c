@@ -9,6 +9,7 @@
 #include "api/loganalytics.h"
 #include "base/clock.h"
 #include "base/counter.h"
+#include "control/saved_queries.h"
 #include "control/settings.h"
 #include "control/store.h"
 #include "model/arm_id.h"
@@ -21,6 +22,7 @@
 #define READER ROLE_SECURITY_READER
 #define ADMINISTRATOR ROLE_SECURITY_ADMINISTRATOR
 #define SETTINGS "/api/dataexportsettings"
+#define SAVED "/api/workspaces/{workspace}/savedQueries"
 #define WORKSPACE "/v1/workspaces/{workspaceId}"
 #define WORKSPACE_ID                                                                               \
     "/v1/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/"             \
@@ -97,6 +99,17 @@ const struct route api_routes[] = {
      .help = "Everything about ingestion, journal and exports; a tenant's token sees its own."},
     {"GET", "/api/posture", SCOPE_ANY, READER, .answer = posture_answer_status,
      .help = "How much posture data there is, and what of it waits to be exported."},
+    {"GET", "/api/workspaces", SCOPE_ANY, READER, .answer = workspaces_answer_list,
+     .help = "The workspaces that one may ask: name, GUID and resource id."},
+    {"GET", SAVED, SCOPE_TENANT, READER, .answer = saved_answer_list,
+     .help = "Saved queries and functions of a workspace (name, GUID or id; - for those of all); ?kind=query or function."},
+    {"GET", SAVED "/{name}", SCOPE_TENANT, READER, .answer = saved_answer_get,
+     .help = "One of them; one that is for all workspaces stands in."},
+    {"PUT", SAVED "/{name}", SCOPE_TENANT, ADMINISTRATOR, SAVED_BODY_MAX,
+     .answer = saved_answer_put,
+     .help = "Makes or replaces one: {\"kind\",\"query\",\"parameters\"?,\"description\"?,\"category\"?}; it is bound first."},
+    {"DELETE", SAVED "/{name}", SCOPE_TENANT, ADMINISTRATOR, CALL_SMALL_BODY,
+     .answer = saved_answer_delete, .help = "Deletes one."},
     {"POST", WORKSPACE "/query", SCOPE_ANY, READER, HUNTING_BODY_MAX,
      .answer = loganalytics_query_post, .gone = hunting_gone,
      .help = "Log Analytics: runs {\"query\",\"timespan\"?} over a workspace, by its GUID, name or id; also without /v1."},

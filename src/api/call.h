@@ -141,5 +141,11 @@ void health_answer(struct call *c, struct http_reply *reply);
 void ready_answer(struct call *c, struct http_reply *reply);
 /* posture_routes.c */
 void posture_answer_status(struct call *c, struct http_reply *reply);
+/* saved_routes.c */
+void workspaces_answer_list(struct call *c, struct http_reply *reply);
+void saved_answer_list(struct call *c, struct http_reply *reply);
+void saved_answer_get(struct call *c, struct http_reply *reply);
+void saved_answer_put(struct call *c, struct http_reply *reply);
+void saved_answer_delete(struct call *c, struct http_reply *reply);
 /* metrics.c */
 void metrics_answer(struct call *c, struct http_reply *reply);

@@ -811,6 +811,9 @@ def isolation():
         if answer.status not in (200, 204):
             check.note(f"device groups were not taken: {answer}")
         daemon.request("POST", f"/hubs/events/cursor?tenantId={OTHER_TENANT}&consumerGroup={secret}-group", b'{"cursor":"0.0"}')
+        answer = daemon.request("PUT", f"/api/workspaces/-/savedQueries/{secret}_saved?tenantId={OTHER_TENANT}",
+                                json.dumps({"kind": "function", "query": f"print x = '{secret}'"}))
+        check("a function is saved for the other tenant", answer.status == 201, answer)
         daemon.wait_delivered("local-archive", f"{secret}-setting", *(["shared"] if shared else []), tenant=OTHER_TENANT)
         mine = daemon.make_token(TENANT, "ingest", "SecurityReader", "SecurityAdministrator", "HubReader")["token"]
         theirs = daemon.make_token(OTHER_TENANT, "SecurityReader", "HubReader")["token"]
@@ -841,7 +844,11 @@ def isolation():
             "/api/posture": ["/api/posture"],
             "/metrics": ["/metrics"],
             # What stands behind the doors of hunting is tested there too (hunting_test.py).
-            "/v1/workspaces/{workspaceId}/query": ["/v1/workspaces/soc/query?query=union+*", "/v1/workspaces/soc/query?query=DeviceInfo"],
+            "/api/workspaces": ["/api/workspaces"],
+            "/api/workspaces/{workspace}/savedQueries": ["/api/workspaces/-/savedQueries"],
+            "/api/workspaces/{workspace}/savedQueries/{name}": [f"/api/workspaces/-/savedQueries/{secret}_saved"],
+            "/v1/workspaces/{workspaceId}/query": ["/v1/workspaces/soc/query?query=union+*", "/v1/workspaces/soc/query?query=DeviceInfo",
+                                                     f"/v1/workspaces/soc/query?query={secret}_saved"],
             "/v1/workspaces/{workspaceId}/metadata": ["/v1/workspaces/soc/metadata"],
             "/v1/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.OperationalInsights/"
             "workspaces/{workspaceName}/query": [f"/v1/{soc}/query?query=DeviceInfo"],
@@ -863,7 +870,7 @@ def isolation():
         if shared:
             check("the workspace shows each its own", all(word in daemon.get("/v1/workspaces/soc/query?query=DeviceInfo", token=token).body
                                                           for word, token in ((b"ofa-device", mine), (secret.encode(), theirs))))
-        shown = [p for pattern in ("/api/dataexportsettings", "/api/devices", "/api/ingest/parked/{n}", "/hubs/{hub}/messages")
+        shown = [p for pattern in ("/api/dataexportsettings", "/api/devices", "/api/workspaces/{workspace}/savedQueries", "/api/ingest/parked/{n}", "/hubs/{hub}/messages")
                  for p in paths[pattern][:1] if not any(w in daemon.get(p, token=theirs).body for w in words)]
         check("to the other tenant itself these show its things", not shown, shown)
         for what, answer in (
