@@ -9,6 +9,7 @@
 #define INTO_A "POST /ingest/v1/" A "/DeviceInfo"
 #define RECORDS "POST /ingest/v1/records"
 #define SET "/api/dataexportsettings"
+#define SAVED_OF_ALL "/api/workspaces/-/savedQueries"
 #define STORAGE                                                                                    \
     "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/local/providers/"          \
     "Microsoft.Storage/storageAccounts/local"
@@ -662,6 +663,34 @@ static const struct test_case {
      "{\"value\":[]}"},
     {"forgets", HUB_A, "DELETE /hubs/events/cursor?consumerGroup=g1", "", NONE, 204, ""},
     {"forgets twice", HUB_A, "DELETE /hubs/events/cursor?consumerGroup=g1", "", NONE, 404, ""},
+
+    /* ---- saved queries and functions */
+    {"nothing is saved", READER_A, "GET " SAVED_OF_ALL, "", NONE, 200, "{\"value\":[]}"},
+    {"a reader may not save", READER_A, "PUT " SAVED_OF_ALL "/Fn", "", TEXT("{}"), 403, ""},
+    {"a function", ADMIN_A, "PUT " SAVED_OF_ALL "/Fn", "",
+     TEXT("{\"kind\":\"function\",\"query\":\"DeviceInfo | take n\",\"parameters\":\"n:long=5\"}"), 201,
+     "ETag: "},
+    {"is shown", READER_A, "GET " SAVED_OF_ALL "/fn", "", NONE, 200, "DeviceInfo | take n"},
+    {"and listed", READER_A, "GET " SAVED_OF_ALL "?kind=function", "", NONE, 200, "\"name\":\"Fn\""},
+    {"not among queries", READER_A, "GET " SAVED_OF_ALL "?kind=query", "", NONE, 200,
+     "{\"value\":[]}"},
+    {"a kind that is none", READER_A, "GET " SAVED_OF_ALL "?kind=x", "", NONE, 400, "InvalidParameter"},
+    {"not to another tenant", ADMIN_B, "GET " SAVED_OF_ALL "/Fn", "", NONE, 404,
+     "SavedQueryNotFound"},
+    {"nor by its name", ADMIN_B, "GET " SAVED_OF_ALL "/Fn?tenantId=" A, "", NONE, 403, ""},
+    {"once only", ADMIN_A, "PUT " SAVED_OF_ALL "/Fn", "If-None-Match: *",
+     TEXT("{\"query\":\"print 1\"}"), 412, "PreconditionFailed"},
+    {"a wrong one has its place", ADMIN_A, "PUT " SAVED_OF_ALL "/Wrong", "",
+     TEXT("{\"kind\":\"function\",\"query\":\"Fn\\n| where Nope > 1\"}"), 400,
+     "\"target\":\"query\",\"line\":2,\"column\":9"},
+    {"not for a workspace that is none", ADMIN_A, "PUT /api/workspaces/nope/savedQueries/x", "",
+     TEXT("{\"query\":\"print 1\"}"), 404, "WorkspaceNotFound"},
+    {"a name in percents", ADMIN_A, "PUT " SAVED_OF_ALL "/my%20query", "",
+     TEXT("{\"query\":\"Fn(1)\"}"), 201, "\"name\":\"my query\""},
+    {"another tenant may not delete", ADMIN_B, "DELETE " SAVED_OF_ALL "/Fn", "", NONE, 404, ""},
+    {"deleted", ADMIN_A, "DELETE " SAVED_OF_ALL "/Fn", "", NONE, 204, ""},
+    {"twice", ADMIN_A, "DELETE " SAVED_OF_ALL "/Fn", "", NONE, 404, ""},
+    {"workspaces are listed", READER_A, "GET /api/workspaces", "", NONE, 200, "\"value\":["},
 
     /* ---- status */
     {"a tenant sees its exports", READER_A, "GET /api/status", "", NONE, 200, "local-archive"},

@@ -287,7 +287,7 @@ hunting_place(struct call *c, struct span name, struct workspace_place *place, s
 {
     enum status st;
 
-    if (name.n == 0)
+    if (name.n == 0 || span_is(name, "-"))
         st = workspaces_default(c->control, c->tenant, place, err);
     else
         st = workspaces_find(c->control, c->tenant, name, place, err);

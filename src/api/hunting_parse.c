@@ -340,6 +340,7 @@ hunting_query_read(const json_t *object, int64_t now, struct hunting_query *out,
         return false;
     }
     out->text = text_of(text);
+    out->own = hunting_member(object, "penstock");
     if (trimmed(out->text).n == 0) {
         (void)err_set(err, ST_INVALID, "'query' is empty");
         return false;

@@ -18,6 +18,15 @@ struct loganalytics_ask {
 MUST_CHECK unsigned loganalytics_answer(struct call *c, const struct loganalytics_ask *ask,
                                         struct hunting_text *out);
 
+enum { LOGANALYTICS_PARAMETERS_MAX = 256 };
+/* The member "penstock" of a query's body (loganalytics_own.c) into 'ask'; 'values' must outlive it. False: err. */
+MUST_CHECK bool
+loganalytics_own_read(const json_t *own, struct hunting_ask *ask,
+                      struct kql_parameter_value values[LOGANALYTICS_PARAMETERS_MAX],
+                      struct err *err);
+/* ,"penstock":{...} of an answer. */
+void loganalytics_put_own(struct hunting_text *out, const struct hunt *hunt);
+
 /* {"error":{"message","code","innererror":{"code","message"}}}; inner_code NULL: without. */
 void loganalytics_put_error(struct hunting_text *out, const char *code, const char *message,
                             const char *inner_code, const char *inner_message);

@@ -286,9 +286,12 @@ put_partial(struct hunting_text *out, const struct hunt *hunt, bool is_cut, uint
 
 static void
 put_answers(struct call *c, const struct loganalytics_ask *ask, const struct hunt *hunt,
-            struct hunting_text *out)
+            uint64_t rows_asked, struct hunting_text *out)
 {
     const struct config *config = c->control->config;
+    uint64_t rows_max = rows_asked > 0 && rows_asked < config->hunting.answer_row_max
+                            ? rows_asked
+                            : config->hunting.answer_row_max;
     size_t size_max = config->hunting.answer_size_max, begin = out->n;
     const struct kql_op *render = NULL;
     bool has_all = true;
@@ -308,7 +311,9 @@ put_answers(struct call *c, const struct loganalytics_ask *ask, const struct hun
         put_statistics(out, hunt);
     if (ask->prefer.has_render)
         put_render(out, render);
-    put_partial(out, hunt, !has_all, config->hunting.answer_row_max, size_max);
+    put_partial(out, hunt, !has_all, rows_max, size_max);
+    if (ask->query.own != NULL)
+        loganalytics_put_own(out, hunt);
     hunting_put(out, span_of("}"));
 }
 
@@ -336,7 +341,8 @@ asks_one(struct call *c, const struct loganalytics_ask *ask, const struct worksp
 unsigned
 loganalytics_answer(struct call *c, const struct loganalytics_ask *ask, struct hunting_text *out)
 {
-    const struct hunting_ask hunting = {
+    struct kql_parameter_value values[LOGANALYTICS_PARAMETERS_MAX];
+    struct hunting_ask hunting = {
         .workspace = ask->workspace,
         .text = ask->query.text,
         .shape = HUNT_WORKSPACE,
@@ -355,7 +361,9 @@ loganalytics_answer(struct call *c, const struct loganalytics_ask *ask, struct h
         loganalytics_put_absent(out, &err);
         return 404;
     }
-    if (!asks_one(c, ask, &places[0], &places[1], &err)) {
+    if (!asks_one(c, ask, &places[0], &places[1], &err) ||
+        (ask->query.own != NULL &&
+         !loganalytics_own_read(ask->query.own, &hunting, values, &err))) {
         loganalytics_put_invalid(out, &err);
         return 400;
     }
@@ -364,7 +372,7 @@ loganalytics_answer(struct call *c, const struct loganalytics_ask *ask, struct h
         return 404;
     }
     if (st == ST_OK)
-        put_answers(c, ask, &hunt, out);
+        put_answers(c, ask, &hunt, hunting.rows_max, out);
     else
         status = put_failure(out, &hunt, &err);
     hunt_end(&hunt);

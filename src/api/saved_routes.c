@@ -10,9 +10,9 @@
 static bool
 workspace_visit(void *app, const struct workspace_place *place)
 {
-    return json_array_append_new(app, json_pack("{s:s, s:s, s:s}", "name", place->name,
-                                                "workspaceId", place->guid, "resourceId",
-                                                place->resource_id)) == 0;
+    return json_array_append_new(app,
+                                 json_pack("{s:s, s:s, s:s}", "name", place->name, "workspaceId",
+                                           place->guid, "resourceId", place->resource_id)) == 0;
 }
 
 void
