@@ -38,6 +38,10 @@ const struct route api_routes[] = {
      .data = ingest_data, .gone = ingest_gone, .answer = ingest_answer,
      .help = "Takes envelopes of another export: one behind the other, an array, or "
              "{\"records\":[...]}."},
+    {"POST", "/dataCollectionRules/{ruleId}/streams/{stream}", SCOPE_ANY, ROLE_INGEST,
+     .begin = logs_begin, .data = logs_data, .gone = logs_gone, .answer = logs_answer,
+     .help = "Logs Ingestion, as the Azure Monitor clients call it: a JSON array of rows for a stream "
+             "of a data collection rule; the rule default has a stream for every table."},
     {"GET", "/api/schema", SCOPE_SERVER, READER, .answer = schema_answer_list,
      .help = "Lists the tables; ?streamable=true only those that can be exported."},
     {"GET", "/api/schema/{table}", SCOPE_SERVER, READER, .answer = schema_answer_table,

@@ -14,6 +14,7 @@ struct deliverer;
 struct posture;
 struct arm_pace;
 struct hunting;
+struct collections;
 
 enum {
     API_BULKS_MAX = 16, /* bulk reports of posture data that run side by side, of all tenants */
@@ -34,6 +35,7 @@ struct api {
     _Atomic uint64_t bulks[API_BULKS_MAX]; /* bulk reports that run now: whose, as a hash; zeroed */
     struct arm_pace *pace;                 /* of ARM's callers; NULL: nobody is held back */
     struct hunting *hunting;               /* NULL: queries are refused */
+    struct collections *collections;       /* compiled collection rules; NULL: none are kept */
     int64_t (*now)(void *clock);           /* ticks */
     void *clock;
     const char *version;

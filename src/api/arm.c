@@ -11,7 +11,8 @@
 #include <sys/random.h>
 
 static const struct arm_route *const arm_tables[] = {arm_inventory_routes, arm_management_routes,
-                                                     arm_automation_routes, arm_posture_routes};
+                                                     arm_automation_routes, arm_collection_routes,
+                                                     arm_posture_routes};
 
 /* The row, or NULL; 'allow' lists the methods that the path knows, "" if there is no such path. */
 static const struct arm_route *

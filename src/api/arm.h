@@ -128,6 +128,7 @@ bool arm_describe(bool (*visit)(void *app, const struct api_row *row), void *app
 extern const struct arm_route arm_inventory_routes[];  /* arm_inventory.c */
 extern const struct arm_route arm_management_routes[]; /* management_routes.c */
 extern const struct arm_route arm_automation_routes[]; /* automation_routes.c */
+extern const struct arm_route arm_collection_routes[]; /* collection_routes.c */
 extern const struct arm_route arm_posture_routes[];    /* posture_routes.c */
 
 /* arm_pace.c: a token bucket for each subscription and token. */

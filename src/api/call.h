@@ -10,7 +10,8 @@ enum {
     CALL_ARGUMENT_SIZE = 520, /* of a decoded path segment, with its NUL */
     CALL_PATH_MAX = 2048,     /* bytes of a path that stands for another */
     CALL_SMALL_BODY = 64 << 10,
-    CALL_LIST_MAX = 1000, /* items of one list */
+    CALL_BATCH_ID_MAX = 256, /* bytes of a client's batch id */
+    CALL_LIST_MAX = 1000,    /* items of one list */
 };
 
 /* Whose things a route is about, found out before its handler is called. */
@@ -102,10 +103,20 @@ json_t *call_text(const char *text);
 json_t *call_time(int64_t ticks);
 
 /* ingest.c */
+/* Whether the body is gzip; refuses (415) what is neither that nor plain. */
+bool call_is_gzip(const struct call *c, struct http_reply *reply);
+/* What the client calls this request, so that one sent again counts once; empty: nothing. Refuses (400) one that is too
+ * long. */
+struct span call_batch_id(const struct call *c, struct http_reply *reply);
 void ingest_begin(struct call *c, struct http_reply *reply);
 void ingest_data(struct call *c, struct span bytes, struct http_reply *reply);
 void ingest_answer(struct call *c, struct http_reply *reply);
 void ingest_gone(struct call *c);
+/* logs_routes.c */
+void logs_begin(struct call *c, struct http_reply *reply);
+void logs_data(struct call *c, struct span bytes, struct http_reply *reply);
+void logs_answer(struct call *c, struct http_reply *reply);
+void logs_gone(struct call *c);
 /* export_settings.c */
 void settings_answer_list(struct call *c, struct http_reply *reply);
 void settings_answer_get(struct call *c, struct http_reply *reply);

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum { BATCH_ID_MAX = 256 /* bytes of a client's batch id */ };
-
 static void
 reply_busy(struct http_reply *reply, const struct err *err)
 {
@@ -27,9 +25,8 @@ reply_too_large(const struct call *c, struct http_reply *reply)
                      (unsigned long long)c->control->config->limits.body_size_max);
 }
 
-/* True: gzip. */
-static bool
-encoding_read(const struct call *c, struct http_reply *reply)
+bool
+call_is_gzip(const struct call *c, struct http_reply *reply)
 {
     const char *encoding = http_header(c->request, "Content-Encoding");
 
@@ -56,8 +53,8 @@ on_error_read(const struct call *c, struct http_reply *reply)
     return false;
 }
 
-static struct span
-batch_id_read(const struct call *c, struct http_reply *reply)
+struct span
+call_batch_id(const struct call *c, struct http_reply *reply)
 {
     const char *id = http_header(c->request, "Idempotency-Key");
 
@@ -65,9 +62,9 @@ batch_id_read(const struct call *c, struct http_reply *reply)
         id = http_header(c->request, "x-ms-client-request-id");
     if (id == NULL)
         return (struct span){"", 0};
-    if (strlen(id) > BATCH_ID_MAX)
+    if (strlen(id) > CALL_BATCH_ID_MAX)
         http_reply_error(reply, 400, "InvalidBatchId", "a batch id may have at most %d bytes",
-                         BATCH_ID_MAX);
+                         CALL_BATCH_ID_MAX);
     return span_of(id);
 }
 
@@ -82,9 +79,9 @@ ingest_begin(struct call *c, struct http_reply *reply)
         .shape = has_table ? ADMIT_ROWS : ADMIT_ENVELOPES,
         .tenant = c->tenant,
         .table = span_of(has_table ? c->arguments[1] : ""),
-        .batch_id = batch_id_read(c, reply),
+        .batch_id = call_batch_id(c, reply),
         .park = on_error_read(c, reply),
-        .gzip = encoding_read(c, reply),
+        .gzip = call_is_gzip(c, reply),
         .body_max = c->control->config->limits.body_size_max,
     };
 

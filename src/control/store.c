@@ -72,6 +72,14 @@ static const char *const migrations[] = {
     "  parameters TEXT NOT NULL, description TEXT NOT NULL, category TEXT NOT NULL,"
     "  created INTEGER NOT NULL, modified INTEGER NOT NULL,"
     "  PRIMARY KEY (tenant, workspace, name)) STRICT, WITHOUT ROWID;",
+    /* data collection rules (collection_store.c): they go with their resource group */
+    "CREATE TABLE collection_rules (subscription TEXT NOT NULL, resource_group TEXT NOT NULL,"
+    "  id TEXT NOT NULL, immutable TEXT NOT NULL UNIQUE, json TEXT NOT NULL,"
+    "  created INTEGER NOT NULL, modified INTEGER NOT NULL,"
+    "  PRIMARY KEY (subscription, resource_group, id)) STRICT, WITHOUT ROWID;"
+    "CREATE TRIGGER resource_group_gone AFTER DELETE ON resource_groups BEGIN"
+    "  DELETE FROM collection_rules WHERE subscription = old.subscription"
+    "  AND resource_group = old.id; END;",
 };
 
 enum status

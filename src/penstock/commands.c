@@ -1,6 +1,7 @@
 #include "penstock/commands.h"
 #include "penstock/cmd_alert.h"
 #include "penstock/cmd_automation.h"
+#include "penstock/cmd_collection.h"
 #include "penstock/cmd_config.h"
 #include "penstock/cmd_export.h"
 #include "penstock/cmd_filter.h"
@@ -42,6 +43,7 @@ const struct command commands[] = {
     {"export",       "list, show, set, pause, replay and repair exports",                cmd_export       },
     {"automation",   "continuous export: list, show, apply, test and watch automations",
      cmd_automation                                                                                       },
+    {"collection",   "data collection rules: what Logs Ingestion clients may send",      cmd_collection   },
     {"posture",      "bring what scanners found, list recommendations and scores",       cmd_posture      },
     {"alert",        "list alerts, change their status, make samples",                   cmd_alert        },
     {"subscription", "which subscriptions there are, and whose",                         cmd_subscription },

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "control/collection_rules.h"
 #include "control/config.h"
 #include "control/plan_build.h"
 #include "control/secrets.h"
@@ -594,6 +595,8 @@ daemon_start(const struct daemon_options *o, struct daemon **daemon, struct err 
     if (st != ST_OK)
         goto fail;
     st = arm_pace_make(&d->api.pace, err);
+    if (st == ST_OK)
+        st = collections_make(&d->api.collections, err);
     if (st != ST_OK)
         goto fail;
     st = hunting_make(&d->api.hunting, err);
@@ -720,6 +723,7 @@ daemon_stop(struct daemon *d)
         journal_close(d->journal);
     arm_pace_free(d->api.pace);
     hunting_free(d->api.hunting);
+    collections_free(d->api.collections);
     tokens_close(d->tokens);
     secrets_close(d->secrets);
     store_close(d->store);

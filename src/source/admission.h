@@ -81,6 +81,7 @@ struct admission {
 struct admitter {
     struct admit_options o;
     struct budget budget;
+    struct budget held; /* of bodies that are kept whole: a quarter of it, taken from both */
     struct scan_limits limits;
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t landed;

@@ -111,6 +111,24 @@ charge(struct admitter *a, size_t size, unsigned wait_ms)
 }
 
 bool
+admit_hold(struct admitter *a, size_t size)
+{
+    if (!budget_take(&a->held, size, a->o.wait_ms_max))
+        return false;
+    if (charge(a, size, a->o.wait_ms_max))
+        return true;
+    budget_give(&a->held, size);
+    return false;
+}
+
+void
+admit_release(struct admitter *a, size_t size)
+{
+    budget_give(&a->budget, size);
+    budget_give(&a->held, size);
+}
+
+bool
 admission_charge(struct admission *x, size_t size, unsigned wait_ms)
 {
     if (!charge(x->owner, size, wait_ms))
@@ -309,6 +327,11 @@ admitter_make(const struct admit_options *o, struct admitter **admitter, struct 
         free(a);
         return ST_IO;
     }
+    if (budget_init(&a->held, o->memory_max / 4, err) != ST_OK) {
+        budget_destroy(&a->budget);
+        free(a);
+        return ST_IO;
+    }
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_mutex_init(&a->lock, NULL);
@@ -328,6 +351,7 @@ admitter_free(struct admitter *a)
     pthread_cond_destroy(&a->landed);
     pthread_mutex_destroy(&a->lock);
     budget_destroy(&a->budget);
+    budget_destroy(&a->held);
     free(a);
 }
 

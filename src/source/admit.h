@@ -115,6 +115,11 @@ MUST_CHECK enum status admit_begin_to(struct admitter *a, const struct admit_req
                                       admit_block_fn take, void *app, struct admission **admission,
                                       struct err *err);
 
+/* Memory for bodies that a route keeps until they are whole, counted against memory_max and at most a quarter of it, so that
+ * what becomes of them always finds some. Waits as admit_data does. False: not now. */
+MUST_CHECK bool admit_hold(struct admitter *a, size_t size);
+void admit_release(struct admitter *a, size_t size);
+
 struct admit_counts {
     uint64_t requests, records, bytes, parked, refused_requests, refused_records, duplicates, waits;
     size_t memory_used;
