@@ -49,6 +49,8 @@ shown(struct sql_build *b, const struct workspace_column *column, uint32_t index
                               .count = 1,
                               .weight = 2,
                               .result_count = 1};
+    if (column->stored == KQL_INT && column->type == KQL_LONG)
+        call->kind = KQL_EXPR_CONVERT;
     for (size_t i = 0; i < COUNT_OF(conversions); i++)
         if (conversions[i].type == column->type)
             call->function = kql_function_find(span_of(conversions[i].name), KQL_SCALAR);
