@@ -80,6 +80,26 @@ static const char *const migrations[] = {
     "CREATE TRIGGER resource_group_gone AFTER DELETE ON resource_groups BEGIN"
     "  DELETE FROM collection_rules WHERE subscription = old.subscription"
     "  AND resource_group = old.id; END;",
+    /* detections (detection_store.c) */
+    "CREATE TABLE detections (id INTEGER PRIMARY KEY AUTOINCREMENT, tenant TEXT NOT NULL,"
+    "  name TEXT NOT NULL COLLATE NOCASE, json TEXT NOT NULL, is_enabled INTEGER NOT NULL,"
+    "  created INTEGER NOT NULL, modified INTEGER NOT NULL, query_modified INTEGER NOT NULL,"
+    "  created_by TEXT NOT NULL, modified_by TEXT NOT NULL, detector TEXT NOT NULL,"
+    "  position INTEGER NOT NULL, ran INTEGER NOT NULL, tried INTEGER NOT NULL,"
+    "  since INTEGER NOT NULL) STRICT;"
+    "CREATE UNIQUE INDEX detections_name ON detections (tenant, name);"
+    "CREATE TABLE detection_runs (id INTEGER PRIMARY KEY AUTOINCREMENT, rule INTEGER NOT NULL,"
+    "  started INTEGER NOT NULL, ended INTEGER NOT NULL, outcome INTEGER NOT NULL,"
+    "  origin TEXT NOT NULL, error TEXT NOT NULL, code TEXT NOT NULL, since INTEGER NOT NULL,"
+    "  upto INTEGER NOT NULL, rows INTEGER NOT NULL, alerts INTEGER NOT NULL,"
+    "  merged INTEGER NOT NULL, dropped INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX detection_runs_rule ON detection_runs (rule, id);"
+    "CREATE TABLE detection_alerts (rule INTEGER NOT NULL, key BLOB NOT NULL,"
+    "  time INTEGER NOT NULL, PRIMARY KEY (rule, key)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE detection_cursor (id INTEGER PRIMARY KEY, position INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE detection_outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, tenant TEXT NOT NULL,"
+    "  batch TEXT NOT NULL, envelopes BLOB NOT NULL, alerts BLOB NOT NULL,"
+    "  place INTEGER NOT NULL) STRICT;",
 };
 
 enum status
