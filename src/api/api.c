@@ -9,6 +9,7 @@
 #include "api/loganalytics.h"
 #include "base/clock.h"
 #include "base/counter.h"
+#include "control/detection.h"
 #include "control/saved_queries.h"
 #include "control/settings.h"
 #include "control/store.h"
@@ -27,6 +28,7 @@
 #define WORKSPACE_ID                                                                               \
     "/v1/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/"             \
     "Microsoft.OperationalInsights/workspaces/{workspaceName}"
+#define DETECTIONS "/v1.0/security/rules/detectionRules"
 
 /* clang-format off */
 const struct route api_routes[] = {
@@ -89,6 +91,18 @@ const struct route api_routes[] = {
      .answer = groups_answer_preview, .help = "Which devices one group alone would have."},
     {"GET", "/api/devices", SCOPE_TENANT, READER, .answer = devices_answer_list,
      .help = "Known devices; ?skip= and ?limit= page through them, ?group= picks a group."},
+    {"GET", DETECTIONS, SCOPE_TENANT, READER, .answer = detection_answer_list,
+     .help = "Detection rules, as Graph has them: $top, $skip, $filter (isEnabled, displayName)."},
+    {"POST", DETECTIONS, SCOPE_TENANT, ADMINISTRATOR, DETECTION_BODY_SIZE_MAX,
+     .answer = detection_answer_post, .help = "Makes a detection rule; in force when answered."},
+    {"GET", DETECTIONS "/{id}", SCOPE_TENANT, READER, .answer = detection_answer_get,
+     .help = "One detection rule, with how its last run ended."},
+    {"PATCH", DETECTIONS "/{id}", SCOPE_TENANT, ADMINISTRATOR, DETECTION_BODY_SIZE_MAX,
+     .answer = detection_answer_patch, .help = "Changes the members that are sent."},
+    {"DELETE", DETECTIONS "/{id}", SCOPE_TENANT, ADMINISTRATOR, CALL_SMALL_BODY,
+     .answer = detection_answer_delete, .help = "Deletes a rule and its history; its alerts stay."},
+    {"GET", DETECTIONS "/{id}/runs", SCOPE_TENANT, READER, .answer = detection_answer_runs,
+     .help = "Its last runs, newest first: begin, end, rows, alerts, errors; ?$top=."},
     {"GET", "/hubs", SCOPE_TENANT, ROLE_HUB_READER, .answer = hub_answer_cursors,
      .help = "Cursors of all consumer groups."},
     {"GET", "/hubs/{hub}/messages", SCOPE_TENANT, ROLE_HUB_READER, .answer = hub_answer_messages,

@@ -128,6 +128,13 @@ void settings_answer_disable(struct call *c, struct http_reply *reply);
 void settings_answer_status(struct call *c, struct http_reply *reply);
 void settings_answer_replay(struct call *c, struct http_reply *reply);
 json_t *export_status_json(const struct call *c, const char *tenant, const char *id);
+/* detection_routes.c */
+void detection_answer_list(struct call *c, struct http_reply *reply);
+void detection_answer_get(struct call *c, struct http_reply *reply);
+void detection_answer_post(struct call *c, struct http_reply *reply);
+void detection_answer_patch(struct call *c, struct http_reply *reply);
+void detection_answer_delete(struct call *c, struct http_reply *reply);
+void detection_answer_runs(struct call *c, struct http_reply *reply);
 /* parked.c */
 void parked_answer_list(struct call *c, struct http_reply *reply);
 void parked_answer_show(struct call *c, struct http_reply *reply);

@@ -1,5 +1,7 @@
 /* detections.c - the verbs of detection rules. */
 #include "control/detections.h"
+#include "control/saved_queries.h"
+#include "control/workspaces.h"
 #include "model/datetime.h"
 #include "wire/json.h"
 #include <stdlib.h>
@@ -159,10 +161,11 @@ shown_json(const struct control *c, struct found *f)
     }
     detection_duration_write(ticks, duration);
     json_object_set_new(schedule, "frequency", json_string(duration));
-    json_object_set_new(schedule, "nextRunDateTime",
-                        f->is_enabled && ticks > 0
-                            ? time_json(detection_due(ticks, f->since, f->ran, f->tried, INT64_MAX / 2))
-                            : json_null());
+    json_object_set_new(
+        schedule, "nextRunDateTime",
+        f->is_enabled && ticks > 0
+            ? time_json(detection_due(ticks, f->since, f->ran, f->tried, INT64_MAX / 2))
+            : json_null());
     json_object_set_new(json_object_get(f->kept, "queryCondition"), "lastModifiedDateTime",
                         time_json(f->query_modified));
     if (store_detection_runs(c->store, f->id, 1, run_first, &last, &ignored) != ST_OK ||
@@ -411,6 +414,30 @@ change(const struct control *c, const struct detections_put *put, const struct k
     }
 }
 
+/* Reads a rule with the functions that its workspace has; where there is no workspace yet, those for all. */
+static enum status
+read_with_functions(const struct control *c, const char *tenant, const json_t *body,
+                    struct detection *x, struct detection_faults *faults, struct err *err)
+{
+    const char *named =
+        json_string_value(json_object_get(json_object_get(body, "penstock"), "workspace"));
+    struct workspace_place place = {.guid = ""};
+    struct saved_functions functions;
+    const struct detection_functions hook = {saved_functions_find, &functions};
+    struct err why;
+    enum status st = named != NULL ? workspaces_find(c, tenant, span_of(named), &place, &why)
+                                   : workspaces_default(c, tenant, &place, &why);
+
+    if (named != NULL && st == ST_INVALID)
+        detection_fault(faults, "UnknownWorkspace", "penstock.workspace", "%s", why.text);
+    if (st != ST_OK)
+        place.guid[0] = '\0';
+    saved_functions_begin(&functions, c, tenant, place.guid);
+    st = detection_read(c, body, false, &hook, x, faults, err);
+    saved_functions_end(&functions);
+    return st;
+}
+
 void
 detections_put(const struct control *c, const struct detections_put *put,
                struct detections_reply *reply)
@@ -437,7 +464,8 @@ detections_put(const struct control *c, const struct detections_put *put,
             goto end;
         }
     }
-    st = detection_read(c, body != NULL ? body : put->body, false, NULL, &x, &faults, &reply->err);
+    st = read_with_functions(c, put->tenant, body != NULL ? body : put->body, &x, &faults,
+                             &reply->err);
     if (st == ST_OK && put->is_validation) {
         reply->tree = json_incref(x.shown);
         goto end;
