@@ -814,6 +814,10 @@ def isolation():
         answer = daemon.request("PUT", f"/api/workspaces/-/savedQueries/{secret}_saved?tenantId={OTHER_TENANT}",
                                 json.dumps({"kind": "function", "query": f"print x = '{secret}'"}))
         check("a function is saved for the other tenant", answer.status == 201, answer)
+        rule = daemon.request("POST", f"/beta/security/rules/detectionRules?tenantId={OTHER_TENANT}", json.dumps({
+            "displayName": f"{secret}-rule", "queryCondition": {"queryText": "DeviceInfo"}, "schedule": {"period": "0"},
+            "detectionAction": {"alertTemplate": {"title": secret, "severity": "low", "category": "Execution", "impactedAssets": [
+                {"@odata.type": "#microsoft.graph.security.impactedDeviceAsset", "identifier": "deviceId"}]}}}).encode()).json()["id"]
         daemon.wait_delivered("local-archive", f"{secret}-setting", *(["shared"] if shared else []), tenant=OTHER_TENANT)
         mine = daemon.make_token(TENANT, "ingest", "SecurityReader", "SecurityAdministrator", "HubReader")["token"]
         theirs = daemon.make_token(OTHER_TENANT, "SecurityReader", "HubReader")["token"]
@@ -853,6 +857,9 @@ def isolation():
             "/v1/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.OperationalInsights/"
             "workspaces/{workspaceName}/query": [f"/v1/{soc}/query?query=DeviceInfo"],
         }
+        paths.update({"/v1.0/security/rules/detectionRules": ["/v1.0/security/rules/detectionRules", "/beta/security/rules/detectionRules?$top=1"],
+                      "/v1.0/security/rules/detectionRules/{id}": [f"/v1.0/security/rules/detectionRules/{rule}"],
+                      "/v1.0/security/rules/detectionRules/{id}/runs": [f"/v1.0/security/rules/detectionRules/{rule}/runs"]})
         check("every GET route has its row here", set(get_routes()) == set(paths), set(get_routes()) ^ set(paths))
         words = (secret.encode(), OTHER_TENANT.encode(), OTHER_TENANT.upper().encode())
 
