@@ -121,7 +121,10 @@ struct kql_sort_key {
 
 struct kql_op {
     enum kql_op_kind kind;
-    uint32_t at, size;          /* of the operator in the query text */
+    uint32_t at, size; /* of the operator in the query text */
+    /* What the binder gave, of an operator that a back end has made anew of it; NULL: this is it. Two of one origin that are
+     * run once per query (materialize, toscalar, plugins) are run once together. */
+    const struct kql_op *origin;
     const struct kql_op *input; /* NULL for sources */
     struct kql_schema schema;   /* of the result */
     bool is_serialized;         /* the result's order is meant: window functions may follow */

@@ -212,11 +212,12 @@ first_of_context(struct rows_run *run, const struct kql_op *table, bool is_set)
 }
 
 static const struct rows_scalar *
-first_of(void *context, const struct kql_op *table, uint32_t slot)
+first_of(struct rows_run *from, const struct kql_op *table, uint32_t slot)
 {
-    struct rows_run *from = ((struct rows_eval *)context)->rows, *run;
+    struct rows_run *run;
     struct rows_engine *e = from->engine;
-    struct rows_scalar *s = rows_memo_get(e, table, slot);
+    const struct kql_op *origin = rows_origin(table);
+    struct rows_scalar *s = rows_memo_get(e, origin, slot);
 
     if (s != NULL)
         return s;
@@ -226,20 +227,32 @@ first_of(void *context, const struct kql_op *table, uint32_t slot)
     run = rows_run_inside(&e->root);
     read_first(run, table, e->pool, slot == SLOT_SET, s);
     rows_run_restart(run, NULL);
-    rows_memo_put(e, table, slot, s);
+    rows_memo_put(e, origin, slot, s);
     return s;
+}
+
+const struct kql_value *
+kql_rows_scalar(struct rows_engine *e, const struct kql_op *table)
+{
+    return &first_of(&e->root, table, SLOT_SCALAR)->value;
+}
+
+const struct kql_array *
+kql_rows_set(struct rows_engine *e, const struct kql_op *table)
+{
+    return &first_of(&e->root, table, SLOT_SET)->set;
 }
 
 static const struct kql_value *
 scalar_of(void *context, const struct kql_op *table)
 {
-    return &first_of(context, table, SLOT_SCALAR)->value;
+    return &first_of(((struct rows_eval *)context)->rows, table, SLOT_SCALAR)->value;
 }
 
 static const struct kql_array *
 set_of(void *context, const struct kql_op *table)
 {
-    return &first_of(context, table, SLOT_SET)->set;
+    return &first_of(((struct rows_eval *)context)->rows, table, SLOT_SET)->set;
 }
 
 struct rows_release *
@@ -606,6 +619,8 @@ open_table(struct rows_run *run, const struct kql_op *op, const uint8_t *wanted)
     t->reader->sibling = run->life->readers;
     run->life->readers = t->reader;
     t->reader->reader = e->source->open(e->source->context, op->u.table.handle, wanted, &err);
+    if (t->reader->reader == NULL && op->u.table.name.n == 0)
+        pool_abandon(e->pool, "%s", err.text);
     if (t->reader->reader == NULL)
         pool_abandon(e->pool, "table %.*s: %s", (int)op->u.table.name.n, op->u.table.name.p,
                      err.text);
@@ -642,7 +657,7 @@ static struct rows_cursor *
 open_materialize(struct rows_run *run, const struct kql_op *op, const uint8_t *wanted)
 {
     struct rows_engine *e = run->engine;
-    struct rows_list *list = rows_memo_get(e, op, SLOT_ROWS);
+    struct rows_list *list = rows_memo_get(e, rows_origin(op), SLOT_ROWS);
 
     (void)wanted;
     if (needs_context(e, op->input))
@@ -652,7 +667,7 @@ open_materialize(struct rows_run *run, const struct kql_op *op, const uint8_t *w
 
         list = rows_collect(e->pool, rows_open(inside, op->input, NULL));
         rows_run_restart(inside, NULL);
-        rows_memo_put(e, op, SLOT_ROWS, list);
+        rows_memo_put(e, rows_origin(op), SLOT_ROWS, list);
     }
     return rows_open_list(run, op, list, true);
 }
@@ -965,6 +980,8 @@ engine_start(struct rows_engine *e)
     e->root =
         (struct rows_run){.engine = e, .keep = e->pool, .life = &e->life, .input_is_lasting = true};
     e->root.scratch = rows_pool_new(&e->root);
+    if (e->source != NULL && e->source->begin != NULL)
+        e->source->begin(e->source->context, e);
 }
 
 /* Also after an escape, wherever it came from. */
@@ -1099,10 +1116,10 @@ outer_function(void *context, struct span name, struct span *text)
 }
 
 static const struct kql_op *
-prepared(struct rows_engine *e, const struct kql_op *plan)
+prepared(struct rows_engine *e, const struct kql_op *plan, enum kql_rows_purpose purpose)
 {
     return e->source != NULL && e->source->prepare != NULL
-               ? e->source->prepare(e->source->context, plan)
+               ? e->source->prepare(e->source->context, plan, purpose)
                : plan;
 }
 
@@ -1115,7 +1132,7 @@ discover(void *context, const struct kql_op *plan, struct kql_schema *out)
         return false;
     if (needs_context(w->engine, plan))
         return false;
-    plan = prepared(w->engine, plan);
+    plan = prepared(w->engine, plan, KQL_ROWS_DISCOVERED);
     if (plan->kind != KQL_OP_PLUGIN)
         return false;
     *out = rows_plugin_run(&w->engine->root, plan)->schema;
@@ -1140,7 +1157,10 @@ bind_and_run(struct rows_engine *e, void *context)
         return;
     w->is_bound = true;
     for (uint32_t i = 0; i < bound.plan_count; i++)
-        answers_of(e, prepared(e, bound.plans[i]), bound.plans[i], w->out);
+        answers_of(
+            e,
+            prepared(e, bound.plans[i], bound.plan_count > 1 ? KQL_ROWS_ANSWERS : KQL_ROWS_ANSWER),
+            bound.plans[i], w->out);
 }
 
 /* Reasons may quote constants: a regex that is refused only now, say. */

@@ -18,6 +18,14 @@ struct kql_rows_limits {
 };
 extern const struct kql_rows_limits kql_rows_limits_default;
 
+/* What a plan is run for. */
+enum kql_rows_purpose {
+    KQL_ROWS_ANSWER,     /* for the query's only answer */
+    KQL_ROWS_ANSWERS,    /* for one of several, which may share what is materialized */
+    KQL_ROWS_DISCOVERED, /* a plugin, while the rest is still being bound: for its columns */
+};
+struct rows_engine;
+
 /* Where the rows of a table come from. */
 struct kql_rows_source {
     /* Starts reading table 'handle' (of the environment); gives a reader, NULL with err. Columns
@@ -27,11 +35,19 @@ struct kql_rows_source {
      * err. */
     enum status (*next)(void *reader, struct pool *pool, struct kql_value *cells, struct err *err);
     void (*close)(void *reader);
-    /* What is run in place of a plan that kql_rows_query has bound (or that is run to find its
-     * columns): lives in the query's pool, whose escape is set. NULL: the plan itself. */
-    const struct kql_op *(*prepare)(void *context, const struct kql_op *plan);
+    /* What is run in place of a plan that kql_rows_query has bound: lives in the query's pool, whose escape is set. NULL:
+     * the plan itself. */
+    const struct kql_op *(*prepare)(void *context, const struct kql_op *plan,
+                                    enum kql_rows_purpose purpose);
+    /* Tells which run it is that reads, before anything is opened; NULL: need not. */
+    void (*begin)(void *context, struct rows_engine *engine);
     void *context;
 };
+
+/* What toscalar(T) and "in (T)" stand for in a run: T is run once, by whoever asks first. For a source's open(), which may hold
+ * nothing then that an escape of the pool would lose. */
+const struct kql_value *kql_rows_scalar(struct rows_engine *e, const struct kql_op *table);
+const struct kql_array *kql_rows_set(struct rows_engine *e, const struct kql_op *table);
 
 /* One answer: rows in memory. */
 struct kql_answer {

@@ -92,6 +92,12 @@ struct rows_engine {
 
 /* ---- rows.c ---- */
 
+/* What an operator is remembered by. */
+static inline const struct kql_op *
+rows_origin(const struct kql_op *op)
+{
+    return op->origin != NULL ? op->origin : op;
+}
 /* What is remembered under a thing of the plan; NULL: nothing yet. */
 void *rows_memo_get(struct rows_engine *e, const void *key, uint32_t slot);
 void rows_memo_put(struct rows_engine *e, const void *key, uint32_t slot, void *value);

@@ -131,7 +131,7 @@ rows_plugin_run(struct rows_run *run, const struct kql_op *op)
 {
     struct rows_engine *e = run->engine;
     bool is_root = run->keep == e->pool;
-    struct rows_table *out = is_root ? rows_memo_get(e, op, SLOT_TABLE) : NULL;
+    struct rows_table *out = is_root ? rows_memo_get(e, rows_origin(op), SLOT_TABLE) : NULL;
     struct plugin_call c = {.run = run, .pool = run->keep, .op = op};
 
     if (out != NULL)
@@ -143,7 +143,7 @@ rows_plugin_run(struct rows_run *run, const struct kql_op *op)
         if (strcmp(plugins[i].name, op->u.plugin.function->name) == 0) {
             plugins[i].run(&c);
             if (is_root)
-                rows_memo_put(e, op, SLOT_TABLE, out);
+                rows_memo_put(e, rows_origin(op), SLOT_TABLE, out);
             return out;
         }
     if (c.input->count > 0)

@@ -342,10 +342,22 @@ hunt_request_of(const struct session *s, struct span text)
     };
 }
 
+static void
+print_rejected(const struct hunt *h)
+{
+    if (h->rejected.text[0] != '\0')
+        fprintf(stderr,
+                "penstock query: DuckDB refused the SQL that was made of the query (a fault to be "
+                "told of), the "
+                "row engine ran it: %s\n",
+                h->rejected.text);
+}
+
 /* Diagnostics and what ended it, as those of the row engine are told. */
 static void
 print_hunt_end(struct session *s, const struct hunt *h, const struct err *err)
 {
+    print_rejected(h);
     if (h->diagnostics.count > 0)
         print_diagnostics(s, &h->diagnostics);
     if (h->outcome != HUNT_DONE && h->outcome != HUNT_REFUSED)
@@ -576,6 +588,7 @@ batch_hunt(struct session *s, struct span id, struct span text)
     struct err err = {""};
     bool is_done = hunt_run(s->duckdb.workspace, &r, &h, &err) == ST_OK;
 
+    print_rejected(&h);
     batch_print(id, is_done ? &h.answers : NULL, &h.diagnostics,
                 h.outcome == HUNT_FAILED || h.outcome == HUNT_REFUSED ? "run"
                 : h.outcome == HUNT_BROKEN                            ? "database"

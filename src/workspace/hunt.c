@@ -32,7 +32,8 @@ hunt_seats_look(struct workspace *w, struct hunt_seats_state *out)
                                      .running = s->running_count,
                                      .waiting = s->waiting_count,
                                      .given = s->turn,
-                                     .refused = s->refused};
+                                     .refused = s->refused,
+                                     .rejected = s->rejected};
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -92,12 +93,15 @@ end_failed(const struct hunting *h, struct hunt *out, const struct hunt_limits *
         return end_cancelled(out, err);
     if (h->failure == HUNT_LATE || out->pool.why == POOL_LATE)
         return end_late(out, l, err);
+    if (h->failure == HUNT_FAILED)
+        return end(out, HUNT_FAILED, ST_INVALID);
     if (h->failure == HUNT_SPENT)
-        return end(out, HUNT_SPENT,
-                   err_set(err, ST_FULL,
-                           "the query needs more memory than the database may hold: look at less "
-                           "time or at fewer columns, filter before you join or summarize, or "
-                           "raise the workspace's memory"));
+        return end(
+            out, HUNT_SPENT,
+            err_set(err, ST_FULL,
+                    "the query needs more memory than it or the database may hold: look at less "
+                    "time or at fewer columns, filter before you join or summarize, or "
+                    "raise the workspace's memory"));
     if (h->failure != HUNT_DONE)
         return end(out, HUNT_BROKEN, ST_IO);
     if (out->pool.why == POOL_SPENT)
@@ -131,14 +135,59 @@ environment_of(struct hunting *h)
     };
 }
 
-static void
-explain(struct hunting *h, struct hunt *out, const struct kql_op *plan)
+const struct kql_op *
+hunt_split(struct hunting *h, const struct kql_op *plan, enum kql_rows_purpose purpose)
 {
-    struct span text = kql_plan_print(h->pool, plan);
+    const struct hunt_request *r = h->request;
+    const struct programs_options programs = {.pool = h->pool,
+                                              .now = r->now,
+                                              .deadline_ms = h->deadline_ms,
+                                              .memory_max = h->pool->limit,
+                                              .cancelled = r->cancelled};
+    struct hunt_plan *made, **last = &h->plans;
+    struct err err = {""};
 
-    out->explanation =
-        pool_printf(h->pool, "%.*s%.*s", (int)out->explanation.n,
-                    out->explanation.n > 0 ? out->explanation.p : "", (int)text.n, text.p);
+    if (h->programs == NULL && programs_new(&programs, &h->programs, &err) != ST_OK)
+        pool_abandon(h->pool, "%s", err.text);
+    h->has_discovered = h->has_discovered || purpose == KQL_ROWS_DISCOVERED;
+
+    const struct sql_options options = {.pool = h->pool,
+                                        .programs = h->programs,
+                                        .tables_only = h->engine == HUNT_ROWS_ONLY,
+                                        .keeps_materialized =
+                                            h->has_discovered || purpose == KQL_ROWS_ANSWERS};
+    const struct kql_op *split = sql_split(&options, plan);
+
+    if (purpose != KQL_ROWS_DISCOVERED) {
+        made = pool_zeroed(h->pool, 1, sizeof *made);
+        *made = (struct hunt_plan){NULL, plan, split};
+        while (*last != NULL)
+            last = &(*last)->next;
+        *last = made;
+    }
+    return split;
+}
+
+/* What the database refused, and how the query was run. Without what the query wants hidden. */
+static void
+explain(struct hunting *h, struct hunt *out)
+{
+    struct span text = {"", 0};
+
+    if (out->rejected.text[0] != '\0')
+        text =
+            pool_printf(h->pool,
+                        "The database refused the SQL that was made of this query, so all but "
+                        "reading tables is done by the row engine (a fault to be told of): %s\n\n",
+                        out->rejected.text);
+    for (const struct hunt_plan *p = h->plans; p != NULL; p = p->next) {
+        struct span one = sql_explain(h->pool, p->bound, p->split);
+
+        text = pool_printf(h->pool, "%.*s%s%.*s", (int)text.n, text.p, p == h->plans ? "" : "\n",
+                           (int)one.n, one.p);
+    }
+    kql_conceal_message(h->pool, h->request->text, (char *)(uintptr_t)text.p);
+    out->explanation = text;
 }
 
 static enum status
@@ -168,6 +217,23 @@ run(struct hunting *h, struct hunt *out, const struct hunt_limits *l, struct err
     return end(out, HUNT_DONE, ST_OK);
 }
 
+static void
+check_plans(struct hunting *h, struct hunt *out, const struct kql_bound *bound)
+{
+    out->answers.items = pool_zeroed(h->pool, bound->plan_count, sizeof *out->answers.items);
+    for (uint32_t i = 0; i < bound->plan_count; i++) {
+        const struct kql_op *plan = bound->plans[i];
+
+        out->answers.items[i] =
+            (struct kql_answer){.name = SPAN_LITERAL("PrimaryResult"),
+                                .schema = plan->schema,
+                                .render = plan->kind == KQL_OP_RENDER ? plan : NULL};
+        if (h->request->explains)
+            hunt_split(h, plan, bound->plan_count > 1 ? KQL_ROWS_ANSWERS : KQL_ROWS_ANSWER);
+    }
+    out->answers.count = bound->plan_count;
+}
+
 /* Binds without running: schema and plan. Answers are without rows. */
 static enum status
 check(struct hunting *h, struct hunt *out, const struct hunt_limits *l, struct err *err)
@@ -179,7 +245,7 @@ check(struct hunting *h, struct hunt *out, const struct hunt_limits *l, struct e
     h->pool->escape = &here;
     if (setjmp(here) != 0) {
         h->pool->escape = NULL;
-        err_set(err, ST_FULL, "%s", h->pool->reason.text);
+        err_set(err, ST_INVALID, "%s", h->pool->reason.text);
         return end_failed(h, out, l, err);
     }
     kql_diagnostics_init(&out->diagnostics, h->pool, h->request->text);
@@ -187,47 +253,80 @@ check(struct hunting *h, struct hunt *out, const struct hunt_limits *l, struct e
         h->pool->escape = NULL;
         return end_refused(out, err);
     }
-    out->answers.items = pool_zeroed(h->pool, bound.plan_count, sizeof *out->answers.items);
-    for (uint32_t i = 0; i < bound.plan_count; i++) {
-        out->answers.items[i] = (struct kql_answer){
-            .name = SPAN_LITERAL("PrimaryResult"),
-            .schema = bound.plans[i]->schema,
-            .render = bound.plans[i]->kind == KQL_OP_RENDER ? bound.plans[i] : NULL};
-        if (h->request->explains)
-            explain(h, out, bound.plans[i]);
-    }
-    out->answers.count = bound.plan_count;
+    check_plans(h, out, &bound);
     h->pool->escape = NULL;
     return end(out, HUNT_DONE, ST_OK);
 }
 
-/* With a seat, if one is needed. */
+/* After the run, whose answers must not be lost because there is no room to explain them. */
+static void
+try_explain(struct hunting *h, struct hunt *out)
+{
+    jmp_buf here;
+
+    h->pool->escape = &here;
+    h->pool->deadline_ms = 0;
+    h->pool->cancelled = NULL;
+    h->pool->limit += (size_t)16 << 20;
+    if (setjmp(here) == 0)
+        explain(h, out);
+    else
+        out->explanation = SPAN_LITERAL("no memory to explain it\n");
+    h->pool->escape = NULL;
+}
+
+/* Once, by one engine. */
+static enum status
+attempt(struct hunting *h, struct hunt *out, const struct hunt_limits *l, struct err *err)
+{
+    const struct hunt_request *request = h->request;
+    enum status st = hunt_environment_open(h, err);
+
+    if (st != ST_OK) {
+        hunt_environment_close(h);
+        return end(out, st == ST_INVALID ? HUNT_REFUSED : HUNT_SPENT, st);
+    }
+    out->pool.deadline_ms = h->deadline_ms;
+    out->pool.cancelled = request->cancelled;
+    hunt_connections_open(&h->connections, h->workspace, h->deadline_ms, request->cancelled);
+    st = request->only_checks ? check(h, out, l, err) : run(h, out, l, err);
+    hunt_source_close(h);
+    if (st == ST_OK && request->explains)
+        try_explain(h, out);
+    hunt_connections_close(&h->connections);
+    programs_free(h->programs);
+    hunt_environment_close(h);
+    return st;
+}
+
+/* SQL of ours that the database does not take is our fault, and nobody's hunt should end by it. */
 static enum status
 work(struct workspace *w, const struct hunt_request *request, const struct hunt_limits *l,
      int64_t deadline_ms, struct hunt *out, struct err *err)
 {
-    struct hunting h = {
-        .workspace = w, .request = request, .pool = &out->pool, .deadline_ms = deadline_ms};
-    enum status st = hunt_environment_open(&h, err);
+    struct hunting h = {.workspace = w,
+                        .request = request,
+                        .pool = &out->pool,
+                        .deadline_ms = deadline_ms,
+                        .engine = request->engine};
+    struct err first = {""};
+    enum status st = attempt(&h, out, l, &first);
 
-    if (st != ST_OK) {
-        hunt_environment_close(&h);
-        return end(out, st == ST_INVALID ? HUNT_REFUSED : HUNT_SPENT, st);
+    if (st != ST_OK && h.is_rejected && h.engine != HUNT_ROWS_ONLY) {
+        pool_reset(&out->pool);
+        out->answers = (struct kql_answers){0};
+        out->diagnostics.count = out->diagnostics.error_count = 0;
+        out->rejected = first;
+        hunt_seats_count_rejected(&w->seats);
+        h = (struct hunting){.workspace = w,
+                             .request = request,
+                             .pool = &out->pool,
+                             .deadline_ms = deadline_ms,
+                             .engine = HUNT_ROWS_ONLY};
+        return attempt(&h, out, l, err);
     }
-    out->pool.deadline_ms = deadline_ms;
-    out->pool.cancelled = request->cancelled;
-    hunt_connections_open(&h.connections, w, deadline_ms, request->cancelled);
-    st = request->only_checks ? ST_OK : run(&h, out, l, err);
-    if (st == ST_OK && (request->only_checks || request->explains)) {
-        struct kql_answers answers = out->answers;
-
-        st = check(&h, out, l, err);
-        if (!request->only_checks)
-            out->answers = answers;
-    }
-    hunt_source_close(&h);
-    hunt_connections_close(&h.connections);
-    hunt_environment_close(&h);
+    if (st != ST_OK && err != NULL)
+        *err = first;
     return st;
 }
 

@@ -111,6 +111,9 @@ struct hunt {
         explanation; /* a step of the plan a line, and which engine ran it: "duckdb" or "rows" and why; then the SQL */
     struct hunt_statistics statistics;
     struct kql_diagnostics diagnostics; /* errors of the query's text, or warnings */
+    /* Why the database refused the SQL that was made of the query, a fault of this program: it was run by the row engine alone
+     * then. "": it did not. */
+    struct err rejected;
 };
 
 /* ST_OK: answers. Else err, and out->outcome says of what kind the end was. In every case hunt_end is due. */
@@ -124,5 +127,6 @@ void hunt_seats_use(struct workspace *w, unsigned seats);
 struct hunt_seats_state {
     unsigned seats, running, waiting;
     uint64_t given, refused; /* so far: queries that had a seat, and that waited for one in vain */
+    uint64_t rejected;       /* queries of which the database refused the SQL (struct hunt) */
 };
 void hunt_seats_look(struct workspace *w, struct hunt_seats_state *out);

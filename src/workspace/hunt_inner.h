@@ -34,6 +34,11 @@ void hunt_connection_give(struct hunt_connections *k, struct hunt_connection *c)
 /* ---- a query ---- */
 
 struct hunt_reader;
+/* A plan as it was bound, and as it is run. */
+struct hunt_plan {
+    struct hunt_plan *next;
+    const struct kql_op *bound, *split;
+};
 struct hunting {
     struct workspace *workspace;
     const struct hunt_request *request;
@@ -43,6 +48,13 @@ struct hunting {
     struct hunt_reader *readers; /* that are open */
     /* What ended it, where that was not the language: HUNT_DONE: nothing */
     enum hunt_outcome failure;
+    bool
+        is_rejected; /* by the database, which refused SQL of ours: the row engine alone may do better */
+    enum hunt_engine engine;
+    struct programs *programs; /* NULL: not needed yet */
+    struct rows_engine *rows;  /* that runs it */
+    struct hunt_plan *plans;   /* of the answers, in order */
+    bool has_discovered;       /* a plugin was run while the query was bound */
     /* of hunt_environment.c */
     char *where; /* SQL: whose rows, in what time */
     bool shows_overflow, shows_ingestion;
@@ -67,9 +79,15 @@ bool hunt_table(void *context, struct span name, struct kql_table *out);
 bool hunt_table_at(void *context, size_t index, struct kql_table *out);
 bool hunt_function(void *context, struct span name, struct span *text);
 
+/* ---- hunt.c ---- */
+
+/* A bound plan as it is run. Needs the pool's escape. */
+const struct kql_op *hunt_split(struct hunting *h, const struct kql_op *plan,
+                                enum kql_rows_purpose purpose);
+
 /* ---- hunt_source.c ---- */
 
-/* A source whose handles are struct sql_table; .context is to be set to the struct hunting. */
+/* A source of plans that hunt_split gave; .context is to be set to the struct hunting. */
 extern const struct kql_rows_source hunt_source;
 /* What is still open: before the connections are closed. */
 void hunt_source_close(struct hunting *h);

@@ -161,3 +161,11 @@ hunt_seats_resize(struct hunt_seats *s, unsigned count)
     give(s);
     pthread_mutex_unlock(&s->lock);
 }
+
+void
+hunt_seats_count_rejected(struct hunt_seats *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->rejected++;
+    pthread_mutex_unlock(&s->lock);
+}

@@ -21,6 +21,7 @@ struct hunt_seats {
     unsigned running_count, waiting_count;
     uint64_t turn;              /* seats given so far */
     uint64_t turns[HUNT_TURNS]; /* by a tenant's hash: its last turn */
+    uint64_t rejected;          /* queries whose SQL the database refused */
     uint64_t refused;           /* waited until their deadline */
 };
 
@@ -31,5 +32,6 @@ void hunt_seats_destroy(struct hunt_seats *s);
 MUST_CHECK enum status hunt_seat_take(struct hunt_seats *s, struct hunt_seat *seat,
                                       const char *tenant, int64_t deadline_ms,
                                       const _Atomic bool *cancelled);
+void hunt_seats_count_rejected(struct hunt_seats *s);
 void hunt_seats_resize(struct hunt_seats *s, unsigned count);
 void hunt_seat_leave(struct hunt_seats *s, struct hunt_seat *seat);

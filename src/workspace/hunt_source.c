@@ -1,5 +1,5 @@
 /* hunt_source.c - rows that DuckDB gives, one chunk of its at a time, to the row engine. Nothing is held but the chunk. */
-#include "kql/dynamic.h"
+#include "base/clock.h"
 #include "workspace/cells.h"
 #include "workspace/hunt_inner.h"
 #include <stdlib.h>
@@ -13,29 +13,63 @@ struct hunt_reader {
     bool has_result;
     duckdb_data_chunk chunk;
     idx_t row, row_count;
-    const struct workspace_shape *shape;
+    const struct kql_schema *schema;
     uint32_t count; /* of 'columns': those that are wanted */
     struct {
-        uint32_t column; /* of the shape */
+        uint32_t column; /* of the schema */
         struct cell_column cells;
     } columns[];
 };
+
+/* Whether it is our SQL that DuckDB does not take, not what befell it. */
+static bool
+is_rejection(duckdb_error_type type)
+{
+    return type != DUCKDB_ERROR_IO && type != DUCKDB_ERROR_FATAL &&
+           type != DUCKDB_ERROR_CONNECTION && type != DUCKDB_ERROR_TRANSACTION &&
+           type != DUCKDB_ERROR_NETWORK;
+}
+
+static enum hunt_outcome
+outcome_of(enum pool_end why)
+{
+    switch (why) {
+    case POOL_LATE:
+        return HUNT_LATE;
+    case POOL_CANCELLED:
+        return HUNT_CANCELLED;
+    case POOL_SPENT:
+    case POOL_EXCEEDED:
+        return HUNT_SPENT;
+    case POOL_GOES_ON:
+    case POOL_ABANDONED:
+        break;
+    }
+    return HUNT_FAILED;
+}
 
 /* What DuckDB's refusal means for the query. */
 static enum status
 fail(struct hunting *h, duckdb_error_type type, const char *why, struct err *err)
 {
     const struct hunt_connections *k = &h->connections;
-    bool is_cancelled = k->cancelled != NULL && atomic_load(k->cancelled);
+    enum pool_end end;
 
     if (h->failure != HUNT_DONE)
         return err_set(err, ST_IO, "the query has failed before");
-    if (type == DUCKDB_ERROR_INTERRUPT)
-        h->failure = is_cancelled ? HUNT_CANCELLED : HUNT_LATE;
+    if (k->cancelled != NULL && atomic_load(k->cancelled))
+        h->failure = HUNT_CANCELLED;
+    else if (clock_monotonic_ms() >= k->deadline_ms)
+        h->failure = HUNT_LATE;
+    else if (h->programs != NULL && programs_failed(h->programs, &end, err))
+        h->failure = outcome_of(end);
     else if (type == DUCKDB_ERROR_OUT_OF_MEMORY)
         h->failure = HUNT_SPENT;
     else
         h->failure = HUNT_BROKEN;
+    h->is_rejected = h->failure == HUNT_BROKEN && is_rejection(type);
+    if (h->failure == HUNT_FAILED || h->failure == HUNT_SPENT)
+        return ST_IO; /* the program's own words, if any */
     return err_set(err, ST_IO, "%.300s", why != NULL ? why : "DuckDB failed without a word");
 }
 
@@ -106,7 +140,7 @@ reader_run(struct hunt_reader *r, const char *sql, struct err *err)
 
 /* The columns that are wanted, or a constant where none is. */
 static char *
-select_print(const struct hunt_reader *r, const struct sql_table *t)
+select_print(const struct hunt_reader *r, const struct sql_part *part)
 {
     char *text = NULL;
     size_t size = 0;
@@ -114,41 +148,58 @@ select_print(const struct hunt_reader *r, const struct sql_table *t)
 
     if (out == NULL)
         return NULL;
-    fputs("SELECT ", out);
-    for (uint32_t i = 0; i < r->count; i++)
-        fprintf(out, "%s%s", i > 0 ? ", " : "", t->shape->columns[r->columns[i].column].sql);
-    fprintf(out, "%s FROM %s WHERE %s", r->count == 0 ? "1" : "", t->table->sql,
-            t->where != NULL ? t->where : "true");
+    if (r->count < r->schema->count) {
+        fputs("SELECT ", out);
+        for (uint32_t i = 0; i < r->count; i++)
+            fprintf(out, "%sc%u", i > 0 ? ", " : "", r->columns[i].column);
+        fprintf(out, "%s FROM (", r->count == 0 ? "1" : "");
+    }
+    fwrite(part->text.p, 1, part->text.n, out);
+    if (r->count < r->schema->count)
+        fputs(")", out);
     if (fclose(out) == 0)
         return text;
     free(text);
     return NULL;
 }
 
+/* What its programs ask for is found first: nothing is held meanwhile, since that may leave by the pool's escape. */
+static void
+ask_before(struct hunting *h, const struct sql_part *part)
+{
+    for (uint32_t i = 0; i < part->scalar_count; i++)
+        programs_scalar_set(h->programs, part->scalars[i],
+                            kql_rows_scalar(h->rows, part->scalars[i]));
+    for (uint32_t i = 0; i < part->set_count; i++)
+        programs_set_set(h->programs, part->sets[i], kql_rows_set(h->rows, part->sets[i]));
+}
+
 static void *
 source_open(void *context, const void *handle, const uint8_t *wanted, struct err *err)
 {
     struct hunting *h = context;
-    const struct sql_table *t = handle;
-    struct hunt_reader *r = calloc(1, sizeof *r + t->shape->count * sizeof r->columns[0]);
+    const struct sql_part *part = handle;
+    struct hunt_reader *r;
     char *sql = NULL;
     enum status st = ST_OK;
 
+    ask_before(h, part);
+    r = calloc(1, sizeof *r + part->schema.count * sizeof r->columns[0]);
     if (r == NULL) {
         err_set(err, ST_FULL, "no memory to read a table");
         return NULL;
     }
     r->h = h;
-    r->shape = t->shape;
+    r->schema = &part->schema;
     r->next = h->readers;
     r->place = &h->readers;
     if (r->next != NULL)
         r->next->place = &r->next;
     h->readers = r;
-    for (uint32_t i = 0; i < t->shape->count; i++)
+    for (uint32_t i = 0; i < part->schema.count; i++)
         if (wanted[i])
             r->columns[r->count++].column = i;
-    sql = select_print(r, t);
+    sql = select_print(r, part);
     st = sql != NULL ? reader_run(r, sql, err) : err_set(err, ST_FULL, "no memory to read a table");
     free(sql);
     if (st == ST_OK)
@@ -175,29 +226,17 @@ chunk_next(struct hunt_reader *r, struct err *err)
         r->row_count = duckdb_data_chunk_get_size(r->chunk);
     } while (r->row_count == 0);
     for (uint32_t i = 0; i < r->count; i++)
-        cell_column_open(&r->columns[i].cells, r->shape->columns[r->columns[i].column].stored,
+        cell_column_open(&r->columns[i].cells,
+                         (enum kql_type)r->schema->columns[r->columns[i].column].type,
                          duckdb_data_chunk_get_vector(r->chunk, i));
     return ST_OK;
-}
-
-/* As the shape shows it. */
-static struct kql_value
-retype(struct pool *p, const struct workspace_column *c, const struct kql_value *v)
-{
-    if (c->type == KQL_DYNAMIC && c->stored == KQL_STRING)
-        return kql_parse_json(p, kql_text(v));
-    if (c->type == KQL_DYNAMIC)
-        return *v;
-    if (c->type == KQL_STRING)
-        return v->is_null ? kql_null(KQL_STRING) : kql_to_text(p, c->stored, v);
-    return v->is_null ? kql_null(c->type) : kql_convert(p, c->stored, v, c->type);
 }
 
 static enum status
 source_next(void *context, struct pool *pool, struct kql_value *cells, struct err *err)
 {
     struct hunt_reader *r = context;
-    const struct workspace_column *columns = r->shape->columns;
+    const struct kql_column *columns = r->schema->columns;
     idx_t row = r->row;
 
     if (row == r->row_count) {
@@ -207,23 +246,31 @@ source_next(void *context, struct pool *pool, struct kql_value *cells, struct er
             return st;
         row = 0;
     }
-    if (r->count < r->shape->count)
-        for (size_t i = 0; i < r->shape->count; i++)
-            cells[i] = kql_null(columns[i].type);
-    for (uint32_t i = 0; i < r->count; i++) {
-        const struct workspace_column *c = &columns[r->columns[i].column];
-        struct kql_value *cell = &cells[r->columns[i].column];
-
-        cell_read(&r->columns[i].cells, pool, row, cell);
-        if (c->stored != c->type)
-            *cell = retype(pool, c, cell);
-    }
+    if (r->count < r->schema->count)
+        for (uint32_t i = 0; i < r->schema->count; i++)
+            cells[i] = kql_null((enum kql_type)columns[i].type);
+    for (uint32_t i = 0; i < r->count; i++)
+        cell_read(&r->columns[i].cells, pool, row, &cells[r->columns[i].column]);
     r->row = row + 1;
     return ST_OK;
+}
+
+static const struct kql_op *
+source_prepare(void *context, const struct kql_op *plan, enum kql_rows_purpose purpose)
+{
+    return hunt_split(context, plan, purpose);
+}
+
+static void
+source_begin(void *context, struct rows_engine *engine)
+{
+    ((struct hunting *)context)->rows = engine;
 }
 
 const struct kql_rows_source hunt_source = {
     .open = source_open,
     .next = source_next,
     .close = reader_close,
+    .prepare = source_prepare,
+    .begin = source_begin,
 };

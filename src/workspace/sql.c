@@ -295,6 +295,11 @@ sql_carry(struct sql_build *b, const struct kql_op *op)
         return NULL;
     }
     step->is_repeatable = step->is_repeatable && !step->is_volatile;
+    if (op->kind == KQL_OP_MATERIALIZE && b->o->keeps_materialized && !step->is_repeatable) {
+        sql_refuse(b, "what is materialized is wanted in several places");
+        node->why = b->why;
+        return NULL;
+    }
     node->step = step;
     return step;
 }
@@ -390,11 +395,12 @@ part_make(struct sql_build *b, struct sql_step *root)
     out = pool_zeroed(b->pool, 1, sizeof *out);
     out->op = *root->op;
     out->op.kind = KQL_ROWS_TABLE;
+    out->op.origin = root->op;
     out->op.input = NULL;
     out->op.weight = 1;
     memset(&out->op.u, 0, sizeof out->op.u);
     out->op.u.table.name =
-        root->op->kind == KQL_ROWS_TABLE ? root->op->u.table.name : SPAN_LITERAL("SQL");
+        root->op->kind == KQL_ROWS_TABLE ? root->op->u.table.name : (struct span){"", 0};
     out->op.u.table.handle = part;
     out->op.u.table.whole = part->schema;
     b->parts =
@@ -470,6 +476,7 @@ hold(struct sql_build *b, struct sql_node *node, const struct kql_op *op)
     out = pool_zeroed(b->pool, 1, sizeof *out);
     out->op = *op;
     out->op.kind = KQL_OP_MATERIALIZE;
+    out->op.origin = NULL;
     out->op.input = op;
     memset(&out->op.u, 0, sizeof out->op.u);
     out->why = SPAN_LITERAL("what a sub-query reads is read once");
@@ -515,6 +522,7 @@ sql_rest_of(struct sql_build *b, const struct kql_op *op)
         if (node->rest == NULL) {
             out = pool_zeroed(b->pool, 1, sizeof *out);
             out->op = sql_walk(b->pool, &visit, op);
+            out->op.origin = op;
             out->why = node->why;
             node->rest = &out->op;
         }

@@ -33,6 +33,8 @@ struct sql_options {
     struct pool *pool; /* its escape is set */
     struct programs *programs;
     bool tables_only; /* HUNT_ROWS_ONLY: carry nothing but KQL_ROWS_TABLE */
+    /* What is materialized is wanted by other plans, too: SQL carries it only where running it again gives the same rows. */
+    bool keeps_materialized;
 };
 /* The plan with its parts replaced. Sub-queries that toscalar() and "in (T)" name are split, too (by what 'scalars'
  * and 'sets' point at, and in the expressions that stay). */
