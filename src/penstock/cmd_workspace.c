@@ -159,12 +159,17 @@ cmd_workspace(int argc, char **argv)
     how.is_read_only = strcmp(o.verb, "purge") != 0;
     st = workspace_open(o.path, &how, &w, &err);
     if (st == ST_OK && strcmp(o.verb, "list") == 0)
-        st = workspace_sizes(w, size_print, &o, &err);
+        st = workspace_sizes(w, NULL, size_print, &o, &err);
     else if (st == ST_OK && strcmp(o.verb, "print") == 0)
         st = workspace_print(w, span_of(o.table), o.tenant, stdout, &rows, &err);
     else if (st == ST_OK) {
-        st = workspace_purge(w, o.table != NULL ? span_of(o.table) : (struct span){NULL, 0},
-                             o.before, &rows, &err);
+        const struct workspace_rows_wanted wanted = {
+            .table = o.table != NULL ? span_of(o.table) : (struct span){NULL, 0},
+            .from = INT64_MIN,
+            .until = o.before
+        };
+
+        st = workspace_purge(w, &wanted, false, &rows, &err);
         if (st == ST_OK)
             printf("%" PRIu64 " rows taken out\n", rows);
     }

@@ -151,8 +151,10 @@ keep(struct tables *t, int64_t now)
     if (t->days_max == 0 || (t->kept_ms != 0 && now_ms - t->kept_ms < KEEP_MS))
         return;
     t->kept_ms = now_ms;
-    if (workspace_purge(t->workspace, (struct span){NULL, 0},
-                        now - t->days_max * 24 * TICKS_PER_HOUR, &rows, &ignored) != ST_OK)
+    const struct workspace_rows_wanted old = {
+        .from = INT64_MIN, .until = now - t->days_max * 24 * TICKS_PER_HOUR, .now = now};
+
+    if (workspace_purge(t->workspace, &old, false, &rows, &ignored) != ST_OK)
         return;
 }
 

@@ -96,10 +96,11 @@ workspace_object_holds(struct workspace_writer *writer, const char *object, uint
 }
 
 enum status
-workspace_sizes(struct workspace *w, void (*each)(void *app, const struct workspace_size *size),
-                void *app, struct err *err)
+workspace_sizes(struct workspace *w, const char *tenant,
+                void (*each)(void *app, const struct workspace_size *size), void *app,
+                struct err *err)
 {
-    (void)w, (void)each, (void)app;
+    (void)w, (void)tenant, (void)each, (void)app;
     return absent(err);
 }
 
@@ -112,11 +113,33 @@ workspace_print(struct workspace *w, struct span table, const char *tenant, FILE
 }
 
 enum status
-workspace_purge(struct workspace *w, struct span table, int64_t before, uint64_t *rows,
-                struct err *err)
+workspace_purge(struct workspace *w, const struct workspace_rows_wanted *wanted, bool only_counts,
+                uint64_t *rows, struct err *err)
 {
-    (void)w, (void)table, (void)before, (void)rows;
+    (void)w, (void)wanted, (void)only_counts, (void)rows;
     return absent(err);
+}
+
+enum status
+workspace_retain(struct workspace *w, const struct workspace_keeping *k, uint64_t *rows,
+                 struct err *err)
+{
+    (void)w, (void)k, (void)rows;
+    return absent(err);
+}
+
+enum status
+workspace_export(struct workspace *w, const struct workspace_export *e, uint64_t *rows,
+                 struct err *err)
+{
+    (void)w, (void)e, (void)rows;
+    return absent(err);
+}
+
+void
+workspace_states(void (*each)(void *app, const struct workspace_state *state), void *app)
+{
+    (void)each, (void)app;
 }
 
 const struct hunt_limits hunt_limits_default = {

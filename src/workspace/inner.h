@@ -3,6 +3,7 @@
 #include "workspace/hunt_seats.h"
 #include "workspace/store.h"
 #include <pthread.h>
+#include <stdatomic.h>
 
 /* Places of the housekeeping columns, which every table begins with (store.h). */
 enum {
@@ -46,7 +47,9 @@ struct workspace {
     struct workspace_table *tables; /* one for each of the catalog's */
     bool is_read_only;
     char guid[37]; /* "" : unknown */
-    pthread_mutex_t append_lock;
+    pthread_mutex_t append_lock, keep_lock;
+    uint64_t first_rows; /* when it was opened, about */
+    _Atomic uint64_t commits, added_rows, removed_rows;
     struct hunt_seats seats;
 };
 
@@ -62,3 +65,6 @@ MUST_CHECK enum status tables_open(struct workspace *w, duckdb_connection c, str
 /* Runs one or more statements; their result, if wanted, in *out, to be destroyed by duckdb_destroy_result. */
 MUST_CHECK enum status sql_run(duckdb_connection c, const char *sql, duckdb_result *out,
                                struct err *err);
+
+struct workspace_state;
+void workspace_state_fill(const struct workspace *w, struct workspace_state *out);

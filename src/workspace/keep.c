@@ -1,7 +1,16 @@
+/* keep.c - what a workspace holds, and what it is to hold no more.
+ *
+ * Room in the file: a checkpoint gives the blocks of row groups that are wholly gone back to later rows, and cuts the file where the
+ * free ones stand at its end. Old rows stand together, so what age and size take out is given back; of rows here
+ * and there the room stays until their whole group has gone. */
 #include "workspace/keep.h"
-#include "kql/dynamic.h"
+#include "base/clock.h"
 #include "workspace/inner.h"
+#include "workspace/select.h"
 #include <stdlib.h>
+#include <sys/stat.h>
+
+enum { BLOCK_SIZE = 256 << 10 };
 
 static enum status
 failed(const struct workspace *w, enum status st, struct err *err)
@@ -13,18 +22,39 @@ failed(const struct workspace *w, enum status st, struct err *err)
 
 /* ---- sizes ---- */
 
+/* Blocks that a table's columns have a part in. */
 static enum status
-size_of(struct workspace *w, duckdb_connection c, const struct stored_table *t,
-        struct workspace_size *out, struct err *err)
+blocks_of(duckdb_connection c, const struct stored_table *t, uint64_t *blocks, struct err *err)
 {
     duckdb_result r;
     char sql[512];
     enum status st;
 
-    snprintf(
-        sql, sizeof sql,
-        "SELECT count(*), coalesce(min(\"$time\"), 0), coalesce(max(\"$time\"), 0) FROM \"%s\"",
-        t->sql_name);
+    snprintf(sql, sizeof sql,
+             "SELECT count(DISTINCT block_id) FROM pragma_storage_info('%s') WHERE block_id >= 0",
+             t->sql_name);
+    st = sql_run(c, sql, &r, err);
+    if (st != ST_OK)
+        return st;
+    *blocks = duckdb_value_uint64(&r, 0, 0);
+    duckdb_destroy_result(&r);
+    return ST_OK;
+}
+
+static enum status
+size_of(struct workspace *w, duckdb_connection c, const struct stored_table *t, const char *tenant,
+        struct workspace_size *out, struct err *err)
+{
+    duckdb_result r;
+    char sql[512];
+    uint64_t all, blocks = 0;
+    enum status st;
+
+    snprintf(sql, sizeof sql,
+             "SELECT count(*), coalesce(min(\"$time\"), 0), coalesce(max(\"$time\"), 0), (SELECT "
+             "count(*) FROM \"%s\") FROM \"%s\"%s%s%s",
+             t->sql_name, t->sql_name, tenant != NULL ? " WHERE \"$tenant\" = '" : "",
+             tenant != NULL ? tenant : "", tenant != NULL ? "'::UUID" : "");
     st = sql_run(c, sql, &r, err);
     if (st != ST_OK)
         return failed(w, st, err);
@@ -32,7 +62,15 @@ size_of(struct workspace *w, duckdb_connection c, const struct stored_table *t,
                                    .rows = duckdb_value_uint64(&r, 0, 0),
                                    .oldest = duckdb_value_int64(&r, 1, 0),
                                    .newest = duckdb_value_int64(&r, 2, 0)};
+    all = duckdb_value_uint64(&r, 3, 0);
     duckdb_destroy_result(&r);
+    if (out->rows > 0)
+        st = blocks_of(c, t, &blocks, err);
+    if (st != ST_OK)
+        return failed(w, st, err);
+    out->bytes = blocks * BLOCK_SIZE;
+    if (out->rows < all)
+        out->bytes = (uint64_t)((double)out->bytes * (double)out->rows / (double)all);
     return ST_OK;
 }
 
@@ -43,25 +81,37 @@ by_name(const void *a, const void *b)
                   (*(const struct stored_table *const *)b)->name);
 }
 
+static enum status
+tenant_check(const char *tenant, struct err *err)
+{
+    struct kql_guid ignored;
+
+    return tenant == NULL || (strlen(tenant) == 36 && kql_read_guid(span_of(tenant), &ignored))
+               ? ST_OK
+               : err_set(err, ST_INVALID, "'%.60s' is no tenant", tenant);
+}
+
 enum status
-workspace_sizes(struct workspace *w, void (*each)(void *app, const struct workspace_size *size),
-                void *app, struct err *err)
+workspace_sizes(struct workspace *w, const char *tenant,
+                void (*each)(void *app, const struct workspace_size *size), void *app,
+                struct err *err)
 {
     const struct stored_table **sorted =
         calloc(w->stored_count, sizeof(const struct stored_table *));
     duckdb_connection c = NULL;
-    enum status st = ST_OK;
+    enum status st = tenant_check(tenant, err);
 
     if (sorted == NULL)
         return err_set(err, ST_FULL, "no memory for the tables of %s", w->path);
     for (size_t i = 0; i < w->stored_count; i++)
         sorted[i] = &w->stored[i];
     qsort(sorted, w->stored_count, sizeof *sorted, by_name);
-    st = workspace_connect(w, &c, err);
+    if (st == ST_OK)
+        st = workspace_connect(w, &c, err);
     for (size_t i = 0; i < w->stored_count && st == ST_OK; i++) {
         struct workspace_size size;
 
-        st = size_of(w, c, sorted[i], &size, err);
+        st = size_of(w, c, sorted[i], tenant, &size, err);
         if (st == ST_OK && size.rows > 0)
             each(app, &size);
     }
@@ -70,225 +120,206 @@ workspace_sizes(struct workspace *w, void (*each)(void *app, const struct worksp
     return st;
 }
 
-/* ---- printing ---- */
+/* ---- taking out ---- */
 
-struct printing {
-    FILE *out;
-    struct pool pool;
-    const struct stored_table *table;
-    bool has_members; /* of the row */
-};
-
+/* Others at work may keep it from the checkpoint, which then comes by itself later. */
 static void
-member(struct printing *p, const char *name)
+checkpoint(duckdb_connection c)
 {
-    struct span key = kql_json_quote(&p->pool, span_of(name));
+    struct err ignored;
 
-    fprintf(p->out, "%s%.*s:", p->has_members ? "," : "{", (int)key.n, key.p);
-    p->has_members = true;
-}
-
-static void
-text_of(const void *data, idx_t row, struct span *out)
-{
-    duckdb_string_t *s = (duckdb_string_t *)data + row;
-
-    *out = (struct span){duckdb_string_t_data(s), duckdb_string_t_length(*s)};
-}
-
-static size_t
-guid_print(const void *data, idx_t row, char out[64])
-{
-    const duckdb_hugeint *h = (const duckdb_hugeint *)data + row;
-    uint64_t high = (uint64_t)h->upper ^ UINT64_C(1) << 63;
-    struct kql_guid g;
-
-    for (int i = 0; i < 8; i++) {
-        g.bytes[i] = (uint8_t)(high >> (56 - 8 * i));
-        g.bytes[8 + i] = (uint8_t)(h->lower >> (56 - 8 * i));
-    }
-    return kql_print_guid(&g, out);
-}
-
-static void
-cell_print(struct printing *p, const struct stored_column *column, const void *data, idx_t row)
-{
-    struct span text = {NULL, 0};
-    char room[64];
-
-    switch (column->type) {
-    case KQL_STRING:
-        text_of(data, row, &text);
-        if (text.n == 0)
-            return;
-        member(p, column->name);
-        text = kql_json_quote(&p->pool, text);
-        fwrite(text.p, 1, text.n, p->out);
+    if (sql_run(c, "CHECKPOINT", NULL, &ignored) != ST_OK)
         return;
-    case KQL_BOOL:
-        member(p, column->name);
-        fputs(((const bool *)data)[row] ? "true" : "false", p->out);
-        return;
-    case KQL_INT:
-        member(p, column->name);
-        fprintf(p->out, "%d", ((const int32_t *)data)[row]);
-        return;
-    case KQL_LONG:
-        member(p, column->name);
-        fprintf(p->out, "%lld", (long long)((const int64_t *)data)[row]);
-        return;
-    case KQL_REAL:
-        text = (struct span){room, kql_print_real(((const double *)data)[row], room)};
-        break;
-    case KQL_DATETIME:
-        text = (struct span){room, kql_print_datetime(((const int64_t *)data)[row], room)};
-        break;
-    case KQL_TIMESPAN:
-        text = (struct span){room, kql_print_timespan(((const int64_t *)data)[row], room)};
-        break;
-    case KQL_GUID:
-        text = (struct span){room, guid_print(data, row, room)};
-        break;
-    default: /* JSON, and the digits of decimals */
-        text_of(data, row, &text);
-        break;
-    }
-    bool is_plain = column->type == KQL_DYNAMIC || column->type == KQL_DECIMAL ||
-                    (column->type == KQL_REAL && strpbrk(text.p, "in") == NULL);
-
-    member(p, column->name);
-    fprintf(p->out, "%s%.*s%s", is_plain ? "" : "\"", (int)text.n, text.p, is_plain ? "" : "\"");
-}
-
-static void
-chunk_print(struct printing *p, duckdb_data_chunk chunk)
-{
-    idx_t rows = duckdb_data_chunk_get_size(chunk);
-
-    for (idx_t row = 0; row < rows; row++) {
-        p->has_members = false;
-        for (size_t i = 0; i <= p->table->count; i++) { /* the overflow last */
-            bool is_overflow = i == p->table->count;
-            duckdb_vector v =
-                duckdb_data_chunk_get_vector(chunk, is_overflow ? HOUSE_OVERFLOW : HOUSE_COUNT + i);
-            uint64_t *valid = duckdb_vector_get_validity(v);
-            struct span text;
-
-            if (valid != NULL && !duckdb_validity_row_is_valid(valid, row))
-                continue;
-            if (!is_overflow) {
-                cell_print(p, &p->table->columns[i], duckdb_vector_get_data(v), row);
-                continue;
-            }
-            text_of(duckdb_vector_get_data(v), row, &text);
-            fprintf(p->out, "%s%.*s", p->has_members ? "," : "{", (int)text.n - 2, text.p + 1);
-            p->has_members = true;
-        }
-        fputs(p->has_members ? "}\n" : "{}\n", p->out);
-        pool_reset(&p->pool);
-    }
 }
 
 static enum status
-result_print(struct printing *p, duckdb_result *r, uint64_t *rows, struct err *err)
+count_run(struct workspace *w, duckdb_connection c, const char *sql, bool is_delete, uint64_t *rows,
+          struct err *err)
 {
-    jmp_buf spent;
-    duckdb_data_chunk volatile chunk = NULL;
+    duckdb_result r;
+    enum status st = sql_run(c, sql, &r, err);
 
-    if (setjmp(spent) != 0) {
-        duckdb_data_chunk held = chunk;
-
-        duckdb_destroy_data_chunk(&held);
-        return err_set(err, ST_FULL, "no memory for a row's texts");
-    }
-    p->pool.escape = &spent;
-    while ((chunk = duckdb_fetch_chunk(*r)) != NULL) {
-        duckdb_data_chunk held = chunk;
-
-        *rows += duckdb_data_chunk_get_size(held);
-        chunk_print(p, held);
-        duckdb_destroy_data_chunk(&held);
-    }
-    if (duckdb_result_error(r) != NULL && duckdb_result_error(r)[0] != '\0')
-        return err_set(err, ST_IO, "%.250s", duckdb_result_error(r));
-    if (fflush(p->out) != 0 || ferror(p->out))
-        return err_set(err, ST_IO, "the rows cannot be written");
+    if (st != ST_OK)
+        return failed(w, st, err);
+    *rows += is_delete ? duckdb_rows_changed(&r) : duckdb_value_uint64(&r, 0, 0);
+    if (is_delete)
+        atomic_fetch_add(&w->removed_rows, duckdb_rows_changed(&r));
+    duckdb_destroy_result(&r);
     return ST_OK;
 }
 
+static enum status
+purge_chosen(struct workspace *w, duckdb_connection c, const struct workspace_rows_wanted *wanted,
+             bool only_counts, uint64_t *rows, struct err *err)
+{
+    const struct stored_table *t = stored_find(w, wanted->table);
+    struct selection s;
+    char *sql = NULL;
+    size_t size = 0;
+    enum status st = selection_open(&s, w, wanted, SELECT_BOTH, err);
+    FILE *out = st == ST_OK ? open_memstream(&sql, &size) : NULL;
+
+    if (st == ST_OK && out == NULL)
+        st = err_set(err, ST_FULL, "no memory to take rows out");
+    if (out != NULL) {
+        if (only_counts)
+            fprintf(out, "SELECT count(*) FROM (%s)", s.sql);
+        else
+            fprintf(out, "DELETE FROM \"%s\" WHERE rowid IN (SELECT c%u FROM (%s))", t->sql_name,
+                    s.count, s.sql);
+        if (fclose(out) != 0)
+            st = err_set(err, ST_FULL, "no memory to take rows out");
+    }
+    if (st == ST_OK)
+        st = count_run(w, c, sql, !only_counts, rows, err);
+    free(sql);
+    selection_close(&s);
+    return st;
+}
+
+/* Without a predicate, by the housekeeping columns alone. */
+static enum status
+purge_plain(struct workspace *w, duckdb_connection c, const struct stored_table *t,
+            const struct workspace_rows_wanted *wanted, bool only_counts, uint64_t *rows,
+            struct err *err)
+{
+    char sql[600], tenant[80] = "", from[60] = "", until[60] = "";
+
+    if (wanted->tenant != NULL)
+        snprintf(tenant, sizeof tenant, " AND \"$tenant\" = '%s'::UUID", wanted->tenant);
+    if (wanted->from != INT64_MIN)
+        snprintf(from, sizeof from, " AND \"$time\" >= %lld", (long long)wanted->from);
+    if (wanted->until != INT64_MAX)
+        snprintf(until, sizeof until, " AND \"$time\" < %lld", (long long)wanted->until);
+    snprintf(sql, sizeof sql, "%s FROM \"%s\" WHERE true%s%s%s",
+             only_counts ? "SELECT count(*)" : "DELETE", t->sql_name, from, until, tenant);
+    return count_run(w, c, sql, !only_counts, rows, err);
+}
+
 enum status
-workspace_print(struct workspace *w, struct span table, const char *tenant, FILE *out,
+workspace_purge(struct workspace *w, const struct workspace_rows_wanted *wanted, bool only_counts,
                 uint64_t *rows, struct err *err)
 {
-    struct printing p = {.out = out, .table = stored_find(w, table)};
-    duckdb_prepared_statement s = NULL;
+    const struct stored_table *only =
+        wanted->table.p != NULL ? stored_find(w, wanted->table) : NULL;
     duckdb_connection c = NULL;
-    duckdb_result r;
-    char sql[512];
-    enum status st;
+    enum status st = tenant_check(wanted->tenant, err);
 
     *rows = 0;
-    if (p.table == NULL)
-        return err_set(err, ST_INVALID, "%s has no table %.*s", w->path,
-                       table.n < 64 ? (int)table.n : 64, table.p);
-    st = workspace_connect(w, &c, err);
+    if (st == ST_OK && wanted->table.p != NULL && only == NULL)
+        st = err_set(err, ST_INVALID, "%s has no table %.*s", w->path,
+                     wanted->table.n < 64 ? (int)wanted->table.n : 64, wanted->table.p);
+    if (st == ST_OK && wanted->where.p != NULL && (only == NULL || only->name[0] == '\0'))
+        st = err_set(err, ST_INVALID, "a predicate is for one table of the catalog");
+    if (st == ST_OK)
+        st = workspace_connect(w, &c, err);
     if (st != ST_OK)
         return st;
-    snprintf(sql, sizeof sql, "SELECT * FROM \"%s\"%s ORDER BY rowid", p.table->sql_name,
-             tenant != NULL ? " WHERE \"$tenant\" = CAST(? AS UUID)" : "");
-    memset(&r, 0, sizeof r);
-    if (duckdb_prepare(c, sql, &s) != DuckDBSuccess ||
-        (tenant != NULL && duckdb_bind_varchar(s, 1, tenant) != DuckDBSuccess) ||
-        duckdb_execute_prepared_streaming(s, &r) != DuckDBSuccess)
-        st = err_set(err, ST_IO, "%s cannot be read: %.200s", w->path,
-                     duckdb_result_error(&r) != NULL ? duckdb_result_error(&r) : "no reason given");
-    pool_init(&p.pool, (size_t)256 << 20);
-    if (st == ST_OK)
-        st = result_print(&p, &r, rows, err);
-    pool_free(&p.pool);
-    duckdb_destroy_result(&r);
-    duckdb_destroy_prepare(&s);
+    pthread_mutex_lock(&w->keep_lock); /* two that take the same row out refuse each other */
+    if (wanted->where.p != NULL)
+        st = purge_chosen(w, c, wanted, only_counts, rows, err);
+    for (size_t i = 0; st == ST_OK && wanted->where.p == NULL && i < w->stored_count; i++)
+        if (only == NULL || only == &w->stored[i])
+            st = purge_plain(w, c, &w->stored[i], wanted, only_counts, rows, err);
+    if (!only_counts && *rows > 0)
+        checkpoint(c);
+    pthread_mutex_unlock(&w->keep_lock);
     duckdb_disconnect(&c);
     return st;
 }
 
-/* ---- taking out ---- */
+/* ---- by age and size ---- */
 
-enum status
-workspace_purge(struct workspace *w, struct span table, int64_t before, uint64_t *rows,
-                struct err *err)
+/* The time before which the share 'part' of a table's rows lies. */
+static enum status
+time_at(duckdb_connection c, const struct stored_table *t, double part, int64_t *time,
+        struct err *err)
 {
-    const struct stored_table *only = table.p != NULL ? stored_find(w, table) : NULL;
-    duckdb_connection c = NULL;
     duckdb_result r;
     char sql[512];
     enum status st;
 
-    *rows = 0;
-    if (table.p != NULL && only == NULL)
-        return err_set(err, ST_INVALID, "%s has no table %.*s", w->path,
-                       table.n < 64 ? (int)table.n : 64, table.p);
-    st = workspace_connect(w, &c, err);
-    for (size_t i = 0; st == ST_OK && i < w->stored_count; i++) {
-        if (only != NULL && only != &w->stored[i])
-            continue;
-        snprintf(sql, sizeof sql, "DELETE FROM \"%s\" WHERE \"$time\" < %lld",
-                 w->stored[i].sql_name, (long long)before);
-        st = sql_run(c, sql, &r, err);
-        if (st == ST_OK) {
-            *rows += duckdb_rows_changed(&r);
-            duckdb_destroy_result(&r);
-        } else {
-            st = failed(w, st, err);
-        }
-    }
-    if (st == ST_OK && *rows > 0) {
-        /* Others at work may keep it from the checkpoint, which then comes by itself later. */
-        struct err ignored;
+    snprintf(sql, sizeof sql, "SELECT approx_quantile(\"$time\", %.6f) FROM \"%s\"", part,
+             t->sql_name);
+    st = sql_run(c, sql, &r, err);
+    if (st != ST_OK)
+        return st;
+    *time = duckdb_value_int64(&r, 0, 0);
+    duckdb_destroy_result(&r);
+    return ST_OK;
+}
 
-        if (sql_run(c, "CHECKPOINT", NULL, &ignored) != ST_OK)
-            st = ST_OK;
+static enum status
+table_retain(struct workspace *w, duckdb_connection c, const struct stored_table *t,
+             const struct workspace_keeping *k, uint64_t *rows, struct err *err)
+{
+    struct workspace_rows_wanted old = {.from = INT64_MIN, .until = INT64_MAX};
+    uint64_t age_ms = 0, size_max = 0, blocks;
+    enum status st = ST_OK;
+
+    k->of(k->app, t->name, &age_ms, &size_max);
+    if (age_ms > 0 && age_ms < (uint64_t)k->now / (TICKS_PER_SECOND / 1000)) {
+        old.until = k->now - (int64_t)age_ms * (TICKS_PER_SECOND / 1000);
+        st = purge_plain(w, c, t, &old, false, rows, err);
     }
+    if (st != ST_OK || size_max == 0)
+        return st;
+    st = blocks_of(c, t, &blocks, err);
+    if (st != ST_OK || blocks * BLOCK_SIZE <= size_max)
+        return st;
+    st = time_at(c, t, 1 - 0.9 * (double)size_max / (double)(blocks * BLOCK_SIZE), &old.until, err);
+    if (st == ST_OK)
+        st = purge_plain(w, c, t, &old, false, rows, err);
+    return st;
+}
+
+enum status
+workspace_retain(struct workspace *w, const struct workspace_keeping *k, uint64_t *rows,
+                 struct err *err)
+{
+    duckdb_connection c = NULL;
+    enum status st = workspace_connect(w, &c, err);
+    struct err why;
+
+    *rows = 0;
+    if (st != ST_OK)
+        return st;
+    pthread_mutex_lock(&w->keep_lock);
+    for (size_t i = 0; i < w->stored_count; i++) /* one that fails keeps none of the others */
+        if (table_retain(w, c, &w->stored[i], k, rows, &why) != ST_OK && st == ST_OK) {
+            st = ST_IO;
+            if (err != NULL)
+                *err = why;
+        }
+    if (*rows > 0)
+        checkpoint(c);
+    pthread_mutex_unlock(&w->keep_lock);
     duckdb_disconnect(&c);
     return st;
+}
+
+/* ---- those that are open ---- */
+
+static uint64_t
+file_bytes(const char *path)
+{
+    struct stat info;
+
+    return stat(path, &info) == 0 ? (uint64_t)info.st_size : 0;
+}
+
+void
+workspace_state_fill(const struct workspace *w, struct workspace_state *out)
+{
+    char log[WORKSPACE_PATH_MAX + 8];
+    uint64_t added = atomic_load(&w->added_rows), removed = atomic_load(&w->removed_rows);
+
+    snprintf(log, sizeof log, "%s.wal", w->path);
+    *out = (struct workspace_state){.rows = w->first_rows + added - removed,
+                                    .bytes = file_bytes(w->path),
+                                    .log_bytes = file_bytes(log),
+                                    .commits = atomic_load(&w->commits),
+                                    .added_rows = added,
+                                    .removed_rows = removed};
+    snprintf(out->path, sizeof out->path, "%s", w->path);
 }

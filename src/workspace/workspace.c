@@ -1,6 +1,7 @@
 /* workspace.c - opening a file, once in a process, so that nothing a query says can reach further than the file. */
 #include "base/file.h"
 #include "workspace/inner.h"
+#include "workspace/keep.h"
 #include "workspace/program.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -236,6 +237,23 @@ identity_settle(struct workspace *w, duckdb_connection c, const char *guid, stru
     return w->is_read_only ? ST_OK : sql_run(c, sql, NULL, err);
 }
 
+static enum status
+rows_look(struct workspace *w, duckdb_connection c, struct err *err)
+{
+    duckdb_result r;
+    enum status st = sql_run(c,
+                             "SELECT CAST(coalesce(sum(estimated_size), 0) AS UBIGINT) FROM "
+                             "duckdb_tables() WHERE table_name NOT IN ('$workspace', '$column', "
+                             "'$cursor', '$append', '$identity')",
+                             &r, err);
+
+    if (st != ST_OK)
+        return st;
+    w->first_rows = duckdb_value_uint64(&r, 0, 0);
+    duckdb_destroy_result(&r);
+    return ST_OK;
+}
+
 /* The pool's escape is set here, so that nothing below has a path for memory that is spent. */
 static enum status
 content_open(struct workspace *w, duckdb_connection c, const char *guid, struct err *err)
@@ -252,6 +270,8 @@ content_open(struct workspace *w, duckdb_connection c, const char *guid, struct 
     if (st == ST_OK)
         st = tables_open(w, c, err);
     if (st == ST_OK)
+        st = rows_look(w, c, err);
+    if (st == ST_OK)
         st = programs_register(c, err);
     w->pool.escape = NULL;
     return st;
@@ -264,6 +284,7 @@ destroy(struct workspace *w)
         duckdb_close(&w->database);
     pool_free(&w->pool);
     pthread_mutex_destroy(&w->append_lock);
+    pthread_mutex_destroy(&w->keep_lock);
     hunt_seats_destroy(&w->seats);
     free(w);
 }
@@ -280,6 +301,7 @@ make(const char *path, const struct workspace_options *o, struct workspace **out
         return err_set(err, ST_FULL, "no memory to open %s", path);
     snprintf(w->path, sizeof w->path, "%s", path);
     pthread_mutex_init(&w->append_lock, NULL);
+    pthread_mutex_init(&w->keep_lock, NULL);
     hunt_seats_init(&w->seats);
     pool_init(&w->pool, KNOWN_MAX);
     w->catalog = o->catalog != NULL ? o->catalog : registry_catalog; /* under its lock */
@@ -396,6 +418,22 @@ workspace_close(struct workspace *w)
         destroy(w);
     }
     pthread_mutex_unlock(&registry_lock);
+}
+
+void
+workspace_states(void (*each)(void *app, const struct workspace_state *state), void *app)
+{
+    struct workspace_state *state = malloc(sizeof *state);
+
+    if (state == NULL)
+        return;
+    pthread_mutex_lock(&registry_lock);
+    for (const struct workspace *w = registry; w != NULL; w = w->next) {
+        workspace_state_fill(w, state);
+        each(app, state);
+    }
+    pthread_mutex_unlock(&registry_lock);
+    free(state);
 }
 
 const char *

@@ -299,6 +299,11 @@ attempt(struct workspace_writer *writer, struct workspace_rows *rows, size_t cou
     }
     if (st == ST_OK)
         st = sql_run(writer->c, "COMMIT", NULL, err);
+    if (st == ST_OK)
+        atomic_fetch_add(&writer->w->commits, 1);
+    for (size_t i = 0; i < count && st == ST_OK; i++)
+        if (rows[i].written == WORKSPACE_DONE)
+            atomic_fetch_add(&writer->w->added_rows, rows[i].row_count);
     /* A commit that failed has rolled back already: then this fails, and nothing hangs on it. */
     if (st != ST_OK && sql_run(writer->c, "ROLLBACK", NULL, &why) != ST_OK)
         return st;
