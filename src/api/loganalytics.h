@@ -35,6 +35,10 @@ void loganalytics_put_invalid(struct hunting_text *out, const struct err *why);
 /* 404: there is no such path, or no such workspace that one may ask. */
 void loganalytics_put_absent(struct hunting_text *out, const struct err *why);
 
+/* Of a hunt that gave no answers; the HTTP status. */
+MUST_CHECK unsigned loganalytics_put_failure(struct hunting_text *out, const struct hunt *hunt,
+                                             const struct err *err);
+
 /* call.h's struct route has these. */
 void loganalytics_query_post(struct call *c, struct http_reply *reply);
 void loganalytics_query_get(struct call *c, struct http_reply *reply);

@@ -100,8 +100,8 @@ put_refused(struct hunting_text *out, const struct kql_diagnostics *d)
     hunting_put(out, span_of("]}}}"));
 }
 
-static unsigned
-put_failure(struct hunting_text *out, const struct hunt *hunt, const struct err *err)
+unsigned
+loganalytics_put_failure(struct hunting_text *out, const struct hunt *hunt, const struct err *err)
 {
     switch (hunt->outcome) {
     case HUNT_REFUSED:
@@ -374,7 +374,7 @@ loganalytics_answer(struct call *c, const struct loganalytics_ask *ask, struct h
     if (st == ST_OK)
         put_answers(c, ask, &hunt, hunting.rows_max, out);
     else
-        status = put_failure(out, &hunt, &err);
+        status = loganalytics_put_failure(out, &hunt, &err);
     hunt_end(&hunt);
     return status;
 }
