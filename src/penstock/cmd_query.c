@@ -328,6 +328,7 @@ hunt_request_of(const struct session *s, struct span text)
         .text = text,
         .sees_all = true,
         .shape = o->is_workspace ? HUNT_WORKSPACE : HUNT_HUNTING,
+        .engine = o->workspace == NULL ? HUNT_MOST : HUNT_BEST,
         .from = INT64_MIN,
         .to = INT64_MAX,
         .now = clock_ticks(),

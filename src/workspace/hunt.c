@@ -154,6 +154,7 @@ hunt_split(struct hunting *h, const struct kql_op *plan, enum kql_rows_purpose p
     const struct sql_options options = {.pool = h->pool,
                                         .programs = h->programs,
                                         .tables_only = h->engine == HUNT_ROWS_ONLY,
+                                        .carries_all = h->engine == HUNT_MOST,
                                         .keeps_materialized =
                                             h->has_discovered || purpose == KQL_ROWS_ANSWERS};
     const struct kql_op *split = sql_split(&options, plan);

@@ -28,7 +28,8 @@ enum hunt_shape {
     HUNT_BOTH,      /* the workspace's, and behind them those that only hunting has */
 };
 enum hunt_engine {
-    HUNT_BEST,      /* SQL for all that it can carry */
+    HUNT_BEST, /* SQL for all that it can carry */
+    HUNT_MOST, /* the same also for rows that come from no table (datatable, range), where it is not worth while: for tests */
     HUNT_ROWS_ONLY, /* DuckDB reads tables, the row engine does all else: what tests compare with */
 };
 

@@ -491,7 +491,7 @@ part_of(struct sql_build *b, struct sql_node *node)
     const struct kql_op *part = NULL;
     struct sql_step *step;
 
-    if (!node->reads_table && (node->op != b->root || b->inside > 0)) {
+    if (!node->reads_table && !b->o->carries_all && (node->op != b->root || b->inside > 0)) {
         node->why = SPAN_LITERAL("no table lies below");
         return NULL;
     }

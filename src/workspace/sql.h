@@ -33,6 +33,8 @@ struct sql_options {
     struct pool *pool; /* its escape is set */
     struct programs *programs;
     bool tables_only; /* HUNT_ROWS_ONLY: carry nothing but KQL_ROWS_TABLE */
+    bool
+        carries_all; /* HUNT_MOST: also statements that read no table, and have the row engine behind them */
     /* What is materialized is wanted by other plans, too: SQL carries it only where running it again gives the same rows. */
     bool keeps_materialized;
 };
