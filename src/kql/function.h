@@ -76,6 +76,15 @@ struct kql_aggregate {
     /* Aggregates of several results (arg_max: one per argument; percentiles: one per percentile)
      * write result[0], result[1] ...: kql_expr.result_count of them. */
     void (*finish)(struct kql_call *call, void *state, struct kql_value *result);
+    /* Rows that several states have seen, as one: 'state' goes on as if it had seen those of
+     * 'other' behind its own (sums of reals differ in their last digits). Of the same call, both
+     * of one row at least; 'other' is done with, and what it keeps may be taken over, since it
+     * lives as long. NULL: cannot be done. */
+    void (*merge)(struct kql_call *call, void *state, void *other);
+    /* Of several results: 0: result i is argument i in the row that was chosen by argument 0
+     * (arg_max, take_any); else result i is made of the first 'leading' arguments and of the i-th
+     * behind them (percentiles). */
+    uint8_t leading;
 };
 
 struct kql_function {

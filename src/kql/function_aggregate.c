@@ -3,6 +3,7 @@
  * add is called for every row, nulls included. An aggregate of several results writes result[0],
  * result[1] ...: arg_max and arg_min one for each argument, take_any too, percentiles one for each
  * percentile, percentilesw likewise; the binder asks for that many (kql_expr.result_count).
+ * merge puts states together that saw different rows: for engines that read with several threads.
  * Facts: aggregation functions' pages; over no rows and over nulls as the engine answers (sum 0,
  * avg NaN, min and max null, stdev 0, lists empty). */
 #include "kql/dynamic.h"
@@ -36,8 +37,17 @@ count_finish(struct kql_call *call, void *state, struct kql_value *result)
     *result = kql_integer(KQL_LONG, *(int64_t *)state);
 }
 
-static const struct kql_aggregate count_all = {sizeof(int64_t), NULL, count_add, count_finish};
-static const struct kql_aggregate countif = {sizeof(int64_t), NULL, countif_add, count_finish};
+static void
+count_merge(struct kql_call *call, void *state, void *other)
+{
+    (void)call;
+    *(int64_t *)state += *(int64_t *)other;
+}
+
+static const struct kql_aggregate count_all = {sizeof(int64_t), NULL,        count_add,
+                                               count_finish,    count_merge, 0};
+static const struct kql_aggregate countif = {sizeof(int64_t), NULL,        countif_add,
+                                             count_finish,    count_merge, 0};
 
 /* ---- sum and avg ---- */
 
@@ -57,12 +67,23 @@ exact_of(const struct sum *s)
 }
 
 static void
-exact_add(struct sum *s, int64_t i) /* states are aligned to 8 bytes: hence the halves */
+exact_add(struct sum *s, wide i) /* states are aligned to 8 bytes: hence the halves */
 {
     wide_bits sum = (wide_bits)(exact_of(s) + i);
 
     s->exact[0] = (uint64_t)sum;
     s->exact[1] = (uint64_t)(sum >> 64);
+}
+
+static void
+decimal_add(struct sum *s, const struct kql_decimal *d)
+{
+    struct kql_decimal result;
+
+    if (kql_decimal_add(&s->decimal, d, &result))
+        s->decimal = result;
+    else
+        s->is_overflown = true;
 }
 
 static void
@@ -78,15 +99,9 @@ sum_add(struct kql_call *call, void *state, const struct kql_value *args)
     case KQL_REAL:
         s->real += args[0].r;
         break;
-    case KQL_DECIMAL: {
-        struct kql_decimal result;
-
-        if (kql_decimal_add(&s->decimal, args[0].decimal, &result))
-            s->decimal = result;
-        else
-            s->is_overflown = true;
+    case KQL_DECIMAL:
+        decimal_add(s, args[0].decimal);
         break;
-    }
     default:
         s->whole += (uint64_t)args[0].i;
         exact_add(s, args[0].i);
@@ -146,10 +161,29 @@ avg_finish(struct kql_call *call, void *state, struct kql_value *result)
         *result = decimal_value(call, &quotient);
 }
 
-static const struct kql_aggregate sum_all = {sizeof(struct sum), NULL, sum_add, sum_finish};
-static const struct kql_aggregate sumif = {sizeof(struct sum), NULL, sumif_add, sum_finish};
-static const struct kql_aggregate avg_all = {sizeof(struct sum), NULL, sum_add, avg_finish};
-static const struct kql_aggregate avgif = {sizeof(struct sum), NULL, sumif_add, avg_finish};
+static void
+sum_merge(struct kql_call *call, void *state, void *other)
+{
+    struct sum *s = state;
+    const struct sum *o = other;
+
+    (void)call;
+    s->count += o->count;
+    s->whole += o->whole;
+    exact_add(s, exact_of(o));
+    s->real += o->real;
+    decimal_add(s, &o->decimal);
+    s->is_overflown |= o->is_overflown;
+}
+
+static const struct kql_aggregate sum_all = {sizeof(struct sum), NULL,      sum_add,
+                                             sum_finish,         sum_merge, 0};
+static const struct kql_aggregate sumif = {sizeof(struct sum), NULL,      sumif_add,
+                                           sum_finish,         sum_merge, 0};
+static const struct kql_aggregate avg_all = {sizeof(struct sum), NULL,      sum_add,
+                                             avg_finish,         sum_merge, 0};
+static const struct kql_aggregate avgif = {sizeof(struct sum), NULL,      sumif_add,
+                                           avg_finish,         sum_merge, 0};
 
 /* ---- one value that better ones replace: in place, since a table in rising order replaces it at
  * every row ---- */
@@ -320,10 +354,32 @@ extreme_finish(struct kql_call *call, void *state, struct kql_value *result)
     *result = e->value.type == 0 ? kql_null(call->result_type) : e->value;
 }
 
-static const struct kql_aggregate max_all = {sizeof(struct kept), NULL, max_add, extreme_finish};
-static const struct kql_aggregate min_all = {sizeof(struct kept), NULL, min_add, extreme_finish};
-static const struct kql_aggregate maxif = {sizeof(struct kept), NULL, maxif_add, extreme_finish};
-static const struct kql_aggregate minif = {sizeof(struct kept), NULL, minif_add, extreme_finish};
+static void
+max_merge(struct kql_call *call, void *state, void *other)
+{
+    const struct kept *o = other;
+
+    if (o->value.type != 0)
+        extreme_add(call, state, &o->value, 1);
+}
+
+static void
+min_merge(struct kql_call *call, void *state, void *other)
+{
+    const struct kept *o = other;
+
+    if (o->value.type != 0)
+        extreme_add(call, state, &o->value, -1);
+}
+
+static const struct kql_aggregate max_all = {sizeof(struct kept), NULL,      max_add,
+                                             extreme_finish,      max_merge, 0};
+static const struct kql_aggregate min_all = {sizeof(struct kept), NULL,      min_add,
+                                             extreme_finish,      min_merge, 0};
+static const struct kql_aggregate maxif = {sizeof(struct kept), NULL,      maxif_add,
+                                           extreme_finish,      max_merge, 0};
+static const struct kql_aggregate minif = {sizeof(struct kept), NULL,      minif_add,
+                                           extreme_finish,      min_merge, 0};
 
 /* ---- arg_max, arg_min, take_any: a row's values ---- */
 
@@ -409,14 +465,59 @@ chosen_finish_one(struct kql_call *call, void *state, struct kql_value *result)
     *result = c->values == NULL ? kql_null(call->result_type) : c->values[0].value;
 }
 
-static const struct kql_aggregate arg_max_all = {sizeof(struct chosen), NULL, arg_max_add,
-                                                 chosen_finish};
-static const struct kql_aggregate arg_min_all = {sizeof(struct chosen), NULL, arg_min_add,
-                                                 chosen_finish};
-static const struct kql_aggregate take_any_all = {sizeof(struct chosen), NULL, take_any_add,
-                                                  chosen_finish};
-static const struct kql_aggregate take_anyif = {sizeof(struct chosen), NULL, take_anyif_add,
-                                                chosen_finish_one};
+/* The other's row takes part as one that comes later. */
+static void
+chosen_merge(struct kql_call *call, struct chosen *c, const struct chosen *other,
+             void (*add)(struct kql_call *call, void *state, const struct kql_value *args),
+             uint32_t count)
+{
+    struct kql_value *args;
+
+    if (other->values == NULL)
+        return;
+    if (c->values == NULL) {
+        *c = *other;
+        return;
+    }
+    args = pool_zeroed(call->pool, (size_t)count + 1, sizeof *args);
+    for (uint32_t i = 0; i < count; i++)
+        args[i] = other->values[i].value;
+    args[count] = kql_bool(true); /* take_anyif's predicate */
+    add(call, c, args);
+}
+
+static void
+arg_max_merge(struct kql_call *call, void *state, void *other)
+{
+    chosen_merge(call, state, other, arg_max_add, call->count);
+}
+
+static void
+arg_min_merge(struct kql_call *call, void *state, void *other)
+{
+    chosen_merge(call, state, other, arg_min_add, call->count);
+}
+
+static void
+take_any_merge(struct kql_call *call, void *state, void *other)
+{
+    chosen_merge(call, state, other, take_any_add, call->count);
+}
+
+static void
+take_anyif_merge(struct kql_call *call, void *state, void *other)
+{
+    chosen_merge(call, state, other, take_anyif_add, 1);
+}
+
+static const struct kql_aggregate arg_max_all = {sizeof(struct chosen), NULL,          arg_max_add,
+                                                 chosen_finish,         arg_max_merge, 0};
+static const struct kql_aggregate arg_min_all = {sizeof(struct chosen), NULL,          arg_min_add,
+                                                 chosen_finish,         arg_min_merge, 0};
+static const struct kql_aggregate take_any_all = {
+    sizeof(struct chosen), NULL, take_any_add, chosen_finish, take_any_merge, 0};
+static const struct kql_aggregate take_anyif = {
+    sizeof(struct chosen), NULL, take_anyif_add, chosen_finish_one, take_anyif_merge, 0};
 
 /* ---- sets of values, for dcount and make_set ---- */
 
@@ -441,8 +542,9 @@ distinct_index(struct kql_call *call, struct distinct *d)
     }
 }
 
+/* 'is_ours': the value lives as long as the set. */
 static void
-distinct_put(struct kql_call *call, struct distinct *d, const struct kql_value *v)
+distinct_add(struct kql_call *call, struct distinct *d, const struct kql_value *v, bool is_ours)
 {
     size_t at;
 
@@ -455,10 +557,28 @@ distinct_put(struct kql_call *call, struct distinct *d, const struct kql_value *
         at = (at + 1) & (d->slot_count - 1);
     }
     d->values = pool_grow(call->pool, d->values, &d->room, d->count + 1, sizeof *d->values);
-    d->values[d->count++] = kql_value_copy(call->pool, v);
+    d->values[d->count++] = is_ours ? *v : kql_value_copy(call->pool, v);
     if (d->count > UINT32_MAX / 2)
         pool_abandon(call->pool, "a set has more than %u values", UINT32_MAX / 2);
     d->slots[at] = (uint32_t)d->count;
+}
+
+static void
+distinct_put(struct kql_call *call, struct distinct *d, const struct kql_value *v)
+{
+    distinct_add(call, d, v, false);
+}
+
+static void
+distinct_merge(struct kql_call *call, struct distinct *d, const struct distinct *other,
+               size_t limit)
+{
+    if (d->count == 0) {
+        *d = *other;
+        return;
+    }
+    for (size_t i = 0; i < other->count && d->count < limit; i++)
+        distinct_add(call, d, &other->values[i], true);
 }
 
 /* dcount is exact here: what the sketch estimates. An empty string is a value, null is none. */
@@ -483,10 +603,24 @@ dcount_finish(struct kql_call *call, void *state, struct kql_value *result)
     *result = kql_integer(KQL_LONG, (int64_t)((struct distinct *)state)->count);
 }
 
-static const struct kql_aggregate dcount_all = {sizeof(struct distinct), NULL, dcount_add,
-                                                dcount_finish};
-static const struct kql_aggregate dcountif = {sizeof(struct distinct), NULL, dcountif_add,
-                                              dcount_finish};
+static void
+dcount_merge(struct kql_call *call, void *state, void *other)
+{
+    struct distinct *d = state, *o = other;
+
+    if (o->count > d->count) { /* the smaller one is put into the larger one */
+        struct distinct larger = *o;
+
+        *o = *d;
+        *d = larger;
+    }
+    distinct_merge(call, d, o, SIZE_MAX);
+}
+
+static const struct kql_aggregate dcount_all = {sizeof(struct distinct), NULL,         dcount_add,
+                                                dcount_finish,           dcount_merge, 0};
+static const struct kql_aggregate dcountif = {sizeof(struct distinct), NULL,         dcountif_add,
+                                              dcount_finish,           dcount_merge, 0};
 
 /* ---- lists, sets and bags. The size limit comes with each row; beyond it, values are left out.
  * ---- */
@@ -499,12 +633,19 @@ size_limit(const struct kql_call *call, const struct kql_value *args, uint32_t a
     return args[at].i < 0 ? 0 : (size_t)args[at].i;
 }
 
+struct list {
+    struct kql_array_builder items;
+    size_t limit; /* as the last row had it */
+};
+
 static void
-list_put(struct kql_call *call, struct kql_array_builder *b, const struct kql_value *v,
-         size_t limit, bool keeps_nulls)
+list_put(struct kql_call *call, struct list *l, const struct kql_value *v, size_t limit,
+         bool keeps_nulls)
 {
+    struct kql_array_builder *b = &l->items;
     bool is_dynamic = call->types[0] == KQL_DYNAMIC;
 
+    l->limit = limit;
     if (v->is_null && !keeps_nulls && !is_dynamic)
         return;
     b->pool = call->pool;
@@ -539,17 +680,41 @@ list_nulls_add(struct kql_call *call, void *state, const struct kql_value *args)
 static void
 list_finish(struct kql_call *call, void *state, struct kql_value *result)
 {
-    struct kql_array_builder *b = state;
+    struct list *l = state;
 
-    b->pool = call->pool;
-    *result = kql_array_finish(b);
+    l->items.pool = call->pool;
+    *result = kql_array_finish(&l->items);
 }
 
 static void
-set_put(struct kql_call *call, struct distinct *d, const struct kql_value *v, size_t limit)
+list_merge(struct kql_call *call, void *state, void *other)
 {
+    struct list *l = state;
+    const struct list *o = other;
+
+    if (o->limit > l->limit)
+        l->limit = o->limit;
+    if (l->items.count == 0) {
+        l->items = o->items;
+        return;
+    }
+    l->items.pool = call->pool;
+    for (size_t i = 0; i < o->items.count && l->items.count < l->limit; i++)
+        kql_array_add(&l->items, o->items.items[i]);
+}
+
+struct set {
+    struct distinct values;
+    size_t limit; /* as the last row had it */
+};
+
+static void
+set_put(struct kql_call *call, struct set *set, const struct kql_value *v, size_t limit)
+{
+    struct distinct *d = &set->values;
     bool is_dynamic = call->types[0] == KQL_DYNAMIC;
 
+    set->limit = limit;
     if (v->is_null && !is_dynamic)
         return;
     if (is_dynamic && !v->is_null && v->type == KQL_ARRAY) {
@@ -577,15 +742,34 @@ setif_add(struct kql_call *call, void *state, const struct kql_value *args)
 static void
 set_finish(struct kql_call *call, void *state, struct kql_value *result)
 {
-    const struct distinct *d = state;
+    const struct set *set = state;
 
-    *result = kql_array_of(call->pool, d->values, d->count);
+    *result = kql_array_of(call->pool, set->values.values, set->values.count);
 }
 
 static void
-bag_put(struct kql_call *call, struct kql_bag_builder *b, const struct kql_value *v, size_t limit)
+set_merge(struct kql_call *call, void *state, void *other)
 {
+    struct set *set = state;
+    const struct set *o = other;
+
+    if (o->limit > set->limit)
+        set->limit = o->limit;
+    distinct_merge(call, &set->values, &o->values, set->limit);
+}
+
+struct bag {
+    struct kql_bag_builder members;
+    size_t limit; /* as the last row had it */
+};
+
+static void
+bag_put(struct kql_call *call, struct bag *bag, const struct kql_value *v, size_t limit)
+{
+    struct kql_bag_builder *b = &bag->members;
+
     b->pool = call->pool;
+    bag->limit = limit;
     if (v->is_null || v->type != KQL_BAG)
         return;
     for (uint32_t i = 0; i < v->bag->count && b->count < limit; i++) {
@@ -612,25 +796,44 @@ bagif_add(struct kql_call *call, void *state, const struct kql_value *args)
 static void
 bag_finish(struct kql_call *call, void *state, struct kql_value *result)
 {
-    struct kql_bag_builder *b = state;
+    struct bag *bag = state;
 
-    b->pool = call->pool;
-    *result = kql_bag_finish(b);
+    bag->members.pool = call->pool;
+    *result = kql_bag_finish(&bag->members);
 }
 
-static const struct kql_aggregate make_list = {sizeof(struct kql_array_builder), NULL, list_add,
-                                               list_finish};
-static const struct kql_aggregate make_list_if = {sizeof(struct kql_array_builder), NULL,
-                                                  listif_add, list_finish};
-static const struct kql_aggregate make_list_with_nulls = {sizeof(struct kql_array_builder), NULL,
-                                                          list_nulls_add, list_finish};
-static const struct kql_aggregate make_set = {sizeof(struct distinct), NULL, set_add, set_finish};
-static const struct kql_aggregate make_set_if = {sizeof(struct distinct), NULL, setif_add,
-                                                 set_finish};
-static const struct kql_aggregate make_bag = {sizeof(struct kql_bag_builder), NULL, bag_add,
-                                              bag_finish};
-static const struct kql_aggregate make_bag_if = {sizeof(struct kql_bag_builder), NULL, bagif_add,
-                                                 bag_finish};
+static void
+bag_merge(struct kql_call *call, void *state, void *other)
+{
+    struct bag *bag = state;
+    const struct bag *o = other;
+    struct kql_bag_builder *b = &bag->members;
+
+    if (o->limit > bag->limit)
+        bag->limit = o->limit;
+    if (b->count == 0) {
+        *b = o->members;
+        return;
+    }
+    b->pool = call->pool;
+    for (size_t i = 0; i < o->members.count && b->count < bag->limit; i++)
+        kql_bag_add(b, o->members.entries[i].key, o->members.entries[i].value, false);
+}
+
+static const struct kql_aggregate make_list = {sizeof(struct list), NULL,       list_add,
+                                               list_finish,         list_merge, 0};
+static const struct kql_aggregate make_list_if = {sizeof(struct list), NULL,       listif_add,
+                                                  list_finish,         list_merge, 0};
+static const struct kql_aggregate make_list_with_nulls = {
+    sizeof(struct list), NULL, list_nulls_add, list_finish, list_merge, 0};
+static const struct kql_aggregate make_set = {sizeof(struct set), NULL,      set_add,
+                                              set_finish,         set_merge, 0};
+static const struct kql_aggregate make_set_if = {sizeof(struct set), NULL,      setif_add,
+                                                 set_finish,         set_merge, 0};
+static const struct kql_aggregate make_bag = {sizeof(struct bag), NULL,      bag_add,
+                                              bag_finish,         bag_merge, 0};
+static const struct kql_aggregate make_bag_if = {sizeof(struct bag), NULL,      bagif_add,
+                                                 bag_finish,         bag_merge, 0};
 
 /* ---- variance and covariance, by running means (Welford) ---- */
 
@@ -737,8 +940,27 @@ covariancep_finish(struct kql_call *call, void *state, struct kql_value *result)
     *result = kql_real(mean_of(m->sum_xy, m->count));
 }
 
+/* Chan, Golub and LeVeque, Updating formulae and a pairwise algorithm for computing sample variances. */
+static void
+moments_merge(struct kql_call *call, void *state, void *other)
+{
+    struct moments *m = state;
+    const struct moments *o = other;
+    double count = m->count + o->count, x = o->mean_x - m->mean_x, y = o->mean_y - m->mean_y;
+
+    (void)call;
+    if (o->count == 0)
+        return;
+    m->sum_xx += o->sum_xx + x * x * m->count * o->count / count;
+    m->sum_xy += o->sum_xy + x * y * m->count * o->count / count;
+    m->mean_x += x * o->count / count;
+    m->mean_y += y * o->count / count;
+    m->count = count;
+}
+
 #define MOMENTS(name, add, finish)                                                                 \
-    static const struct kql_aggregate name = {sizeof(struct moments), NULL, add, finish}
+    static const struct kql_aggregate name = {sizeof(struct moments), NULL, add, finish,           \
+                                              moments_merge,          0}
 MOMENTS(variance_all, variance_add, variance_finish);
 MOMENTS(varianceif, varianceif_add, variance_finish);
 MOMENTS(variancep_all, variance_add, variancep_finish);
@@ -863,14 +1085,30 @@ percentiles_array_finish(struct kql_call *call, void *state, struct kql_value *r
     *result = r->count == 0 ? kql_null(KQL_DYNAMIC) : kql_array_finish(&b);
 }
 
-static const struct kql_aggregate percentiles_all = {sizeof(struct ranked), NULL, percentile_add,
-                                                     percentiles_finish};
-static const struct kql_aggregate percentilesw_all = {sizeof(struct ranked), NULL, percentilew_add,
-                                                      percentilesw_finish};
-static const struct kql_aggregate percentiles_array = {sizeof(struct ranked), NULL, percentile_add,
-                                                       percentiles_array_finish};
-static const struct kql_aggregate percentilesw_array = {sizeof(struct ranked), NULL,
-                                                        percentilew_add, percentiles_array_finish};
+static void
+ranked_merge(struct kql_call *call, void *state, void *other)
+{
+    struct ranked *r = state;
+    const struct ranked *o = other;
+
+    if (r->count == 0) {
+        *r = *o;
+        return;
+    }
+    r->values = pool_grow(call->pool, r->values, &r->room, r->count + o->count, sizeof *r->values);
+    for (size_t i = 0; i < o->count; i++)
+        if (!__builtin_add_overflow(r->weight, o->values[i].weight, &r->weight))
+            r->values[r->count++] = o->values[i];
+}
+
+static const struct kql_aggregate percentiles_all = {
+    sizeof(struct ranked), NULL, percentile_add, percentiles_finish, ranked_merge, 1};
+static const struct kql_aggregate percentilesw_all = {
+    sizeof(struct ranked), NULL, percentilew_add, percentilesw_finish, ranked_merge, 2};
+static const struct kql_aggregate percentiles_array = {
+    sizeof(struct ranked), NULL, percentile_add, percentiles_array_finish, ranked_merge, 0};
+static const struct kql_aggregate percentilesw_array = {
+    sizeof(struct ranked), NULL, percentilew_add, percentiles_array_finish, ranked_merge, 0};
 
 /* ---- bits ---- */
 
@@ -920,9 +1158,40 @@ bits_finish(struct kql_call *call, void *state, struct kql_value *result)
     *result = b->any ? kql_integer(call->result_type, b->value) : kql_null(call->result_type);
 }
 
-static const struct kql_aggregate and_all = {sizeof(struct bits), NULL, and_add, bits_finish};
-static const struct kql_aggregate or_all = {sizeof(struct bits), NULL, or_add, bits_finish};
-static const struct kql_aggregate xor_all = {sizeof(struct bits), NULL, xor_add, bits_finish};
+static void
+bits_merge(struct kql_call *call, void *state, const struct bits *o,
+           void (*add)(struct kql_call *call, void *state, const struct kql_value *args))
+{
+    struct kql_value v = kql_integer(KQL_LONG, o->value);
+
+    if (o->any)
+        add(call, state, &v);
+}
+
+static void
+and_merge(struct kql_call *call, void *state, void *other)
+{
+    bits_merge(call, state, other, and_add);
+}
+
+static void
+or_merge(struct kql_call *call, void *state, void *other)
+{
+    bits_merge(call, state, other, or_add);
+}
+
+static void
+xor_merge(struct kql_call *call, void *state, void *other)
+{
+    bits_merge(call, state, other, xor_add);
+}
+
+static const struct kql_aggregate and_all = {sizeof(struct bits), NULL,      and_add,
+                                             bits_finish,         and_merge, 0};
+static const struct kql_aggregate or_all = {sizeof(struct bits), NULL,     or_add,
+                                            bits_finish,         or_merge, 0};
+static const struct kql_aggregate xor_all = {sizeof(struct bits), NULL,      xor_add,
+                                             bits_finish,         xor_merge, 0};
 
 /* ---- buildschema: the kinds of values that stand at each place of a column's trees ---- */
 
@@ -936,6 +1205,22 @@ struct member {
     struct span key;
     struct place place;
 };
+
+/* The member's place, made if need be; 'is_ours': the key lives as long as the place. */
+static struct place *
+place_of_member(struct kql_call *call, struct place *at, struct span key, bool is_ours)
+{
+    size_t m = 0;
+
+    while (m < at->member_count && !span_equal(at->members[m].key, key))
+        m++;
+    if (m == at->member_count) {
+        at->members =
+            pool_grow(call->pool, at->members, &at->member_room, m + 1, sizeof *at->members);
+        at->members[at->member_count++].key = is_ours ? key : pool_text(call->pool, key);
+    }
+    return &at->members[m].place;
+}
 
 static void
 place_put(struct kql_call *call, struct place *at, const struct kql_value *v)
@@ -951,20 +1236,25 @@ place_put(struct kql_call *call, struct place *at, const struct kql_value *v)
         at->kinds |= UINT32_C(1) << KQL_BAG;
         for (uint32_t i = 0; i < v->bag->count; i++) {
             const struct kql_bag_entry *entry = &v->bag->entries[i];
-            size_t m = 0;
 
-            while (m < at->member_count && !span_equal(at->members[m].key, entry->key))
-                m++;
-            if (m == at->member_count) {
-                at->members = pool_grow(call->pool, at->members, &at->member_room, m + 1,
-                                        sizeof *at->members);
-                at->members[at->member_count++].key = pool_text(call->pool, entry->key);
-            }
-            place_put(call, &at->members[m].place, &entry->value);
+            place_put(call, place_of_member(call, at, entry->key, false), &entry->value);
         }
     } else {
         at->kinds |= UINT32_C(1) << v->type;
     }
+}
+
+static void
+place_merge(struct kql_call *call, struct place *at, const struct place *other)
+{
+    at->kinds |= other->kinds;
+    if (at->items == NULL)
+        at->items = other->items;
+    else if (other->items != NULL)
+        place_merge(call, at->items, other->items);
+    for (size_t i = 0; i < other->member_count; i++)
+        place_merge(call, place_of_member(call, at, other->members[i].key, true),
+                    &other->members[i].place);
 }
 
 static struct kql_value
@@ -1005,8 +1295,14 @@ schema_finish(struct kql_call *call, void *state, struct kql_value *result)
     *result = place_value(call, state);
 }
 
-static const struct kql_aggregate buildschema = {sizeof(struct place), NULL, schema_add,
-                                                 schema_finish};
+static void
+schema_merge(struct kql_call *call, void *state, void *other)
+{
+    place_merge(call, state, other);
+}
+
+static const struct kql_aggregate buildschema = {sizeof(struct place), NULL,         schema_add,
+                                                 schema_finish,        schema_merge, 0};
 
 #define ROW(NAME, SIGNATURE, AGGREGATE, COLUMN, DOC)                                               \
     {                                                                                              \

@@ -53,10 +53,20 @@ hll_finish(struct kql_call *call, void *state, struct kql_value *result)
     *result = hll_value(call->pool, h);
 }
 
-static const struct kql_aggregate hll_all = {sizeof(struct hll), NULL, hll_all_add, hll_finish};
-static const struct kql_aggregate hll_if = {sizeof(struct hll), NULL, hll_if_add, hll_finish};
-static const struct kql_aggregate hll_merge_all = {sizeof(struct hll), NULL, hll_merge_add,
-                                                   hll_finish};
+static void
+hll_state_merge(struct kql_call *call, void *state, void *other)
+{
+    if (hll_absorb(call->pool, state, other) == SKETCH_DIFFERS)
+        pool_abandon(call->pool,
+                     "hll_merge(): values of hll() with different accuracies cannot be merged");
+}
+
+static const struct kql_aggregate hll_all = {sizeof(struct hll), NULL, hll_all_add, hll_finish,
+                                             hll_state_merge,    0};
+static const struct kql_aggregate hll_if = {sizeof(struct hll), NULL, hll_if_add, hll_finish,
+                                            hll_state_merge,    0};
+static const struct kql_aggregate hll_merge_all = {
+    sizeof(struct hll), NULL, hll_merge_add, hll_finish, hll_state_merge, 0};
 
 static void
 call_hll_merge(struct kql_call *call, const struct kql_value *args, struct kql_value *result)
@@ -106,10 +116,18 @@ digest_finish(struct kql_call *call, void *state, struct kql_value *result)
     *result = digest_value(call->pool, state);
 }
 
-static const struct kql_aggregate digest_all = {sizeof(struct digest), NULL, digest_all_add,
-                                                digest_finish};
-static const struct kql_aggregate digest_merge_all = {sizeof(struct digest), NULL, digest_merge_add,
-                                                      digest_finish};
+static void
+digest_state_merge(struct kql_call *call, void *state, void *other)
+{
+    if (digest_absorb(call->pool, state, other) == SKETCH_DIFFERS)
+        pool_abandon(call->pool, "tdigest_merge(): values of tdigest() over different types cannot "
+                                 "be merged");
+}
+
+static const struct kql_aggregate digest_all = {
+    sizeof(struct digest), NULL, digest_all_add, digest_finish, digest_state_merge, 0};
+static const struct kql_aggregate digest_merge_all = {
+    sizeof(struct digest), NULL, digest_merge_add, digest_finish, digest_state_merge, 0};
 
 static void
 call_tdigest_merge(struct kql_call *call, const struct kql_value *args, struct kql_value *result)

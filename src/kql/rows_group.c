@@ -94,7 +94,7 @@ not_built_finish(struct kql_call *call, void *state, struct kql_value *result)
     not_built_add(call, state, NULL);
 }
 
-static const struct kql_aggregate not_built = {0, NULL, not_built_add, not_built_finish};
+static const struct kql_aggregate not_built = {0, NULL, not_built_add, not_built_finish, NULL, 0};
 
 /* What the call is told of its arguments: their types as written, and those that are constant. */
 static void

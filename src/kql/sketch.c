@@ -255,6 +255,28 @@ hll_merge(struct pool *p, struct hll *h, const struct kql_value *v)
     return SKETCH_MERGED;
 }
 
+enum sketch_merge
+hll_absorb(struct pool *p, struct hll *h, const struct hll *other)
+{
+    if (other->bits == 0)
+        return SKETCH_MERGED;
+    if (h->bits == 0) {
+        *h = *other;
+        return SKETCH_MERGED;
+    }
+    if (h->bits != other->bits)
+        return SKETCH_DIFFERS;
+    for (uint32_t i = 0; i < other->slot_count; i++)
+        if (other->slots[i] != 0)
+            hll_add(p, h, other->slots[i]);
+    if (other->registers != NULL && h->registers == NULL)
+        hll_start_registers(p, h);
+    for (size_t i = 0; other->registers != NULL && i < (size_t)1 << h->bits; i++)
+        if (other->registers[i] > h->registers[i])
+            h->registers[i] = other->registers[i];
+    return SKETCH_MERGED;
+}
+
 /* ---- a distribution ---- */
 
 enum { DIGEST_STEPS = 2000 }; /* of the whole scale: two neighbours span more than one step */
@@ -583,6 +605,28 @@ digest_merge(struct pool *p, struct digest *d, const struct kql_value *v)
             item.real = number.type == KQL_REAL ? number.r : (double)number.i;
         else
             item.whole = number.i;
+        digest_put(p, d, item);
+    }
+    return SKETCH_MERGED;
+}
+
+enum sketch_merge
+digest_absorb(struct pool *p, struct digest *d, const struct digest *other)
+{
+    if (other->type == KQL_UNKNOWN)
+        return SKETCH_MERGED;
+    if (d->type == KQL_UNKNOWN) {
+        *d = *other;
+        return SKETCH_MERGED;
+    }
+    if (!digest_takes(d, (enum kql_type)other->type))
+        return SKETCH_DIFFERS;
+    d->is_approximate |= other->is_approximate;
+    for (size_t i = 0; i < other->count; i++) {
+        struct digest_item item = other->items[i];
+
+        if (is_real(d) && !is_real(other))
+            item.real = (double)item.whole;
         digest_put(p, d, item);
     }
     return SKETCH_MERGED;

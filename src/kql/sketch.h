@@ -28,6 +28,8 @@ void hll_add(struct pool *p, struct hll *h, uint64_t hash);
  * 'h' as before: 'v' is no such value, or one of another accuracy. */
 enum sketch_merge { SKETCH_MERGED, SKETCH_NONE, SKETCH_DIFFERS };
 MUST_CHECK enum sketch_merge hll_merge(struct pool *p, struct hll *h, const struct kql_value *v);
+/* The same of another one, which is done with. */
+MUST_CHECK enum sketch_merge hll_absorb(struct pool *p, struct hll *h, const struct hll *other);
 int64_t hll_count(const struct hll *h);
 struct kql_value hll_value(struct pool *p, const struct hll *h);
 
@@ -57,6 +59,9 @@ void digest_add(struct pool *p, struct digest *d, const struct kql_value *v, int
  * of a type that has nothing in common with that of 'd'. */
 MUST_CHECK enum sketch_merge digest_merge(struct pool *p, struct digest *d,
                                           const struct kql_value *v);
+/* The same of another one, which is done with. */
+MUST_CHECK enum sketch_merge digest_absorb(struct pool *p, struct digest *d,
+                                           const struct digest *other);
 /* By nearest rank; null of none. */
 struct kql_value digest_percentile(struct digest *d, double percent);
 /* How many values are not above 'v'; NaN: 'v' cannot be compared with them. */
