@@ -43,6 +43,7 @@ void programs_free(struct programs *p);
 struct program_call {
     const char *function; /* "kql_bool" */
     uint64_t number;
+    enum kql_type type;      /* of the result */
     const uint32_t *columns; /* indexes in the expression's input schema, rising */
     uint32_t count;
     /* Aggregates only: the result over no rows at all (an aggregate of DuckDB's cannot know then whose it is and gives NULL).
@@ -57,13 +58,22 @@ MUST_CHECK bool programs_add(struct programs *p, const struct kql_expr *e,
 /* A KQL_EXPR_CALL of a KQL_AGGREGATE over rows of 'schema': its arguments are evaluated inside (columns: what they read).
  * Result 'result' of its kql_expr.result_count (arg_max has several; each is a call of its own, of what that one needs, or all
  * are asked for as one dynamic array: result UINT32_MAX). Calls over the same rows choose the same row.
- * DuckDB reads rows in several threads, each its own run of them, and merges what they made in no order that is promised: an
- * aggregate that hangs on the order of rows (make_list, make_set, make_bag and their kin, buildschema) needs an ORDER BY in its call
- * where that order is meant. Not for window frames: a result is asked for once.
+ * DuckDB reads rows in several threads, each its own run of them, and merges what they made in no order that is promised. Never
+ * with ORDER BY in the call (DuckDB's C API then hands over one state for all rows, and does not say so), nor in window frames.
  * False with err empty: the aggregate cannot be merged, or reads more than 32 columns; it is the row engine's. */
 MUST_CHECK bool programs_add_aggregate(struct programs *p, const struct kql_expr *call,
                                        uint32_t result, const struct kql_schema *schema,
                                        struct program_call *out, struct err *err);
+/* The same of rows in an order that is meant (make_list, make_set, make_bag, buildschema, take_any, a tie of arg_max), and of any
+ * aggregate: a scalar function of the rows, which DuckDB gathers. With x the only column, or a struct of them in their
+ * order (any value, if there is none):
+ *
+ *     kql_fold_dynamic(7, list({'a': c0, 'b': c3} ORDER BY ...))
+ *
+ * A NULL for the list stands for no rows ('of_none' needs no care). Memory for the rows is DuckDB's. */
+MUST_CHECK bool programs_add_fold(struct programs *p, const struct kql_expr *call, uint32_t result,
+                                  const struct kql_schema *schema, struct program_call *out,
+                                  struct err *err);
 /* What toscalar(T) and "in (T)" stand for inside programs, found before a statement that calls them is prepared (DuckDB folds
  * what reads no column then). A program that meets one that was not set ends the statement. The values must outlive it. */
 void programs_scalar_set(struct programs *p, const struct kql_op *table,

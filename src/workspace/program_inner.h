@@ -35,6 +35,7 @@ struct program {
     enum kql_type type;           /* of the result */
     bool is_volatile;
     const struct program_aggregate *aggregate; /* NULL: scalar */
+    bool is_fold;                              /* of an aggregate: over lists of rows */
     struct program_run *idle, *runs;           /* under the owner's lock */
 };
 
@@ -86,5 +87,41 @@ void program_look(struct program_run *run);
 /* After an escape: remembers why, and says it. */
 void program_fail(struct program_run *run, const struct pool *ended, struct err *err);
 
-MUST_CHECK enum status program_aggregates_register(duckdb_connection c, struct err *err);
+/* A function that takes the number and whatever follows. */
+MUST_CHECK enum status program_function_register(duckdb_connection c,
+                                                 const struct program_function *f,
+                                                 duckdb_scalar_function_t call, struct err *err);
+/* The one of 'count' that gives results of the type (a datetime's and a timespan's is a long's). */
+const struct program_function *program_function_find(const struct program_function *functions,
+                                                     size_t count, enum kql_type type,
+                                                     bool is_volatile);
+/* The program's own function is 'f'; else err. */
+MUST_CHECK bool program_is_of(const struct program *program, const struct program_function *own,
+                              const struct program_function *f, struct err *err);
+
+/* ---- aggregates ---- */
+
+struct program_aggregate { /* immutable */
+    const struct kql_function *function;
+    const struct kql_aggregate *code;
+    struct kql_call call; /* but for pool and random */
+    uint32_t result, result_count;
+};
+/* NULL: err, or with err empty it is not to be had so. */
+struct program *program_aggregate_new(struct programs *p, const struct kql_expr *call,
+                                      uint32_t result, const struct kql_schema *schema,
+                                      struct err *err);
 void program_aggregate_free(const struct program_aggregate *a);
+/* Room for arguments and results, and run->call with what is this run's own. Leaves by keep's escape. */
+void program_aggregate_begin(struct program_run *run);
+void *program_state_new(struct program_run *run);
+/* The row at hand (program_row). */
+void program_state_add(struct program_run *run, void *state);
+/* The wanted result, or all of them as an array; lives in run->call.pool. */
+struct kql_value program_state_finish(struct program_run *run, void *state);
+/* What 'call' needs to be known of the program, which is one of 'function'. */
+void program_describe(const struct program *program, const char *function,
+                      struct program_call *out);
+
+MUST_CHECK enum status program_aggregates_register(duckdb_connection c, struct err *err);
+MUST_CHECK enum status program_folds_register(duckdb_connection c, struct err *err);

@@ -59,7 +59,7 @@ play_run(struct play *y, const char *sql, duckdb_result *out)
     duckdb_result r;
     bool is_done = duckdb_query(y->connection, sql, &r) == DuckDBSuccess;
 
-    CHECK(is_done, "%.200s: %s", sql, duckdb_result_error(&r));
+    CHECK(is_done, "%.200s: %.200s", sql, duckdb_result_error(&r));
     if (is_done && out != NULL)
         *out = r;
     else

@@ -26,11 +26,35 @@ static const struct program_function functions[] = {
     {"kql_dynamic_volatile", KQL_DYNAMIC, true },
 };
 
-/* The type whose function gives results of 'type'. */
-static enum kql_type
-function_type(enum kql_type type)
+const struct program_function *
+program_function_find(const struct program_function *all, size_t count, enum kql_type type,
+                      bool is_volatile)
 {
-    return type == KQL_DATETIME || type == KQL_TIMESPAN ? KQL_LONG : type;
+    if (type == KQL_DATETIME || type == KQL_TIMESPAN)
+        type = KQL_LONG;
+    for (size_t i = 0; i < count; i++)
+        if (all[i].type == type && all[i].is_volatile == is_volatile)
+            return &all[i];
+    assert(type == KQL_UNKNOWN); /* what has no type does not come here */
+    return NULL;
+}
+
+static const struct program_function *
+function_of(const struct program *program)
+{
+    return program->aggregate != NULL ? NULL
+                                      : program_function_find(functions, COUNT_OF(functions),
+                                                              program->type, program->is_volatile);
+}
+
+bool
+program_is_of(const struct program *program, const struct program_function *own,
+              const struct program_function *f, struct err *err)
+{
+    if (own != f)
+        err_set(err, ST_INVALID, "program %llu is not one of %s()",
+                (unsigned long long)program->number, f->name);
+    return own == f;
 }
 
 bool
@@ -38,19 +62,10 @@ programs_add(struct programs *p, const struct kql_expr *e, const struct kql_sche
              struct program_call *out, struct err *err)
 {
     struct program *program = program_new(p, &e, 1, schema, (enum kql_type)e->type, err);
-    size_t i = 0;
 
     if (program == NULL || !program_enter(program, err))
         return false;
-    while (functions[i].type != function_type(program->type) ||
-           functions[i].is_volatile != program->is_volatile) {
-        i++;
-        assert(i < COUNT_OF(functions));
-    }
-    *out = (struct program_call){.function = functions[i].name,
-                                 .number = program->number,
-                                 .columns = program->columns,
-                                 .count = program->column_count};
+    program_describe(program, function_of(program)->name, out);
     return true;
 }
 
@@ -159,14 +174,9 @@ call_run(const struct program_function *f, duckdb_data_chunk input, struct progr
     enum { ROOM = 64 };
     size_t count = duckdb_data_chunk_get_column_count(input) - 1;
     duckdb_vector few[ROOM], *arguments = few;
-    const struct program *program = run->program;
 
-    if (program->aggregate != NULL || function_type(program->type) != f->type ||
-        program->is_volatile != f->is_volatile) {
-        err_set(err, ST_INVALID, "program %llu is not one of %s()",
-                (unsigned long long)program->number, f->name);
+    if (!program_is_of(run->program, function_of(run->program), f, err))
         return false;
-    }
     if (count > ROOM)
         arguments = calloc(count, sizeof *arguments);
     if (arguments == NULL) {
@@ -202,11 +212,12 @@ call(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
         program_end(run);
 }
 
-static enum status
-function_register(duckdb_connection c, const struct program_function *f, struct err *err)
+enum status
+program_function_register(duckdb_connection c, const struct program_function *f,
+                          duckdb_scalar_function_t run, struct err *err)
 {
     duckdb_scalar_function function = duckdb_create_scalar_function();
-    duckdb_logical_type number = duckdb_create_logical_type(DUCKDB_TYPE_UBIGINT);
+    duckdb_logical_type number = duckdb_create_logical_type(DUCKDB_TYPE_BIGINT);
     duckdb_logical_type any = duckdb_create_logical_type(DUCKDB_TYPE_ANY);
     duckdb_logical_type result = duckdb_create_logical_type(cell_duckdb_type(f->type));
     duckdb_state state;
@@ -219,7 +230,7 @@ function_register(duckdb_connection c, const struct program_function *f, struct 
     if (f->is_volatile)
         duckdb_scalar_function_set_volatile(function);
     duckdb_scalar_function_set_extra_info(function, (void *)(uintptr_t)f, NULL);
-    duckdb_scalar_function_set_function(function, call);
+    duckdb_scalar_function_set_function(function, run);
     state = duckdb_register_scalar_function(c, function);
     duckdb_destroy_logical_type(&number);
     duckdb_destroy_logical_type(&any);
@@ -237,6 +248,8 @@ programs_register(duckdb_connection c, struct err *err)
     enum status st = ST_OK;
 
     for (size_t i = 0; i < COUNT_OF(functions) && st == ST_OK; i++)
-        st = function_register(c, &functions[i], err);
+        st = program_function_register(c, &functions[i], call, err);
+    if (st == ST_OK)
+        st = program_folds_register(c, err);
     return st == ST_OK ? program_aggregates_register(c, err) : st;
 }

@@ -376,7 +376,7 @@ check_refused(const char *sql, const char *says)
     duckdb_result r;
     bool is_done = duckdb_query(play.connection, sql, &r) == DuckDBSuccess;
 
-    CHECK(!is_done && strstr(duckdb_result_error(&r), says) != NULL, "%s: %s", sql,
+    CHECK(!is_done && strstr(duckdb_result_error(&r), says) != NULL, "%s: %.200s", sql,
           is_done ? "done" : duckdb_result_error(&r));
     duckdb_destroy_result(&r);
 }
@@ -398,15 +398,15 @@ test_wrong_calls(void)
     static const struct {
         const char *format, *says;
     } rows[] = {
-        {"SELECT kql_bool(%llu, c0) FROM T",                       "called with 1 columns, not 2"},
-        {"SELECT kql_bool(%llu) FROM T",                           "called with 0 columns"       },
-        {"SELECT kql_bool(%llu, c2, c0) FROM T",                   "another type than VARCHAR"   },
-        {"SELECT kql_bool(%llu, c0, c3) FROM T",                   "another type than BIGINT"    },
-        {"SELECT kql_bool(%llu, c0, NULL) FROM T",                 "another type than BIGINT"    },
-        {"SELECT kql_long(%llu, c0, c2) FROM T",                   "not one of kql_long()"       },
-        {"SELECT kql_bool_volatile(%llu, c0, c2) FROM T",          "not one of"                  },
-        {"SELECT kql_bool((%llu + 1)::UBIGINT, c0, c2) FROM T",    "there is no program"         },
-        {"SELECT kql_bool((%llu + 99999999)::UBIGINT, c0) FROM T", "there is no program"         },
+        {"SELECT kql_bool(%llu, c0) FROM T",                      "called with 1 columns, not 2"},
+        {"SELECT kql_bool(%llu) FROM T",                          "called with 0 columns"       },
+        {"SELECT kql_bool(%llu, c2, c0) FROM T",                  "another type than VARCHAR"   },
+        {"SELECT kql_bool(%llu, c0, c3) FROM T",                  "another type than BIGINT"    },
+        {"SELECT kql_bool(%llu, c0, NULL) FROM T",                "another type than BIGINT"    },
+        {"SELECT kql_long(%llu, c0, c2) FROM T",                  "not one of kql_long()"       },
+        {"SELECT kql_bool_volatile(%llu, c0, c2) FROM T",         "not one of"                  },
+        {"SELECT kql_bool((%llu + 1)::BIGINT, c0, c2) FROM T",    "there is no program"         },
+        {"SELECT kql_bool((%llu + 99999999)::BIGINT, c0) FROM T", "there is no program"         },
     };
 
     for (size_t i = 0; i < COUNT_OF(rows); i++) {

@@ -333,35 +333,85 @@ minds_order(const struct kql_expr *e)
     return true;
 }
 
+/* What a program reads, in brackets of its own where they are several. */
+static void
+put_read(struct summary *m, const struct program_call *call)
+{
+    sql_put(&m->raw, "%s", call->count > 1 ? "{" : call->count == 0 ? "1" : "");
+    for (uint32_t k = 0; k < call->count; k++) {
+        if (call->count > 1)
+            sql_put(&m->raw, "%s'f%u': ", k > 0 ? ", " : "", k);
+        sql_put_column(&m->scope, &m->raw, call->columns[k]);
+    }
+    sql_put(&m->raw, "%s", call->count > 1 ? "}" : "");
+}
+
+/* The rows are gathered in their order, and then looked at. */
+static void
+put_fold(struct summary *m, const struct program_call *call)
+{
+    uint32_t raw = raw_next(m);
+
+    sql_put(&m->raw, "list(");
+    put_read(m, call);
+    sql_put_order(&m->raw, m->input, "");
+    sql_put(&m->raw, ") AS a%u", raw);
+    result_begin(m);
+    sql_put(&m->results, "%s(%llu, a%u)", call->function, (unsigned long long)call->number, raw);
+    result_end(m);
+}
+
+/* Of no rows at all, which only a summary without keys has, DuckDB does not ask the program. */
+static void
+put_aggregate(struct summary *m, const struct program_call *call)
+{
+    bool may_be_none = m->op->u.summarize.key_count == 0 && !call->of_none.is_null;
+    uint32_t raw = raw_next(m), rows;
+
+    sql_put(&m->raw, "%s(%llu", call->function, (unsigned long long)call->number);
+    for (uint32_t k = 0; k < call->count; k++) {
+        sql_put(&m->raw, ", ");
+        sql_put_column(&m->scope, &m->raw, call->columns[k]);
+    }
+    sql_put(&m->raw, ") AS a%u", raw);
+    if (may_be_none) {
+        rows = raw_next(m);
+        sql_put(&m->raw, "count(*) AS a%u", rows);
+    }
+    result_begin(m);
+    if (may_be_none) {
+        sql_put(&m->results, "CASE WHEN a%u = 0 THEN ", rows);
+        sql_put_span(&m->results, cell_literal(m->results.pool, call->type, &call->of_none));
+        sql_put(&m->results, " ELSE a%u END", raw);
+    } else {
+        sql_put(&m->results, "a%u", raw);
+    }
+    result_end(m);
+}
+
 static bool
 program(struct summary *m, const struct kql_expr *e)
 {
     const struct kql_expr *split = sql_rest_expr(m->scope.b, e);
+    struct programs *programs = m->scope.b->o->programs;
     uint32_t count = e->result_count > 1 ? e->result_count : 1;
+    bool is_fold = m->input->order_count > 0 && minds_order(e);
 
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t raw = raw_next(m);
         struct program_call call;
         struct err err = {""};
 
-        if (!programs_add_aggregate(m->scope.b->o->programs, split, i, m->scope.schema, &call,
-                                    &err))
+        if (!(is_fold ? programs_add_fold(programs, split, i, m->scope.schema, &call, &err)
+                      : programs_add_aggregate(programs, split, i, m->scope.schema, &call, &err)))
             return err.text[0] != '\0'
                        ? sql_refuse(m->scope.b, "%s", err.text)
                        : sql_refuse(m->scope.b, "%s() cannot be put together from parts",
                                     e->function->name);
         sql_ask(&m->scope, split);
-        sql_put(&m->raw, "%s(%llu", call.function, (unsigned long long)call.number);
-        for (uint32_t k = 0; k < call.count; k++) {
-            sql_put(&m->raw, ", ");
-            sql_put_column(&m->scope, &m->raw, call.columns[k]);
-        }
-        if (minds_order(e))
-            sql_put_order(&m->raw, m->input, "");
-        sql_put(&m->raw, ") AS a%u", raw);
-        result_begin(m);
-        sql_put(&m->results, "a%u", raw);
-        result_end(m);
+        if (is_fold)
+            put_fold(m, &call);
+        else
+            put_aggregate(m, &call);
     }
     return true;
 }
