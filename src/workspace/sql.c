@@ -41,16 +41,6 @@ sql_put_columns(struct sql_text *t, uint32_t count)
         sql_put(t, "%sc%u", i == 0 ? "" : ", ", i);
 }
 
-void
-sql_put_hidden(struct sql_step *step, const struct sql_step *input)
-{
-    for (uint32_t i = 0; i < input->order_count; i++) {
-        sql_put(&step->text, ", k%u", i);
-        step->order[i] = input->order[i];
-    }
-    step->order_count = input->order_count;
-}
-
 /* NaN stands between the nulls and the values, on whichever side the nulls are. */
 void
 sql_put_order(struct sql_text *t, const struct sql_step *ordered, const char *prefix)
@@ -316,82 +306,17 @@ sql_use(struct sql_build *b, struct sql_step *step, struct sql_step *input)
     return input->id;
 }
 
-/* ---- statements ---- */
-
-struct statement {
-    struct sql_build *b;
-    uint32_t id;
-    struct sql_step **steps; /* those used before those that use them */
-    size_t count, room, size;
-    struct sql_list scalars, sets;
-};
-
-static void
-gather(struct statement *s, struct sql_step *step)
-{
-    if (step->statement == s->id) {
-        step->uses++;
-        return;
-    }
-    step->statement = s->id;
-    step->uses = 1;
-    for (size_t i = 0; i < step->input_count; i++)
-        gather(s, step->inputs[i]);
-    s->steps = pool_grow(s->b->pool, s->steps, &s->room, s->count + 1, sizeof(struct sql_step *));
-    s->steps[s->count++] = step;
-    s->size += step->text.n + 64;
-    for (size_t i = 0; i < step->scalars.count; i++)
-        sql_list_add(s->b->pool, &s->scalars, step->scalars.items[i]);
-    for (size_t i = 0; i < step->sets.count; i++)
-        sql_list_add(s->b->pool, &s->sets, step->sets.items[i]);
-}
-
-/* Run once where running it again would give something else, and where the query says so. */
-static bool
-is_kept(const struct sql_step *step)
-{
-    return step->is_volatile ||
-           (step->uses > 1 && (step->op->kind == KQL_OP_MATERIALIZE || !step->is_repeatable));
-}
-
-static struct span
-statement_text(const struct statement *s, const struct sql_step *root)
-{
-    struct sql_text t = {.pool = s->b->pool};
-
-    for (size_t i = 0; i < s->count; i++) {
-        sql_put(&t, "%st%u AS %s(", i == 0 ? "WITH " : ",\n", s->steps[i]->id,
-                is_kept(s->steps[i]) ? "MATERIALIZED " : "");
-        sql_put_span(&t, (struct span){s->steps[i]->text.p, s->steps[i]->text.n});
-        sql_put(&t, ")");
-    }
-    sql_put(&t, "\nSELECT ");
-    sql_put_columns(&t, root->op->schema.count);
-    sql_put(&t, " FROM t%u", root->id);
-    sql_put_order(&t, root, "");
-    return (struct span){t.p, t.n};
-}
+/* ---- parts ---- */
 
 /* NULL: too large. */
 static const struct kql_op *
 part_make(struct sql_build *b, struct sql_step *root)
 {
-    struct statement s = {.b = b, .id = ++b->statement_count};
-    struct sql_part *part;
+    const struct sql_part *part = sql_statement(b, root);
     struct sql_rest *out;
 
-    gather(&s, root);
-    if (s.count > SQL_STEPS_MAX || s.size > SQL_TEXT_MAX)
+    if (part == NULL)
         return NULL;
-    part = pool_zeroed(b->pool, 1, sizeof *part);
-    part->text = statement_text(&s, root);
-    part->schema = root->op->schema;
-    part->is_ordered = root->order_count > 0;
-    part->op = root->op;
-    part->scalars = s.scalars.items;
-    part->scalar_count = (uint32_t)s.scalars.count;
-    part->sets = s.sets.items;
-    part->set_count = (uint32_t)s.sets.count;
     out = pool_zeroed(b->pool, 1, sizeof *out);
     out->op = *root->op;
     out->op.kind = KQL_ROWS_TABLE;
@@ -547,12 +472,8 @@ torn(struct sql_build *b)
             node->step->is_repeatable)
             continue;
         count = node->rest != NULL;
-        for (size_t k = 0; k < b->part_count; k++) {
-            struct statement s = {.b = b, .id = ++b->statement_count};
-
-            gather(&s, b->parts[k]);
-            count += node->step->statement == s.id;
-        }
+        for (size_t k = 0; k < b->part_count; k++)
+            count += sql_statement_holds(b, b->parts[k], node->step);
         if (count > 1)
             return node->op;
     }

@@ -3,10 +3,11 @@
 #include "workspace/sql_inner.h"
 
 struct sql_scope
-sql_scope_of(struct sql_build *b, struct sql_step *step, const struct kql_schema *schema,
-             const char *prefix)
+sql_scope_of(struct sql_build *b, struct sql_step *step, struct sql_step *source,
+             const struct kql_schema *schema, const char *prefix)
 {
-    return (struct sql_scope){.b = b, .step = step, .schema = schema, .prefix = prefix};
+    return (struct sql_scope){
+        .b = b, .step = step, .source = source, .schema = schema, .prefix = prefix};
 }
 
 bool
@@ -25,8 +26,10 @@ sql_put_null(struct sql_text *t, enum kql_type type)
 }
 
 void
-sql_put_column(const struct sql_scope *s, struct sql_text *t, uint32_t column)
+sql_put_column(struct sql_scope *s, struct sql_text *t, uint32_t column)
 {
+    if (s->source != NULL)
+        sql_read(s->step, s->source, column);
     if (s->stored != NULL)
         sql_put(t, "(%s)", s->stored[column].sql);
     else
@@ -105,6 +108,7 @@ scalar_native(struct sql_scope *s, struct sql_text *t, const struct kql_expr *e)
 
     if (step == NULL || e->table->schema.columns[0].type != e->type)
         return false;
+    sql_read(s->step, step, 0);
     sql_put(t, "%s(SELECT c0 FROM t%u", sql_is_text(e) ? "COALESCE(" : "",
             sql_use(s->b, s->step, step));
     sql_put_order(t, step, "");
@@ -130,6 +134,7 @@ in_table_native(struct sql_scope *s, struct sql_text *t, const struct kql_expr *
     if (step == NULL || e->table->schema.columns[0].type != v->type || !sql_piece(s, v, &x))
         return false;
     needs_all = is_not || mode == SQL_EXACT;
+    sql_read(s->step, step, 0);
     sql_put(t, "%s%s %sIN (SELECT c0 FROM t%u WHERE c0 IS NOT NULL)", needs_all ? "COALESCE(" : "(",
             x.p, is_not ? "NOT " : "", sql_use(s->b, s->step, step));
     sql_put(t, "%s)", !needs_all ? "" : is_not ? ", true" : ", false");

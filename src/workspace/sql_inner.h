@@ -53,8 +53,22 @@ struct sql_step {
     bool is_repeatable; /* running it twice gives the same rows */
     bool is_volatile;   /* an expression of its own gives another value each time: it is run once */
     struct sql_list scalars, sets; /* that its own programs ask for */
+    /* What its text reads of inputs: of a column of its own, or beside them. No columns: all of its text is needed. */
+    struct sql_read {
+        struct sql_step *source;
+        uint32_t column;
+    } * reads;
+    size_t read_count, read_room;
+    struct sql_step_column {
+        uint32_t column; /* of the schema; UINT32_MAX: a hidden one */
+        bool is_first;   /* of a list */
+        size_t begin, end, read_begin, read_end;
+    } * columns;
+    size_t column_count, column_room;
+    bool begins_list;
     /* while a statement is put together */
     uint32_t statement, uses;
+    uint8_t *wanted; /* a byte per column */
 };
 
 struct sql_node { /* what is known of an operator of the plan */
@@ -116,23 +130,39 @@ bool sql_refuse(struct sql_build *b, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Names a step in another's text: gives its number. */
 uint32_t sql_use(struct sql_build *b, struct sql_step *step, struct sql_step *input);
 void sql_put_columns(struct sql_text *t, uint32_t count); /* "c0, c1" */
-/* ", k0, k1" of the input, which the step takes over. */
-void sql_put_hidden(struct sql_step *step, const struct sql_step *input);
 /* " ORDER BY ..." by the hidden columns of a step; nothing when it has none. */
 void sql_put_order(struct sql_text *t, const struct sql_step *ordered, const char *prefix);
+
+/* ---- sql_statement.c ---- */
+
+/* "SELECT ", and that its columns follow: each between begin and end, which may be left out of the statement, and
+ * with it the comma before it. */
+void sql_select(struct sql_step *step, const char *word);
+void sql_column_begin(struct sql_step *step, uint32_t column); /* UINT32_MAX: hidden */
+void sql_column_end(struct sql_step *step);
+/* That the text at hand names a column of another step's. */
+void sql_read(struct sql_step *step, struct sql_step *source, uint32_t column);
+/* All columns of the input as they are; its hidden ones, by which the step is ordered then. */
+void sql_pass_columns(struct sql_step *step, struct sql_step *input);
+void sql_pass_order(struct sql_step *step, const struct sql_step *input);
+/* NULL: it is too large. */
+const struct sql_part *sql_statement(struct sql_build *b, struct sql_step *root);
+/* Whether a step is in the statement of another. */
+bool sql_statement_holds(struct sql_build *b, struct sql_step *root, const struct sql_step *step);
 
 /* ---- sql_expr.c ---- */
 
 /* Whose columns an expression names. */
 struct sql_scope {
     struct sql_build *b;
-    struct sql_step *step; /* that the text is of */
+    struct sql_step *step;   /* that the text is of */
+    struct sql_step *source; /* whose columns those of the schema are; NULL: no step's */
     const struct kql_schema *schema;
     const char *prefix;                    /* "" or "l." */
     const struct workspace_column *stored; /* not NULL: columns are these, of the stored row */
     uint32_t depth;
 };
-struct sql_scope sql_scope_of(struct sql_build *b, struct sql_step *step,
+struct sql_scope sql_scope_of(struct sql_build *b, struct sql_step *step, struct sql_step *source,
                               const struct kql_schema *schema, const char *prefix);
 /* Its value: native, else one program. False: b->why. */
 MUST_CHECK bool sql_value(struct sql_scope *s, struct sql_text *t, const struct kql_expr *e);
@@ -140,7 +170,7 @@ MUST_CHECK bool sql_value(struct sql_scope *s, struct sql_text *t, const struct 
 MUST_CHECK bool sql_test(struct sql_scope *s, struct sql_text *t, const struct kql_expr *e);
 /* The parts of a conjunction, as SQL with AND between them: native ones first. */
 MUST_CHECK bool sql_conjunction(struct sql_scope *s, struct sql_text *t, const struct kql_expr *e);
-void sql_put_column(const struct sql_scope *s, struct sql_text *t, uint32_t column);
+void sql_put_column(struct sql_scope *s, struct sql_text *t, uint32_t column);
 /* A null, or "" of strings, of that type. */
 void sql_put_null(struct sql_text *t, enum kql_type type);
 /* The program's own scalars and sets belong to the step that calls it. */

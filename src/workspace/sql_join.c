@@ -24,29 +24,28 @@ put_condition(struct sql_scope *left, struct sql_scope *right, struct sql_text *
     return true;
 }
 
-/* "t3 l", or its first row of each key. */
-static bool
-put_left(struct sql_scope *s, struct sql_text *t, const struct kql_op *op, struct sql_step *left)
+/* The first row of each key: a step between. NULL: b->why. */
+static struct sql_step *
+first_of_keys(struct sql_build *b, const struct kql_op *op, struct sql_step *left)
 {
-    if (op->u.join.kind != KQL_JOIN_INNERUNIQUE) {
-        sql_put(t, "t%u l", sql_use(s->b, s->step, left));
-        return true;
-    }
-    struct sql_scope bare = sql_scope_of(s->b, s->step, s->schema, "");
+    struct sql_step *step = pool_zeroed(b->pool, 1, sizeof *step);
+    struct sql_scope s = sql_scope_of(b, step, left, &op->input->schema, "");
 
-    sql_put(t, "(SELECT DISTINCT ON (");
+    step->op = op->input;
+    step->id = ++b->step_count;
+    step->text.pool = b->pool;
+    sql_put(&step->text, "SELECT DISTINCT ON (");
     for (uint32_t i = 0; i < op->u.join.key_count; i++) {
-        sql_put(t, "%s", i == 0 ? "" : ", ");
-        if (!sql_value(&bare, t, op->u.join.left_keys[i]))
-            return false;
+        sql_put(&step->text, "%s", i == 0 ? "" : ", ");
+        if (!sql_value(&s, &step->text, op->u.join.left_keys[i]))
+            return NULL;
     }
-    sql_put(t, ") ");
-    sql_put_columns(t, op->input->schema.count);
-    sql_put(t, " FROM t%u", sql_use(s->b, s->step, left));
-    sql_put_order(t, left, "");
-    sql_put(t, ") l");
-    s->step->is_repeatable = false;
-    return true;
+    sql_select(step, ")");
+    sql_pass_columns(step, left);
+    sql_put(&step->text, " FROM t%u", sql_use(b, step, left));
+    sql_put_order(&step->text, left, "");
+    step->is_repeatable = false;
+    return step;
 }
 
 static const char *
@@ -73,22 +72,26 @@ join_word(enum kql_join_kind kind)
 }
 
 static void
-put_output(struct sql_text *t, const struct kql_op *op)
+put_output(struct sql_step *step, const struct kql_op *op, struct sql_step *left,
+           struct sql_step *right)
 {
     enum kql_join_kind kind = op->u.join.kind;
     bool left_may_miss = kind == KQL_JOIN_RIGHTOUTER || kind == KQL_JOIN_FULLOUTER,
          right_may_miss = kind == KQL_JOIN_LEFTOUTER || kind == KQL_JOIN_FULLOUTER;
+    struct sql_text *t = &step->text;
 
     for (uint32_t i = 0; i < op->schema.count; i++) {
         const struct kql_join_column *from = &op->u.join.output[i];
         bool may_miss = from->side == 0 ? left_may_miss : right_may_miss;
         char side = from->side == 0 ? 'l' : 'r';
 
-        sql_put(t, "%s", i == 0 ? "" : ", ");
+        sql_column_begin(step, i);
+        sql_read(step, from->side == 0 ? left : right, from->column);
         if (may_miss && op->schema.columns[i].type == KQL_STRING)
             sql_put(t, "COALESCE(%c.c%u, '') AS c%u", side, from->column, i);
         else
             sql_put(t, "%c.c%u AS c%u", side, from->column, i);
+        sql_column_end(step);
     }
 }
 
@@ -96,9 +99,8 @@ bool
 sql_join_step(struct sql_build *b, struct sql_step *step, const struct kql_op *op)
 {
     struct sql_step *left = sql_carry(b, op->input), *right = sql_carry(b, op->u.join.right);
-    struct sql_scope l = sql_scope_of(b, step, &op->input->schema, "l."),
-                     r = sql_scope_of(b, step, &op->u.join.right->schema, "r.");
     enum kql_join_kind kind = op->u.join.kind;
+    bool is_turned = kind == KQL_JOIN_RIGHTSEMI || kind == KQL_JOIN_RIGHTANTI;
     struct sql_text *t = &step->text;
 
     if (left == NULL || right == NULL)
@@ -107,18 +109,19 @@ sql_join_step(struct sql_build *b, struct sql_step *step, const struct kql_op *o
         return sql_refuse(b, "it has no keys");
     if (step->is_volatile)
         return sql_refuse(b, "its keys are other ones each time");
-    sql_put(t, "SELECT ");
-    put_output(t, op);
-    sql_put(t, " FROM ");
-    if (kind == KQL_JOIN_RIGHTSEMI || kind == KQL_JOIN_RIGHTANTI) {
-        sql_put(t, "t%u r %s JOIN t%u l", sql_use(b, step, right), join_word(kind),
-                sql_use(b, step, left));
-    } else {
-        if (!put_left(&l, t, op, left))
-            return false;
-        sql_put(t, " %s JOIN t%u r", join_word(kind), sql_use(b, step, right));
-    }
-    sql_put(t, " ON (");
+    if (kind == KQL_JOIN_INNERUNIQUE)
+        left = first_of_keys(b, op, left);
+    if (left == NULL)
+        return false;
+
+    struct sql_scope l = sql_scope_of(b, step, left, &op->input->schema, "l."),
+                     r = sql_scope_of(b, step, right, &op->u.join.right->schema, "r.");
+
+    sql_select(step, "SELECT");
+    put_output(step, op, left, right);
+    sql_put(t, " FROM t%u %c %s JOIN t%u %c ON (", sql_use(b, step, is_turned ? right : left),
+            is_turned ? 'r' : 'l', join_word(kind), sql_use(b, step, is_turned ? left : right),
+            is_turned ? 'l' : 'r');
     if (!put_condition(&l, &r, t, op))
         return false;
     sql_put(t, ")");
@@ -134,9 +137,9 @@ put_branch(struct sql_build *b, struct sql_step *step, const struct kql_op *op, 
     const uint32_t *map = op->u.join_union.map + (size_t)index * op->schema.count;
     struct sql_text *t = &step->text;
 
-    sql_put(t, "%sSELECT ", index == 0 ? "" : " UNION ALL ");
+    sql_select(step, index == 0 ? "SELECT" : " UNION ALL SELECT");
     for (uint32_t i = 0; i < op->schema.count; i++) {
-        sql_put(t, "%s", i == 0 ? "" : ", ");
+        sql_column_begin(step, i);
         if (i == 0 && op->u.join_union.sources != NULL) {
             struct kql_value source = kql_string(op->u.join_union.sources[index]);
 
@@ -144,9 +147,11 @@ put_branch(struct sql_build *b, struct sql_step *step, const struct kql_op *op, 
         } else if (map[i] == UINT32_MAX) {
             sql_put_null(t, (enum kql_type)op->schema.columns[i].type);
         } else {
+            sql_read(step, input, map[i]);
             sql_put(t, "c%u", map[i]);
         }
         sql_put(t, " AS c%u", i);
+        sql_column_end(step);
     }
     sql_put(t, " FROM t%u", sql_use(b, step, input));
 }

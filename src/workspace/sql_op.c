@@ -73,14 +73,14 @@ sql_table_step(struct sql_build *b, struct sql_step *step, const struct kql_op *
         columns[i].type = (uint8_t)table->shape->columns[i].stored;
     }
     stored = (struct kql_schema){.columns = columns, .count = op->schema.count};
-    s = sql_scope_of(b, step, &stored, "");
+    s = sql_scope_of(b, step, NULL, &stored, "");
     s.stored = table->shape->columns;
-    sql_put(&step->text, "SELECT ");
+    sql_select(step, "SELECT");
     for (uint32_t i = 0; i < op->schema.count; i++) {
         const struct workspace_column *c = &table->shape->columns[i];
         const struct kql_expr *e;
 
-        sql_put(&step->text, "%s", i == 0 ? "" : ", ");
+        sql_column_begin(step, i);
         if (c->stored == c->type) {
             sql_put_column(&s, &step->text, i);
         } else {
@@ -89,6 +89,7 @@ sql_table_step(struct sql_build *b, struct sql_step *step, const struct kql_op *
                 return sql_refuse(b, "column %s is of another type in the file", c->name);
         }
         sql_put(&step->text, " AS c%u", i);
+        sql_column_end(step);
     }
     sql_put(&step->text, " FROM %s", table->table->sql);
     if (table->where != NULL)
@@ -130,11 +131,13 @@ sql_inline_step(struct sql_build *b, struct sql_step *step, const struct kql_op 
 static bool
 put_values(struct sql_scope *s, struct sql_text *t, const struct kql_op *op)
 {
+    sql_select(s->step, "SELECT");
     for (uint32_t i = 0; i < op->schema.count; i++) {
-        sql_put(t, "%s", i == 0 ? "" : ", ");
+        sql_column_begin(s->step, i);
         if (!sql_value(s, t, op->u.project.exprs[i]))
             return false;
         sql_put(t, " AS c%u", i);
+        sql_column_end(s->step);
     }
     return true;
 }
@@ -143,9 +146,8 @@ bool
 sql_print_step(struct sql_build *b, struct sql_step *step, const struct kql_op *op)
 {
     static const struct kql_schema nothing = {NULL, 0, false};
-    struct sql_scope s = sql_scope_of(b, step, &nothing, "");
+    struct sql_scope s = sql_scope_of(b, step, NULL, &nothing, "");
 
-    sql_put(&step->text, "SELECT ");
     return put_values(&s, &step->text, op);
 }
 
@@ -192,13 +194,13 @@ bool
 sql_where_step(struct sql_build *b, struct sql_step *step, const struct kql_op *op)
 {
     struct sql_step *input = input_of(b, op);
-    struct sql_scope s = sql_scope_of(b, step, &op->input->schema, "");
+    struct sql_scope s = sql_scope_of(b, step, input, &op->input->schema, "");
 
     if (input == NULL)
         return false;
-    sql_put(&step->text, "SELECT ");
-    sql_put_columns(&step->text, op->schema.count);
-    sql_put_hidden(step, input);
+    sql_select(step, "SELECT");
+    sql_pass_columns(step, input);
+    sql_pass_order(step, input);
     sql_put(&step->text, " FROM t%u WHERE ", sql_use(b, step, input));
     return sql_conjunction(&s, &step->text, op->u.predicate);
 }
@@ -207,14 +209,13 @@ bool
 sql_project_step(struct sql_build *b, struct sql_step *step, const struct kql_op *op)
 {
     struct sql_step *input = input_of(b, op);
-    struct sql_scope s = sql_scope_of(b, step, &op->input->schema, "");
+    struct sql_scope s = sql_scope_of(b, step, input, &op->input->schema, "");
 
     if (input == NULL)
         return false;
-    sql_put(&step->text, "SELECT ");
     if (!put_values(&s, &step->text, op))
         return false;
-    sql_put_hidden(step, input);
+    sql_pass_order(step, input);
     sql_put(&step->text, " FROM t%u", sql_use(b, step, input));
     return true;
 }
@@ -226,9 +227,9 @@ sql_pass_step(struct sql_build *b, struct sql_step *step, const struct kql_op *o
 
     if (input == NULL)
         return false;
-    sql_put(&step->text, "SELECT ");
-    sql_put_columns(&step->text, op->schema.count);
-    sql_put_hidden(step, input);
+    sql_select(step, "SELECT");
+    sql_pass_columns(step, input);
+    sql_pass_order(step, input);
     sql_put(&step->text, " FROM t%u", sql_use(b, step, input));
     return true;
 }
@@ -257,15 +258,18 @@ put_keys(struct sql_scope *s, struct sql_step *step, const struct kql_op *op,
                               kql_type_name((enum kql_type)key->expr->type));
         if (step->order_count == SQL_ORDER_MAX)
             return sql_refuse(s->b, "more than %d keys", SQL_ORDER_MAX);
-        sql_put(&step->text, ", ");
+        sql_column_begin(step, UINT32_MAX);
         if (!sql_value(s, &step->text, key->expr))
             return false;
         sql_put(&step->text, " AS k%u", step->order_count);
+        sql_column_end(step);
         step->order[step->order_count++] = (struct sql_order){(enum kql_type)key->expr->type,
                                                               key->is_descending, key->nulls_first};
     }
     for (uint32_t i = 0; i < input->order_count && step->order_count < SQL_ORDER_MAX; i++) {
-        sql_put(&step->text, ", k%u AS k%u", i, step->order_count);
+        sql_column_begin(step, UINT32_MAX);
+        sql_put(&step->text, "k%u AS k%u", i, step->order_count);
+        sql_column_end(step);
         step->order[step->order_count++] = input->order[i];
     }
     return true;
@@ -275,15 +279,15 @@ bool
 sql_sort_step(struct sql_build *b, struct sql_step *step, const struct kql_op *op)
 {
     struct sql_step *input = input_of(b, op);
-    struct sql_scope s = sql_scope_of(b, step, &op->input->schema, "");
+    struct sql_scope s = sql_scope_of(b, step, input, &op->input->schema, "");
     uint64_t limit = 0;
 
     if (input == NULL)
         return false;
     if (op->u.sort.limit != NULL && !is_constant_count(op->u.sort.limit, &limit))
         return sql_refuse(b, "its count is not known before the query runs");
-    sql_put(&step->text, "SELECT ");
-    sql_put_columns(&step->text, op->schema.count);
+    sql_select(step, "SELECT");
+    sql_pass_columns(step, input);
     if (!put_keys(&s, step, op, input))
         return false;
     sql_put(&step->text, " FROM t%u", sql_use(b, step, input));
@@ -305,9 +309,9 @@ sql_take_step(struct sql_build *b, struct sql_step *step, const struct kql_op *o
         return false;
     if (!is_constant_count(op->u.limit.count, &limit))
         return sql_refuse(b, "its count is not known before the query runs");
-    sql_put(&step->text, "SELECT ");
-    sql_put_columns(&step->text, op->schema.count);
-    sql_put_hidden(step, input);
+    sql_select(step, "SELECT");
+    sql_pass_columns(step, input);
+    sql_pass_order(step, input);
     sql_put(&step->text, " FROM t%u", sql_use(b, step, input));
     sql_put_order(&step->text, input, "");
     sql_put(&step->text, " LIMIT %llu", (unsigned long long)limit);
@@ -336,8 +340,8 @@ sql_sample_step(struct sql_build *b, struct sql_step *step, const struct kql_op 
         return false;
     if (!is_constant_count(op->u.limit.count, &limit) || limit == 0 || limit > 1000000)
         return sql_refuse(b, "so many rows are not sampled by SQL");
-    sql_put(&step->text, "SELECT ");
-    sql_put_columns(&step->text, op->schema.count);
+    sql_select(step, "SELECT");
+    sql_pass_columns(step, input);
     sql_put(&step->text, " FROM t%u USING SAMPLE reservoir(%llu ROWS)", sql_use(b, step, input),
             (unsigned long long)limit);
     step->is_volatile = true;
@@ -348,7 +352,7 @@ bool
 sql_sample_distinct_step(struct sql_build *b, struct sql_step *step, const struct kql_op *op)
 {
     struct sql_step *input = input_of(b, op);
-    struct sql_scope s = sql_scope_of(b, step, &op->input->schema, "");
+    struct sql_scope s = sql_scope_of(b, step, input, &op->input->schema, "");
     enum kql_type type = (enum kql_type)op->schema.columns[0].type;
     uint64_t limit;
 

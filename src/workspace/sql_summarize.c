@@ -470,7 +470,7 @@ put_finals(struct summary *m, struct sql_text *t, uint32_t width)
     uint32_t key_count = op->u.summarize.key_count;
     struct kql_column *columns = pool_zeroed(m->scope.b->pool, width + 1, sizeof *columns);
     struct kql_schema schema = {.columns = columns, .count = width};
-    struct sql_scope s = sql_scope_of(m->scope.b, m->scope.step, &schema, "");
+    struct sql_scope s = sql_scope_of(m->scope.b, m->scope.step, NULL, &schema, "");
 
     for (uint32_t i = 0; i < width; i++)
         columns[i].type = i < key_count ? op->schema.columns[i].type : KQL_DYNAMIC;
@@ -507,7 +507,7 @@ sql_summarize_step(struct sql_build *b, struct sql_step *step, const struct kql_
     struct summary m = {.input = sql_carry(b, op->input), .op = op};
     uint32_t key_count = op->u.summarize.key_count, count = op->u.summarize.aggregate_count, width;
 
-    m.scope = sql_scope_of(b, step, &op->input->schema, "");
+    m.scope = sql_scope_of(b, step, m.input, &op->input->schema, "");
     m.raw.pool = m.results.pool = b->pool;
     if (m.input == NULL)
         return sql_refuse(b, "what it reads comes from the row engine");
