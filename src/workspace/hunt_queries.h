@@ -1,0 +1,548 @@
+/* hunt_queries.h - queries made up at random, for the differential test: over the tables Left and Right of that test, with types
+ * that fit mostly. Their answers hang on no order and no choice that the language leaves open: rows are taken by a key that is
+ * unique, lists are sorted, sums of reals are exact. */
+#pragma once
+#include "kql/value.h"
+#include "workspace/hunt_query_forms.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { QUERY_TEXT_MAX = 32768, QUERY_COLUMNS_MAX = 64 };
+
+struct query_column {
+    char name[24];
+    enum kql_type type;
+};
+struct query_maker {
+    uint64_t random;
+    char text[QUERY_TEXT_MAX];
+    size_t n;
+    /* the row set now; 'id' is there and unique while has_id */
+    struct query_column columns[QUERY_COLUMNS_MAX];
+    unsigned count;
+    bool has_id;
+    unsigned made; /* names so far */
+    unsigned depth;
+};
+
+static inline uint64_t
+query_random(struct query_maker *m)
+{
+    m->random ^= m->random << 13;
+    m->random ^= m->random >> 7;
+    m->random ^= m->random << 17;
+    return m->random * UINT64_C(0x2545f4914f6cdd1d) >> 16;
+}
+
+static inline unsigned
+query_pick(struct query_maker *m, unsigned count)
+{
+    return (unsigned)(query_random(m) % count);
+}
+
+PRINTF_LIKE(2, 3)
+static inline void
+query_put(struct query_maker *m, const char *format, ...)
+{
+    va_list args;
+    int n;
+
+    va_start(args, format);
+    n = vsnprintf(m->text + m->n, sizeof m->text - m->n, format, args);
+    va_end(args);
+    if (n > 0 && (size_t)n < sizeof m->text - m->n)
+        m->n += (size_t)n;
+}
+
+#define QUERY_ONE_OF(m, list) ((list)[query_pick(m, (unsigned)COUNT_OF(list))])
+
+static void query_expr(struct query_maker *m, enum kql_type type);
+
+/* A column of the type; false: there is none. */
+static inline bool
+query_put_column(struct query_maker *m, enum kql_type type)
+{
+    unsigned first = query_pick(m, m->count);
+
+    for (unsigned i = 0; i < m->count; i++) {
+        const struct query_column *c = &m->columns[(first + i) % m->count];
+
+        if (c->type == type) {
+            query_put(m, "%s", c->name);
+            return true;
+        }
+    }
+    return false;
+}
+
+static inline void
+query_leaf(struct query_maker *m, enum kql_type type)
+{
+    if (query_pick(m, 4) > 0 && query_put_column(m, type))
+        return;
+    switch (type) {
+    case KQL_BOOL:
+        query_put(m, "%s", query_pick(m, 2) == 0 ? "true" : "bool(null)");
+        break;
+    case KQL_INT:
+        query_put(m, "int(%d)", (int)query_pick(m, 40) - 20);
+        break;
+    case KQL_LONG:
+        query_put(m, "%s", QUERY_ONE_OF(m, query_longs));
+        break;
+    case KQL_REAL:
+        query_put(m, "%s", QUERY_ONE_OF(m, query_reals));
+        break;
+    case KQL_DECIMAL:
+        query_put(m, "decimal(%u.%02u)", query_pick(m, 50), query_pick(m, 100));
+        break;
+    case KQL_STRING:
+        query_put(m, "%s", QUERY_ONE_OF(m, query_texts));
+        break;
+    case KQL_DATETIME:
+        query_put(m, "%s", QUERY_ONE_OF(m, query_times));
+        break;
+    case KQL_TIMESPAN:
+        query_put(m, "%s", QUERY_ONE_OF(m, query_spans));
+        break;
+    case KQL_GUID:
+        query_put(m, "guid(74be27de-1e4e-49d9-b579-fe0b331d36%02u)", query_pick(m, 20));
+        break;
+    default:
+        query_put(m, "%s", QUERY_ONE_OF(m, query_dynamics));
+        break;
+    }
+}
+
+/* A form is text in which %b %i %l %r %c %s %t %d %g %y stand for an expression of bool, int, long, real, decimal, string,
+ * datetime, timespan, guid, dynamic; %w for a word, %n for a small number, and %% for itself. */
+static inline void
+query_form(struct query_maker *m, const char *form)
+{
+    static const struct {
+        char letter;
+        enum kql_type type;
+    } letters[] = {
+        {'b', KQL_BOOL    },
+        {'i', KQL_INT     },
+        {'l', KQL_LONG    },
+        {'r', KQL_REAL    },
+        {'c', KQL_DECIMAL },
+        {'s', KQL_STRING  },
+        {'t', KQL_DATETIME},
+        {'d', KQL_TIMESPAN},
+        {'g', KQL_GUID    },
+        {'y', KQL_DYNAMIC }
+    };
+
+    for (; *form != '\0'; form++) {
+        if (*form != '%') {
+            query_put(m, "%c", *form);
+            continue;
+        }
+        form++;
+        if (*form == 'w')
+            query_put(m, "%s", QUERY_ONE_OF(m, query_words));
+        else if (*form == 'n')
+            query_put(m, "%u", query_pick(m, 6));
+        else if (*form == '%')
+            query_put(m, "%%");
+        for (size_t i = 0; i < COUNT_OF(letters); i++)
+            if (letters[i].letter == *form)
+                query_expr(m, letters[i].type);
+    }
+}
+
+/* An expression of the type; not too deep. */
+static void
+query_expr(struct query_maker *m, enum kql_type type)
+{
+    static const struct {
+        const char *const *forms;
+        unsigned count;
+    } forms[KQL_TYPE_COUNT] = {
+        [KQL_BOOL] = {query_forms_bool,    COUNT_OF(query_forms_bool)    },
+        [KQL_INT] = {query_forms_int,     COUNT_OF(query_forms_int)     },
+        [KQL_LONG] = {query_forms_long,    COUNT_OF(query_forms_long) - 1},
+        [KQL_REAL] = {query_forms_real,    COUNT_OF(query_forms_real)    },
+        [KQL_DECIMAL] = {query_forms_decimal, COUNT_OF(query_forms_decimal) },
+        [KQL_STRING] = {query_forms_text,    COUNT_OF(query_forms_text)    },
+        [KQL_DATETIME] = {query_forms_time,    COUNT_OF(query_forms_time)    },
+        [KQL_TIMESPAN] = {query_forms_span,    COUNT_OF(query_forms_span)    },
+        [KQL_GUID] = {query_forms_guid,    COUNT_OF(query_forms_guid)    },
+        [KQL_DYNAMIC] = {query_forms_dynamic, COUNT_OF(query_forms_dynamic) },
+    };
+    unsigned leaf = m->depth == 0 ? 8 : m->depth == 1 ? 2 : 1; /* the deeper, the likelier */
+
+    if (m->depth >= 3 || query_pick(m, leaf + 1) == 0 || m->n > QUERY_TEXT_MAX / 2) {
+        query_leaf(m, type);
+        return;
+    }
+    m->depth++;
+    query_form(m, forms[type].forms[query_pick(m, forms[type].count)]);
+    m->depth--;
+}
+
+/* ---- operators ---- */
+
+static inline enum kql_type
+query_any_type(struct query_maker *m)
+{
+    static const enum kql_type types[] = {
+        KQL_BOOL,   KQL_INT,      KQL_LONG,     KQL_LONG, KQL_REAL,    KQL_STRING, KQL_STRING,
+        KQL_STRING, KQL_DATETIME, KQL_TIMESPAN, KQL_GUID, KQL_DYNAMIC, KQL_DECIMAL};
+
+    return QUERY_ONE_OF(m, types);
+}
+
+static inline void
+query_add_column(struct query_maker *m, const char *name, enum kql_type type)
+{
+    for (unsigned i = 0; i < m->count; i++)
+        if (strcmp(m->columns[i].name, name) == 0) {
+            m->columns[i].type = type;
+            return;
+        }
+    if (m->count == QUERY_COLUMNS_MAX)
+        return;
+    snprintf(m->columns[m->count].name, sizeof m->columns[0].name, "%s", name);
+    m->columns[m->count++].type = type;
+}
+
+static inline void
+query_where(struct query_maker *m)
+{
+    query_put(m, " | where ");
+    query_expr(m, KQL_BOOL);
+}
+
+static inline void
+query_extend(struct query_maker *m)
+{
+    enum kql_type type = query_any_type(m);
+    char name[24];
+
+    snprintf(name, sizeof name, "x%u", m->made++);
+    query_put(m, " | extend %s = ", name);
+    query_expr(m, type);
+    query_add_column(m, name, type);
+}
+
+static inline void
+query_project(struct query_maker *m)
+{
+    struct query_column kept[8];
+    unsigned count = 0, first = query_pick(m, m->count);
+
+    query_put(m, " | project ");
+    if (m->has_id) {
+        query_put(m, "id");
+        snprintf(kept[0].name, sizeof kept[0].name, "id");
+        kept[count++].type = KQL_LONG;
+    }
+    for (unsigned i = 0; i < m->count && count < 4; i++) {
+        const struct query_column *c = &m->columns[(first + i) % m->count];
+
+        if (strcmp(c->name, "id") == 0)
+            continue;
+        query_put(m, "%s%s", count > 0 ? ", " : "", c->name);
+        kept[count++] = *c;
+    }
+    for (unsigned i = query_pick(m, 3); i > 0; i--) {
+        enum kql_type type = query_any_type(m);
+
+        snprintf(kept[count].name, sizeof kept[count].name, "p%u", m->made++);
+        query_put(m, "%s%s = ", count > 0 ? ", " : "", kept[count].name);
+        query_expr(m, type);
+        kept[count++].type = type;
+    }
+    memcpy(m->columns, kept, count * sizeof *kept);
+    m->count = count;
+}
+
+static inline void
+query_summarize(struct query_maker *m)
+{
+    static const struct {
+        const char *form;
+        enum kql_type type;
+    } aggregates[] = {
+        {"count()",                             KQL_LONG    },
+        {"countif(%b)",                         KQL_LONG    },
+        {"sum(bin(%l, 1) %% 1000)",             KQL_LONG    },
+        {"sumif(%i, %b)",                       KQL_LONG    },
+        {"min(%l)",                             KQL_LONG    },
+        {"max(%l)",                             KQL_LONG    },
+        {"min(%t)",                             KQL_DATETIME},
+        {"max(%t)",                             KQL_DATETIME},
+        {"min(%s)",                             KQL_STRING  },
+        {"max(%s)",                             KQL_STRING  },
+        {"min(%r)",                             KQL_REAL    },
+        {"max(%r)",                             KQL_REAL    },
+        {"avg(%i)",                             KQL_REAL    },
+        {"dcount(%s)",                          KQL_LONG    },
+        {"dcount(%l)",                          KQL_LONG    },
+        {"count_distinct(%s)",                  KQL_LONG    },
+        {"count_distinctif(%l, %b)",            KQL_LONG    },
+        {"array_sort_asc(make_set(%l))",        KQL_DYNAMIC },
+        {"array_sort_asc(make_set(%s))",        KQL_DYNAMIC },
+        {"array_sort_asc(make_list(%i))",       KQL_DYNAMIC },
+        {"array_length(make_list(%s))",         KQL_LONG    },
+        {"stdev(%i)",                           KQL_REAL    },
+        {"variance(%i)",                        KQL_REAL    },
+        {"minif(%l, %b)",                       KQL_LONG    },
+        {"maxif(%t, %b)",                       KQL_DATETIME},
+        {"sum(%d)",                             KQL_TIMESPAN},
+        {"max(%d)",                             KQL_TIMESPAN},
+        {"binary_all_or(%l)",                   KQL_LONG    },
+        {"binary_all_and(%l)",                  KQL_LONG    },
+        {"avgif(%i, %b)",                       KQL_REAL    },
+        {"dcountif(%s, %b)",                    KQL_LONG    },
+        {"sum(%c)",                             KQL_DECIMAL },
+        {"max(%c)",                             KQL_DECIMAL },
+        {"array_sort_asc(make_set_if(%s, %b))", KQL_DYNAMIC },
+        {"min(%g)",                             KQL_GUID    },
+        {"count() * 2 + max(%i)",               KQL_LONG    },
+        {"binary_all_xor(%i)",                  KQL_LONG    },
+        {"percentile(%i, 50)",                  KQL_LONG    },
+        {"max(%b)",                             KQL_BOOL    },
+        {"avg(%d)",                             KQL_TIMESPAN},
+        {"avg(%t)",                             KQL_DATETIME},
+    };
+    struct query_column made[12];
+    unsigned count = 0, keys = query_pick(m, 3);
+
+    query_put(m, " | summarize ");
+    for (unsigned i = query_pick(m, 3) + 1; i > 0; i--) {
+        unsigned a = query_pick(m, COUNT_OF(aggregates));
+
+        snprintf(made[count].name, sizeof made[0].name, "a%u", m->made++);
+        query_put(m, "%s%s = ", count > 0 ? ", " : "", made[count].name);
+        m->depth += 2;
+        query_form(m, aggregates[a].form);
+        m->depth -= 2;
+        made[count++].type = aggregates[a].type;
+    }
+    if (m->has_id && query_pick(m, 5) == 0) {
+        snprintf(made[count].name, sizeof made[0].name, "m%u", m->made++);
+        query_put(m, ", (i%s, %s) = arg_%s(id, ", made[count].name, made[count].name,
+                  query_pick(m, 2) == 0 ? "max" : "min");
+        if (!query_put_column(m, KQL_STRING))
+            query_put(m, "'x'");
+        query_put(m, ")");
+        made[count++].type = KQL_STRING;
+    }
+    for (unsigned i = 0; i < keys; i++) {
+        static const enum kql_type types[] = {KQL_BOOL,     KQL_INT,  KQL_LONG,
+                                              KQL_STRING,   KQL_REAL, KQL_DATETIME,
+                                              KQL_TIMESPAN, KQL_GUID, KQL_DECIMAL};
+        enum kql_type type = QUERY_ONE_OF(m, types);
+
+        snprintf(made[count].name, sizeof made[0].name, "g%u", m->made++);
+        query_put(m, "%s%s = ", i == 0 ? " by " : ", ", made[count].name);
+        m->depth++;
+        query_expr(m, type);
+        m->depth--;
+        made[count++].type = type;
+    }
+    memcpy(m->columns, made, count * sizeof *made);
+    m->count = count;
+    m->has_id = false;
+}
+
+static inline void
+query_distinct(struct query_maker *m)
+{
+    struct query_column kept[3];
+    unsigned count = 0, first = query_pick(m, m->count);
+
+    for (unsigned i = 0; i < m->count && count < 3; i++)
+        if (m->columns[(first + i) % m->count].type != KQL_DYNAMIC)
+            kept[count++] = m->columns[(first + i) % m->count];
+    if (count == 0)
+        return;
+    query_put(m, " | distinct ");
+    for (unsigned i = 0; i < count; i++)
+        query_put(m, "%s%s", i > 0 ? ", " : "", kept[i].name);
+    memcpy(m->columns, kept, count * sizeof *kept);
+    m->count = count;
+    m->has_id = false;
+}
+
+/* By a column of any type, and then by id, so that rows have one order. */
+static inline void
+query_order(struct query_maker *m)
+{
+    static const char *const orders[] = {"asc", "desc", "asc nulls last", "desc nulls first", ""};
+
+    if (!m->has_id)
+        return;
+    query_put(m, " | sort by ");
+    m->depth += 2;
+    query_expr(m, query_pick(m, 2) == 0 ? KQL_LONG : query_pick(m, 2) == 0 ? KQL_REAL : KQL_STRING);
+    m->depth -= 2;
+    query_put(m, " %s, id %s", QUERY_ONE_OF(m, orders), query_pick(m, 2) == 0 ? "asc" : "desc");
+}
+
+static inline void
+query_take(struct query_maker *m)
+{
+    if (!m->has_id)
+        return;
+    if (query_pick(m, 2) == 0) {
+        query_put(m, " | top %u by id %s", query_pick(m, 50), query_pick(m, 2) == 0 ? "asc" : "");
+        return;
+    }
+    query_order(m);
+    query_put(m, " | take %u", query_pick(m, 60));
+}
+
+static inline void
+query_rank(struct query_maker *m)
+{
+    char name[24];
+
+    if (!m->has_id)
+        return;
+    snprintf(name, sizeof name, "n%u", m->made++);
+    query_put(m, " | sort by id asc | extend %s = %s", name,
+              query_pick(m, 2) == 0 ? "row_number()" : "prev(id, 1, 0)");
+    query_add_column(m, name, KQL_LONG);
+}
+
+static inline void
+query_join(struct query_maker *m)
+{
+    static const char *const kinds[] = {"inner",    "leftouter", "rightouter", "fullouter",
+                                        "leftsemi", "leftanti",  "rightanti",  "rightsemi"};
+    unsigned kind = query_pick(m, COUNT_OF(kinds));
+    bool has_k = false;
+    unsigned before = m->count;
+
+    for (unsigned i = 0; i < m->count; i++) {
+        has_k = has_k || (strcmp(m->columns[i].name, "k") == 0 && m->columns[i].type == KQL_LONG);
+        if (strcmp(m->columns[i].name, "rid") == 0) /* joined before */
+            return;
+    }
+    if (!has_k)
+        return;
+    if (query_pick(m, 4) == 0) {
+        query_put(m, " | lookup kind=%s (Right | summarize rid = max(id), rs = max(s2) by k) on k",
+                  query_pick(m, 2) == 0 ? "inner" : "leftouter");
+    } else if (query_pick(m, 2) == 0) {
+        query_put(m, " | join kind=%s (Right | project rid = id, k, rs = s2, rt = t) on k",
+                  kinds[kind]);
+        m->has_id = m->has_id && kind >= 4 && kind < 6;
+    } else {
+        query_put(
+            m,
+            " | join kind=%s (Right | where k %% 2 == 0 | project rid = id, k2 = k, rs = s2) on "
+            "$left.k == $right.k2",
+            kinds[kind]);
+        m->has_id = m->has_id && kind >= 4 && kind < 6;
+    }
+    if (kind >= 6) { /* only the right side's columns; or those of a lookup: known columns only */
+        m->count = 0;
+        query_put(m, " | project rid = column_ifexists('rid', 0), rs = column_ifexists('rs', '')");
+    } else if (kind >= 4) {
+        m->count = before;
+        query_put(m, " | extend rid = column_ifexists('rid', 0), rs = column_ifexists('rs', '')");
+    }
+    query_add_column(m, "rid", KQL_LONG);
+    query_add_column(m, "rs", KQL_STRING);
+    m->has_id = m->has_id && kind < 6;
+}
+
+static inline void
+query_union(struct query_maker *m)
+{
+    unsigned kept = 0;
+
+    query_put(m, " | union (Right | where k > %u | project k, s = s2, t)", query_pick(m, 20));
+    m->has_id = false;
+    for (unsigned i = 0; i < m->count;
+         i++) /* what has one type on both sides, or is of one alone */
+        if ((strcmp(m->columns[i].name, "k") != 0 || m->columns[i].type == KQL_LONG) &&
+            (strcmp(m->columns[i].name, "s") != 0 || m->columns[i].type == KQL_STRING) &&
+            (strcmp(m->columns[i].name, "t") != 0 || m->columns[i].type == KQL_DATETIME))
+            m->columns[kept++] = m->columns[i];
+    m->count = kept;
+    if (m->count == 0)
+        query_add_column(m, "k", KQL_LONG);
+}
+
+static inline void
+query_expand(struct query_maker *m)
+{
+    for (unsigned i = 0; i < m->count; i++)
+        if (m->columns[i].type == KQL_DYNAMIC) {
+            query_put(m, " | mv-expand %s", m->columns[i].name);
+            m->has_id = false;
+            return;
+        }
+}
+
+static inline void
+query_operator(struct query_maker *m)
+{
+    switch (query_pick(m, 16)) {
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+        query_where(m);
+        break;
+    case 4:
+    case 5:
+    case 6:
+        query_extend(m);
+        break;
+    case 7:
+        query_project(m);
+        break;
+    case 8:
+    case 9:
+        query_summarize(m);
+        break;
+    case 10:
+        query_distinct(m);
+        break;
+    case 11:
+        query_take(m);
+        break;
+    case 12:
+        query_join(m);
+        break;
+    case 13:
+        query_union(m);
+        break;
+    case 14:
+        query_pick(m, 2) == 0 ? query_expand(m) : query_order(m);
+        break;
+    default:
+        query_rank(m);
+        break;
+    }
+}
+
+/* The next query, over what the columns of Left are. */
+static inline const char *
+query_make(struct query_maker *m, const struct query_column *left, unsigned left_count)
+{
+    m->n = 0;
+    m->made = 0;
+    m->depth = 0;
+    m->count = left_count;
+    memcpy(m->columns, left, left_count * sizeof *left);
+    m->has_id = true;
+    if (query_pick(m, 12) == 0)
+        query_put(m, "let L = materialize(Left | where id %% 3 == 0); L");
+    else
+        query_put(m, "Left");
+    for (unsigned i = query_pick(m, 5) + 1; i > 0; i--)
+        query_operator(m);
+    if (query_pick(m, 20) == 0)
+        query_put(m, " | count");
+    return m->text;
+}
