@@ -190,7 +190,8 @@ static struct counter durations = {
     .bound_count = COUNT_OF(duration_bounds)
 };
 
-const struct counter *const api_counters[] = {&requests, &durations, NULL};
+const struct counter *const api_counters[] = {
+    &requests, &durations, &hunting_queries, &hunting_durations, &hunting_running, NULL};
 
 /* ---- finding the row ---- */
 

@@ -5,6 +5,7 @@
  * tell a handler that its client has left. */
 #include "api/hunting.h"
 #include "base/clock.h"
+#include "base/counter.h"
 #include "base/log.h"
 #include "control/saved_queries.h"
 #include "workspace/workspace.h"
@@ -49,6 +50,29 @@ struct hunting {
     struct running running[RUNNING_MAX];
     unsigned running_count;
     struct held *held;
+};
+
+struct counter hunting_queries = {.name = "penstock_hunting_queries_total",
+                                  .help = "Queries by how they ended.",
+                                  .kind = COUNTER_TOTAL,
+                                  .labels = {"outcome"}};
+struct counter hunting_running = {.name = "penstock_hunting_queries_running",
+                                  .help = "Queries that run or wait for their turn.",
+                                  .kind = COUNTER_GAUGE};
+static const int64_t bounds[] = {1000,     2500,     5000,     10000,    25000,   50000,
+                                 100000,   250000,   500000,   1000000,  2500000, 5000000,
+                                 10000000, 30000000, 60000000, 180000000};
+struct counter hunting_durations = {.name = "penstock_hunting_query_duration_seconds",
+                                    .help =
+                                        "From when a query came in to its end, waiting included.",
+                                    .kind = COUNTER_HISTOGRAM,
+                                    .unit = 1e-6,
+                                    .bounds = bounds,
+                                    .bound_count = COUNT_OF(bounds)};
+static const char *const outcomes[] = {
+    [HUNT_DONE] = "done",      [HUNT_REFUSED] = "refused", [HUNT_SPENT] = "spent",
+    [HUNT_BUSY] = "throttled", [HUNT_LATE] = "late",       [HUNT_CANCELLED] = "cancelled",
+    [HUNT_FAILED] = "failed",  [HUNT_BROKEN] = "broken",
 };
 
 /* ---- the watcher ---- */
@@ -134,9 +158,9 @@ hunting_free(struct hunting *h)
 
 /* ---- which may run ---- */
 
-/* A place among those that run or wait; NULL: too many do, or the server stops. */
+/* A place among those that run or wait; NULL: *why says why there is none. */
 static struct running *
-running_enter(struct hunting *h, const struct call *c)
+running_enter(struct hunting *h, const struct call *c, enum hunt_outcome *why)
 {
     unsigned most = c->control->config->hunting.query_count * HUNTING_WAITING_MAX;
     const char *tenant = c->tenant == NULL ? "" : c->tenant;
@@ -152,6 +176,7 @@ running_enter(struct hunting *h, const struct call *c)
         else
             of_tenant += strcmp(r->tenant, tenant) == 0;
     }
+    *why = h->is_stopping ? HUNT_CANCELLED : HUNT_BUSY;
     if (h->is_stopping || h->running_count >= most || of_tenant >= most / 2)
         mine = NULL;
     if (mine != NULL) {
@@ -160,6 +185,7 @@ running_enter(struct hunting *h, const struct call *c)
         atomic_store(&mine->cancelled, false);
         if (h->running_count++ == 0)
             pthread_cond_signal(&h->wake);
+        counter_add(counter_alone(&hunting_running), 1);
     }
     pthread_mutex_unlock(&h->lock);
     return mine;
@@ -171,6 +197,7 @@ running_leave(struct hunting *h, struct running *r)
     pthread_mutex_lock(&h->lock);
     r->request = NULL;
     h->running_count--;
+    counter_add(counter_alone(&hunting_running), -1);
     pthread_mutex_unlock(&h->lock);
 }
 
@@ -350,43 +377,56 @@ run_in(struct call *c, struct workspace *w, const char *guid, const struct hunti
     return st;
 }
 
+/* 'hunt' says how it ended, also when it did not begin. */
+static enum status
+run_at(struct call *c, const struct workspace_place *place, const struct hunting_ask *ask,
+       struct hunt *hunt, struct err *err)
+{
+    struct hunting *h = c->api->hunting;
+    struct running *mine = running_enter(h, c, &hunt->outcome);
+    struct opened *opened = NULL;
+    enum status st;
+
+    if (mine == NULL)
+        return err_set(err, ST_FULL,
+                       hunt->outcome == HUNT_BUSY ? "too many queries run or wait already"
+                                                  : "the server stops");
+    hunt->outcome = HUNT_BROKEN;
+    st = opened_take(h, c->control->config, place, &opened, err);
+    if (opened != NULL) {
+        st = run_in(c, opened->workspace, place->guid, ask, &mine->cancelled, hunt, err);
+        opened_return(h, opened);
+    }
+    if (st == ST_IO || opened == NULL)
+        log_line(LOG_WARN, "api", "a query of workspace %s: %s", place->name, err->text);
+    running_leave(h, mine);
+    return st;
+}
+
 bool
 hunting_run(struct call *c, const struct hunting_ask *ask, struct hunt *hunt, enum status *st,
             struct err *err)
 {
-    struct hunting *h = c->api->hunting;
     struct workspace_place *place = malloc(sizeof *place);
-    struct running *mine = NULL;
-    struct opened *opened = NULL;
+    int64_t begun_ms = clock_monotonic_ms();
+    bool is_there = true;
 
     memset(hunt, 0, sizeof *hunt);
     hunt->outcome = HUNT_BROKEN;
-    if (h == NULL || place == NULL) {
-        *st = err_set(err, ST_FULL, h == NULL ? "no queries are taken here" : "no memory");
-        free(place);
-        return true;
+    if (c->api->hunting == NULL || place == NULL) {
+        *st = err_set(err, ST_FULL, place == NULL ? "no memory" : "no queries are taken here");
+    } else {
+        is_there = hunting_place(c, ask->workspace, place, err);
+        if (is_there)
+            *st = run_at(c, place, ask, hunt, err);
     }
-    if (!hunting_place(c, ask->workspace, place, err)) {
-        free(place);
-        return false;
-    }
-    mine = running_enter(h, c);
-    if (mine == NULL) {
-        hunt->outcome = HUNT_BUSY;
-        *st = err_set(err, ST_FULL, "too many queries run or wait already");
-        free(place);
-        return true;
-    }
-    *st = opened_take(h, c->control->config, place, &opened, err);
-    if (opened != NULL) {
-        *st = run_in(c, opened->workspace, place->guid, ask, &mine->cancelled, hunt, err);
-        opened_return(h, opened);
-    }
-    if (*st == ST_IO || opened == NULL)
-        log_line(LOG_WARN, "api", "a query of workspace %s: %s", place->name, err->text);
-    running_leave(h, mine);
     free(place);
-    return true;
+    if (is_there) {
+        counter_add(counter_at(&hunting_queries, outcomes[hunt->outcome]), 1);
+        counter_observe(counter_alone(&hunting_durations),
+                        (clock_monotonic_ms() - begun_ms) * 1000);
+    }
+    return is_there;
 }
 
 /* ---- bodies that leave ---- */

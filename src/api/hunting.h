@@ -17,6 +17,8 @@ enum {
     HUNTING_BODY_MAX = 1 << 20, /* bytes of a request's body */
 };
 
+extern struct counter hunting_queries, hunting_durations, hunting_running; /* for /metrics */
+
 struct hunting_ask {
     struct span workspace; /* GUID, name or resource id; empty: the default one */
     struct span text;
