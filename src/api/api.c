@@ -6,6 +6,7 @@
 #include "api/call.h"
 #include "api/defender.h"
 #include "api/hunting_parse.h"
+#include "api/kusto.h"
 #include "api/loganalytics.h"
 #include "base/clock.h"
 #include "base/counter.h"
@@ -145,6 +146,13 @@ const struct route api_routes[] = {
      .gone = hunting_gone, .help = "Log Analytics: tables, columns and functions of a workspace."},
     {"POST", WORKSPACE "/metadata", SCOPE_ANY, READER, CALL_SMALL_BODY,
      .answer = loganalytics_metadata, .gone = hunting_gone, .help = "The same."},
+    {"POST", "/v2/rest/query", SCOPE_ANY, READER, HUNTING_BODY_MAX, .answer = kusto_query_v2,
+     .gone = hunting_gone,
+     .help = "Kusto: runs {\"db\",\"csl\",\"properties\"?} over a workspace; answers in frames."},
+    {"POST", "/v1/rest/query", SCOPE_ANY, READER, HUNTING_BODY_MAX, .answer = kusto_query_v1,
+     .gone = hunting_gone, .help = "Kusto: the same; answers in tables."},
+    {"POST", "/v1/rest/mgmt", SCOPE_ANY, READER, HUNTING_BODY_MAX, .answer = kusto_mgmt,
+     .gone = hunting_gone, .help = "Kusto: a command that shows databases, tables or functions."},
     {"POST", "/api/advancedqueries/run", SCOPE_ANY, READER, HUNTING_BODY_MAX,
      .answer = defender_run, .gone = hunting_gone,
      .help = "Defender for Endpoint: runs {\"Query\"} over the default workspace."},
