@@ -54,7 +54,7 @@ bind_foreign(struct bind *b, const struct kql_syntax *s, struct span name)
         "%.*s() is a function that Defender or Sentinel stores, over data of its own, and is "
         "not built here: %s of that name is called in its place",
         (int)name.n, name.p,
-        b->environment->function != NULL ? "a stored function ('penstock saved save --help')"
+        b->environment->function != NULL ? "a stored function ('penstock saved --help')"
                                          : "a function of the query (let ... = (...) {...};)");
 }
 

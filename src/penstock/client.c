@@ -311,8 +311,15 @@ int
 client_fetch(struct client *c, const char *method, const char *path, struct span body,
              const char *content_type, struct http_exchange *x)
 {
-    char url[8192], type[128];
-    const char *headers[3] = {NULL};
+    return client_fetch_preferring(c, method, path, body, content_type, NULL, x);
+}
+
+int
+client_fetch_preferring(struct client *c, const char *method, const char *path, struct span body,
+                        const char *content_type, const char *prefer, struct http_exchange *x)
+{
+    char url[8192], type[128], preferred[200];
+    const char *headers[4] = {NULL};
     struct err err = {""};
     size_t n = 0;
 
@@ -323,6 +330,9 @@ client_fetch(struct client *c, const char *method, const char *path, struct span
         headers[n++] = type;
     if (c->authorization[0] != '\0')
         headers[n++] = c->authorization;
+    snprintf(preferred, sizeof preferred, "Prefer: %s", prefer == NULL ? "" : prefer);
+    if (prefer != NULL)
+        headers[n++] = preferred;
     *x = (struct http_exchange){.method = method,
                                 .url = url,
                                 .headers = headers,

@@ -97,6 +97,10 @@ MUST_CHECK int client_call(struct client *c, const char *method, const char *pat
 /* The same without a tenant and with the raw answer: lends until the next request. Exit code. */
 MUST_CHECK int client_fetch(struct client *c, const char *method, const char *path,
                             struct span body, const char *content_type, struct http_exchange *x);
+/* The same with a header Prefer; NULL: without. */
+MUST_CHECK int client_fetch_preferring(struct client *c, const char *method, const char *path,
+                                       struct span body, const char *content_type,
+                                       const char *prefer, struct http_exchange *x);
 /* Prints what the daemon said of a request that it did not do; the exit code for it. */
 int client_complain(const struct client *c, const char *what, const struct http_exchange *x);
 /* Prints "command: text" with the usual advice and gives CLIENT_USAGE back. */

@@ -183,7 +183,7 @@ static const struct {
      NULL,                                                                                              0,
      "DeviceInfo",                                                                                                                  NULL                                         },
     {"a known table without rows",
-     {"DeviceInfo | count"},
+     {"--local", "DeviceInfo | count"},
      NULL,                                                                                              1,
      NULL,                                                                                                                          "table DeviceInfo: no rows were given for it"},
     {"a table from a file",

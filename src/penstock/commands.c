@@ -11,6 +11,7 @@
 #include "penstock/cmd_posture.h"
 #include "penstock/cmd_query.h"
 #include "penstock/cmd_replay.h"
+#include "penstock/cmd_saved.h"
 #include "penstock/cmd_schema.h"
 #include "penstock/cmd_send.h"
 #include "penstock/cmd_serve.h"
@@ -52,7 +53,8 @@ const struct command commands[] = {
     {"token",        "create, list and revoke bearer tokens",                            cmd_token        },
     {"config",       "check, show and describe the configuration",                       config_with_kinds},
     {"journal",      "check, print and measure the journal's files",                     cmd_journal      },
-    {"query",        "run a query (KQL) over tables in files",                           cmd_query        },
+    {"query",        "run a query (KQL) over a workspace, or tables in files",           cmd_query        },
+    {"saved",        "queries and functions that are kept for workspaces",               cmd_saved        },
     {"workspace",    "look into a workspace, print and purge its rows",                  cmd_workspace    },
     {"replay",       "files through the same pipeline to a local folder",                cmd_replay       },
     {"filter",       "records of files through a query, one by one",                     cmd_filter       },

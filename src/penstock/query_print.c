@@ -13,6 +13,7 @@ static const struct {
     enum query_format format;
 } formats[] = {
     {"table",    QUERY_TABLE   },
+    {"chart",    QUERY_CHART   },
     {"json",     QUERY_JSON    },
     {"ndjson",   QUERY_NDJSON  },
     {"csv",      QUERY_CSV     },
@@ -365,6 +366,7 @@ print_answer(FILE *out, enum query_format format, struct pool *p, const struct k
         print_csv(out, p, a);
         break;
     case QUERY_TABLE:
+    case QUERY_CHART:
     case QUERY_MARKDOWN:
         print_aligned(out, p, a, format == QUERY_MARKDOWN);
         break;

@@ -5,7 +5,7 @@
 #pragma once
 #include "kql/rows.h"
 
-enum query_format { QUERY_TABLE, QUERY_JSON, QUERY_NDJSON, QUERY_CSV, QUERY_MARKDOWN };
+enum query_format { QUERY_TABLE, QUERY_CHART, QUERY_JSON, QUERY_NDJSON, QUERY_CSV, QUERY_MARKDOWN };
 
 /* False: there is no such format. */
 bool query_format_read(struct span name, enum query_format *format);

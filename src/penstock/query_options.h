@@ -1,0 +1,38 @@
+/* query_options.h - what "penstock query" was told. One thread. */
+#pragma once
+#include "penstock/client.h"
+#include "penstock/query_print.h"
+#include "penstock/query_table.h"
+
+enum { QUERY_PARAMETERS_MAX = 256 };
+enum query_shape { QUERY_HUNTING, QUERY_SHAPE_WORKSPACE, QUERY_BOTH, QUERY_SHAPE_COUNT };
+
+struct query_options {
+    const char *query, *file, *config, *group;
+    bool is_batch, is_check, is_explain, is_functions, has_format, has_time;
+    enum query_format format;
+    enum query_shape shape;
+    struct kql_parameter_value parameters[QUERY_PARAMETERS_MAX];
+    size_t parameter_count;
+    struct kql_rows_limits limits;
+    int64_t time_ms; /* 0: none */
+
+    /* ---- here: over files */
+    bool is_local, is_duckdb;
+    const char *workspace_file;
+    const char *tables[QUERY_TABLES_MAX];
+    size_t table_count;
+
+    /* ---- the daemon's workspaces */
+    bool is_remote; /* something was said that only a daemon can do */
+    struct client_settings client;
+    const char *workspace; /* name, GUID or resource id; NULL: the default one */
+    const char *timespan;
+    int64_t watch_ms; /* 0: once */
+};
+
+/* False: 'code' is what to end with; it has said why. */
+MUST_CHECK bool query_options_read(int argc, char **argv, struct query_options *o, int *code);
+/* False: there is none of that name. */
+MUST_CHECK bool query_shape_read(const char *name, enum query_shape *shape);
+const char *query_shape_name(enum query_shape shape); /* "hunting" */
