@@ -207,7 +207,9 @@ call_text(const struct call *c, const json_t *saved)
             fprintf(out, "%s%s", i > 1 ? ", " : "", c->words[i]);
         fputc(')', out);
     } else {
-        fputs(client_text_at(saved, "query"), out);
+        const char *query = client_text_at(saved, "query");
+
+        fputs(query == NULL ? "" : query, out);
     }
     if (fclose(out) == 0)
         return text;
