@@ -322,7 +322,11 @@ void
 eval_not_built(struct kql_run *run, const struct eval_node *n, struct kql_value *out)
 {
     *out = kql_null(n->type);
-    pool_abandon(run->pool, "%s() is known to the language, but not built here", n->function->name);
+    pool_abandon(run->pool, "%s() is known to the language, but not built here%s",
+                 n->function->name,
+                 strcmp(n->function->name, "FileProfile") == 0
+                     ? ": a stored function of that name is called in its place ('penstock saved')"
+                     : "");
 }
 
 void
