@@ -2,11 +2,11 @@
  *
  *   POST /api/advancedqueries/run      Microsoft Learn, defender-endpoint/api/run-advanced-query-api: {"Query"} to {"Schema","Results"}
  *   POST /api/advancedhunting/run      defender-xdr/api-advanced-hunting: the same, and "Stats"
- *   POST /v1.0/security/runHuntingQuery (and /beta)   graph/api/security-security-runhuntingquery: {"Query","Timespan"?} to
+ *   POST /v1.0/security/runHuntingQuery (and /beta)   graph/api/security-security-runhuntingquery: {"Query","Timespan"?,"workspaceId"?} to
  *                                      {"@odata.context","schema","results"}
  *
  * Errors have the codes of defender-xdr/api-error-codes and Graph's {"error":{"code","message","innerError"}}.
- * All go to the default workspace, see tables in their hunting shape (Timestamp), and give at most 100,000 rows. The services cut to
+ * All go to the default workspace unless workspaceId names one, see tables in their hunting shape (Timestamp), and give at most 100,000 rows. The services cut to
  * the last 30 days by themselves; here nothing is cut unless Timespan says so: what is kept is for the
  * operator to decide. Where rows were left out, the header x-penstock-partial says so, since these answers have no word for it. */
 #include "api/defender.h"
@@ -16,8 +16,10 @@
 
 enum {
     ROWS_MAX = 100000, /* "The results include a maximum of 100,000 rows" */
-    SIZE_MAX_MB = 124, /* "The maximum query result size of a single request can't exceed 124 MB" */
-    SIZE_FACTOR = 2,   /* of an answer's values: names of columns are repeated in each row */
+    /* "The maximum query result size of a single request can't exceed 124 MB"; Graph's security-api-overview: "Query
+     * results have an overall size limit of 50 MB" */
+    DEFENDER_SIZE_MAX = 124 << 20,
+    GRAPH_SIZE_MAX = 50 << 20,
 };
 
 enum dialect { DEFENDER, GRAPH };
@@ -85,20 +87,15 @@ static void
 reply_refused(struct call *c, struct http_reply *reply, enum dialect dialect,
               const struct kql_diagnostics *d)
 {
+    const struct kql_diagnostic *first = hunting_fault_next(d, NULL);
     struct hunting_text text = {.limit = 0};
-    bool is_syntax = false, is_next = false;
+    bool is_syntax = first != NULL && hunting_fault_is_syntax(first);
 
-    for (uint32_t i = 0; i < d->count; i++) {
-        const struct kql_diagnostic *item = &d->items[i];
-
-        if (item->is_warning)
-            continue;
-        if (!is_next)
-            is_syntax = item->code == KQL_E_SYNTAX || item->code == KQL_E_TEXT;
-        hunting_printf(&text, "%sline %u, column %u: ", is_next ? "; " : "", item->line,
-                       item->column);
-        hunting_put(&text, span_of(item->text));
-        is_next = true;
+    for (const struct kql_diagnostic *item = first; item != NULL;
+         item = hunting_fault_next(d, item)) {
+        hunting_put(&text, span_of(item == first ? "" : "; "));
+        hunting_fault_put(&text, d, item);
+        hunting_printf(&text, " (line %u, column %u)", item->line, item->column);
     }
     hunting_printf(&text, ". Fix %s errors in your query.", is_syntax ? "syntax" : "semantic");
     hunting_put(&text, (struct span){"", 1}); /* its end */
@@ -236,7 +233,7 @@ static void
 reply_answer(struct call *c, struct http_reply *reply, const struct hunt *hunt,
              enum dialect dialect)
 {
-    struct hunting_text out = {.limit = (size_t)SIZE_MAX_MB << 20};
+    struct hunting_text out = {.limit = dialect == GRAPH ? GRAPH_SIZE_MAX : DEFENDER_SIZE_MAX};
     char message[200];
 
     if (hunt->answers.count != 1) {
@@ -267,7 +264,7 @@ query_run(struct call *c, struct http_reply *reply, enum dialect dialect)
     struct hunting_query *query = malloc(sizeof *query);
     struct hunting_ask ask = {.shape = HUNT_HUNTING,
                               .rows_max = ROWS_MAX,
-                              .size_max = (size_t)(SIZE_MAX_MB / SIZE_FACTOR) << 20};
+                              .size_max = dialect == GRAPH ? GRAPH_SIZE_MAX : DEFENDER_SIZE_MAX};
     struct hunt hunt;
     struct err err;
     enum status st;
@@ -280,6 +277,7 @@ query_run(struct call *c, struct http_reply *reply, enum dialect dialect)
                     err.text);
     } else {
         ask.text = query->text;
+        ask.workspace = query->workspace;
         ask.from = query->period.from;
         ask.to = query->period.to;
         if (!hunting_run(c, &ask, &hunt, &st, &err)) {

@@ -68,6 +68,23 @@ void hunting_text_free(struct hunting_text *t);
 /* Cuts back to 'n' bytes, and takes more again. */
 void hunting_text_cut(struct hunting_text *t, size_t n);
 
+/* ---- faults of a query's text ---- */
+
+enum { HUNTING_TOKEN_MAX = 200 };
+/* The next error behind 'before' (NULL: the first); NULL: there is none. Warnings are passed over. */
+const struct kql_diagnostic *hunting_fault_next(const struct kql_diagnostics *d,
+                                                const struct kql_diagnostic *before);
+bool hunting_fault_is_syntax(const struct kql_diagnostic *item);
+/* Kusto's number where the same fault has one (SYN0002, SEM0100, SEM0260), else ours (KQL105). */
+const char *hunting_fault_code(const struct kql_diagnostic *item);
+/* What of the query it is about, at most HUNTING_TOKEN_MAX bytes; lent by the query. */
+struct span hunting_fault_token(const struct kql_diagnostics *d, const struct kql_diagnostic *item);
+/* "Failed to resolve table or column expression named 'X': " in Kusto's words where there are such, and our text: plain, not quoted. */
+void hunting_fault_put(struct hunting_text *out, const struct kql_diagnostics *d,
+                       const struct kql_diagnostic *item);
+
+/* ---- out ---- */
+
 /* Answers with the text as JSON (takes it; it is empty then), compressed if the client takes that. 503 without memory, 429
  * when the bodies that slow clients have not read yet fill what answers may hold together (4 times
  * configuration hunting.answerSize, of one tenant half). Only for routes whose 'gone' is hunting_gone, at

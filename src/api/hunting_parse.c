@@ -323,7 +323,7 @@ workspaces_read(const json_t *list, struct hunting_query *out, struct err *err)
 bool
 hunting_query_read(const json_t *object, int64_t now, struct hunting_query *out, struct err *err)
 {
-    const json_t *text, *period;
+    const json_t *text, *period, *workspace;
 
     *out = (struct hunting_query){
         .period = {INT64_MIN, INT64_MAX}
@@ -353,5 +353,12 @@ hunting_query_read(const json_t *object, int64_t now, struct hunting_query *out,
     if (period != NULL && json_string_length(period) > 0 &&
         !hunting_period_read(text_of(period), now, &out->period, err))
         return false;
+    workspace = hunting_member(object, "workspaceId");
+    if (workspace != NULL && !json_is_string(workspace)) {
+        (void)err_set(err, ST_INVALID, "'workspaceId' must be a text");
+        return false;
+    }
+    if (workspace != NULL)
+        out->workspace = text_of(workspace);
     return workspaces_read(hunting_member(object, "workspaces"), out, err);
 }

@@ -37,12 +37,13 @@ bool hunting_takes_gzip(const char *header);
  * "/v1/subscriptions/.../query". False: it is no such path. */
 bool hunting_path_plain(const char *path, char *out, size_t room);
 
-/* A query as a body has it: {"query","timespan"?,"workspaces"?}. Texts live in the tree. */
+/* A query as a body has it: {"query","timespan"?,"workspaces"?,"workspaceId"?}. Texts live in the tree. */
 struct hunting_query {
     struct span text;
     struct hunting_period period; /* without bounds if none is given */
     struct span workspaces[HUNTING_ADDITIONAL_MAX];
     size_t workspace_count;
+    struct span workspace; /* Graph's "workspaceId"; empty: not given */
     const json_t *own; /* the member "penstock", unread; NULL: none */
 };
 /* Member names in any case: Log Analytics writes small letters, Defender "Query", Graph's clients either. Members that are not

@@ -252,6 +252,8 @@ static const struct {
     {"{\"query\":\"T\",\"workspaces\":\"a\"}",                                    "'workspaces' must be a list",     NULL,         0},
     {"{\"query\":\"T\",\"workspaces\":[1]}",                                      "'workspaces[0]' must be a name",  NULL,         0},
     {"{\"query\":\"T\",\"workspaces\":[\"a\",\"\"]}",                             "'workspaces[1]' must be a name",  NULL,         0},
+    {"{\"query\":\"T\",\"workspaceId\":\"w\"}",                                   NULL,                              "T",          0},
+    {"{\"query\":\"T\",\"workspaceId\":7}",                                       "'workspaceId' must be a text",    NULL,         0},
     {"[]",                                                                        "must be an object",               NULL,         0},
     {"[{\"query\":\"T\"}]",                                                       "must be an object",               NULL,         0},
     {"\"T\"",                                                                     "the body is not JSON",            NULL,         0},

@@ -33,69 +33,47 @@ loganalytics_put_absent(struct hunting_text *out, const struct err *why)
                            why == NULL ? NULL : "WorkspaceNotFound", why == NULL ? "" : why->text);
 }
 
-/* Kusto's numbers where they are known for the same fault, ours for the rest. */
-static const char *
-fault_code(enum kql_code code)
-{
-    switch (code) {
-    case KQL_E_SYNTAX:
-    case KQL_E_TEXT:
-        return "SYN0002";
-    case KQL_E_TABLE:
-    case KQL_E_COLUMN:
-        return "SEM0100";
-    case KQL_E_FUNCTION:
-        return "SEM0260";
-    default:
-        return kql_code_name(code);
-    }
-}
-
 static void
-put_diagnostic(struct hunting_text *out, const struct kql_diagnostics *d,
-               const struct kql_diagnostic *item, const char *code)
+put_fault(struct hunting_text *out, const struct kql_diagnostics *d,
+          const struct kql_diagnostic *item, const char *code)
 {
-    size_t left = item->at < d->query.n ? d->query.n - item->at : 0;
-    size_t size = item->size < 200 ? item->size : 200;
-    struct span token = {d->query.p + item->at, size < left ? size : left};
+    struct hunting_text message = {.limit = 0};
 
+    hunting_fault_put(&message, d, item);
     hunting_printf(out, "{\"code\":\"%s\",\"message\":", code);
-    hunting_put_quoted(out, span_of(item->text));
+    hunting_put_quoted(out, (struct span){message.p, message.n});
     hunting_printf(out, ",\"line\":%u,\"pos\":%u,\"token\":", item->line,
                    item->column > 0 ? item->column - 1 : 0);
-    hunting_put_quoted(out, token);
+    hunting_put_quoted(out, hunting_fault_token(d, item));
     hunting_put(out, span_of("}"));
+    hunting_text_free(&message);
 }
 
 /* The first fault as the service nests it, and all of them as details. Lines count from 1, positions from 0 (Kusto's). */
 static void
 put_refused(struct hunting_text *out, const struct kql_diagnostics *d)
 {
-    const struct kql_diagnostic *first = NULL;
-    bool is_syntax, is_next = false;
+    const struct kql_diagnostic *first = hunting_fault_next(d, NULL);
+    bool is_syntax;
 
-    for (uint32_t i = 0; i < d->count && first == NULL; i++)
-        first = d->items[i].is_warning ? NULL : &d->items[i];
     if (first == NULL) {
         loganalytics_put_error(out, "BadArgumentError", "The request had some invalid properties",
                                "SemanticError", "The query was refused.");
         return;
     }
-    is_syntax = first->code == KQL_E_SYNTAX || first->code == KQL_E_TEXT;
+    is_syntax = hunting_fault_is_syntax(first);
     hunting_put(out, span_of("{\"error\":{\"message\":\"The request had some invalid "
                              "properties\",\"code\":\"BadArgumentError\",\"innererror\":{"));
     hunting_printf(out, "\"code\":\"%s\",\"message\":\"A %s error %s\",\"innererror\":",
                    is_syntax ? "SyntaxError" : "SemanticError", is_syntax ? "syntax" : "semantic",
                    is_syntax ? "has been identified in the query." : "occurred.");
-    put_diagnostic(out, d, first, fault_code(first->code));
+    put_fault(out, d, first, hunting_fault_code(first));
     hunting_put(out, span_of(",\"details\":["));
-    for (uint32_t i = 0; i < d->count; i++) {
-        if (d->items[i].is_warning)
-            continue;
-        if (is_next)
+    for (const struct kql_diagnostic *item = first; item != NULL;
+         item = hunting_fault_next(d, item)) {
+        if (item != first)
             hunting_put(out, span_of(","));
-        is_next = true;
-        put_diagnostic(out, d, &d->items[i], kql_code_name(d->items[i].code));
+        put_fault(out, d, item, kql_code_name(item->code));
     }
     hunting_put(out, span_of("]}}}"));
 }

@@ -198,6 +198,14 @@ def answers():
             check(f"{word}: as the service nests it", error["code"] == "BadArgumentError" and error["message"] == "The request had some invalid properties" and
                   error["innererror"]["code"] == kind and (inner["code"], inner["line"], inner["pos"]) == (code, line, pos) and
                   inner["token"].startswith(token) and inner["message"], error)
+        for path in (GRAPH, MDE):
+            message = hunt.ask("POST", path, {"query": "DeviceEvents | where Nope == 1 and Nix == 2"}).json()["error"]["message"]
+            check(f"{path}: the words that tools look for", message.startswith("Failed to resolve column or scalar expression named 'Nope': ") and
+                  "(line 1, column 22); Failed" in message and message.endswith(". Fix semantic errors in your query."), message)
+            message = hunt.ask("POST", path, {"query": "Nope | count"}).json()["error"]["message"]
+            check(f"{path}: of a table", message.startswith("Failed to resolve table or column expression named 'Nope': "), message)
+            message = hunt.ask("POST", path, {"query": "DeviceEvents | wher x"}).json()["error"]["message"]
+            check(f"{path}: of its syntax", message.endswith(". Fix syntax errors in your query."), message)
         wanted = "wait=30,include-statistics=true,include-render=true"
         got = hunt.ask("POST", "/v1/workspaces/soc/query", {"query": "DeviceEvents | summarize count() by ActionType | render barchart with (title=\"T\", xtitle=\"X\")"},
                        headers={"Prefer": wanted}).json()
@@ -278,18 +286,18 @@ def batches(hunt):
 
 
 def functions(hunt):
-    """What the tenant stored can be called; what another one stored is not there."""
-    answer = hunt.ask("GET", "/api/queries")
-    if answer.status == 404:
-        check.skip("stored functions", "there is no route for them")
-        return
-    put = hunt.daemon.request("PUT", f"/api/queries/Mine?tenantId={A}", json.dumps({"kind": "function", "query": "DeviceEvents | count"}))
-    check("a function is stored", put.status in (200, 201), put)
-    for name in DOORS:
-        status, got, answer = through(hunt, name, "Mine()")
-        check(f"{name}: a stored function", status == 200 and got == [[5]], answer)
-        status, _, answer = through(hunt, name, "Mine()", token=B)
-        check(f"{name}: of another tenant", status in (400, 404) or b'"status":400' in answer.body, answer)
+    """What a tenant stored can be called; what another one stored is not there."""
+    for workspace, name, query in (("-", "Mine", "DeviceEvents | count"), ("soc", "Here", "Mine() | extend here = true")):
+        put = hunt.daemon.request("PUT", f"/api/workspaces/{workspace}/savedQueries/{name}?tenantId={A}", json.dumps({"kind": "function", "query": query}))
+        check(f"the function {name} is stored", put.status in (200, 201), put)
+    for door in DOORS:
+        status, got, answer = through(hunt, door, "Here() | where here | project Count")
+        check(f"{door}: a stored function", status == 200 and got == [[5]], answer)
+        status, _, answer = through(hunt, door, "Mine()", token=B)
+        check(f"{door}: of another tenant", status == 400 or b'"status":400' in answer.body, answer)
+    got = hunt.ask("GET", "/v1/workspaces/soc/metadata").json()["functions"]
+    check("metadata lists them", sorted(f["name"] for f in got) == ["Here", "Mine"] and got[0]["body"], got)
+    check("to no other tenant", hunt.ask("GET", "/v1/workspaces/soc/metadata", token=B).json()["functions"] == [])
 
 
 def isolation():
@@ -362,6 +370,12 @@ def default_workspace():
             check(f"{name}: a tenant's only one", status == 200, answer)
             status, got, answer = through(hunt, name, "print 1", B)
             check(f"{name}: of several one has to be named", status == 404 and "soc" in answer.json()["error"]["message"], answer)
+            path = DOORS[name][1]
+            for workspace in ("soc", PRIVATE):
+                answer = hunt.ask("POST", path, {"query": "print 1", "workspaceId": workspace}, B)
+                check(f"{name}: {workspace[-12:]} is named", answer.status == 200, answer)
+            answer = hunt.ask("POST", path, {"query": "print 1", "workspaceId": "private-of-b"}, A)
+            check(f"{name}: another tenant's is not there", answer.status == 404, answer)
             status, got, answer = through(hunt, name, "print 1", C)
             check(f"{name}: who has none", status == 404 and "soc" not in answer.json()["error"]["message"], answer)
 
@@ -455,6 +469,9 @@ BAD = [  # name, method, path, body, status, what the answer has
 
 def bad():
     with Hunt(hunting={"workspace": "soc"}) as hunt:
+        for path in (GRAPH, MDE):
+            answer = hunt.ask("POST", path, {"query": "print 1", "workspaceId": 7})
+            check(f"{path}: a workspace that is a number", answer.status == 400 and b"'workspaceId' must be a text" in answer.body, answer)
         check("a table of at least 60 rows", len(BAD) >= 60, len(BAD))
         for name, method, path, body, status, has in BAD:
             headers = {}
@@ -488,6 +505,7 @@ def in_background(count, run):
 
 def limits():
     with Hunt(hunting={"workspace": "soc", "queries": 1, "time": "2 s", "timeMax": "20 s", "answerRows": 1000, "answerSize": "256 KiB"}) as hunt:
+        hunt.logs("print 1")  # the file is opened
         for path in (LOGS, GRAPH, MDE):
             began = time.monotonic()
             answer = hunt.ask("POST", path, {"query": LONG})
