@@ -12,6 +12,7 @@ struct devices;
 struct journal;
 struct deliverer;
 struct posture;
+struct detect;
 struct arm_pace;
 struct hunting;
 struct collections;
@@ -31,6 +32,7 @@ struct api {
     struct devices *devices;
     struct journal *journal;
     struct deliverer *deliverer;
+    struct detect *detect;                 /* NULL: nobody runs detection rules */
     struct posture *posture;               /* NULL: there is none */
     _Atomic uint64_t bulks[API_BULKS_MAX]; /* bulk reports that run now: whose, as a hash; zeroed */
     struct arm_pace *pace;                 /* of ARM's callers; NULL: nobody is held back */

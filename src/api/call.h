@@ -135,6 +135,9 @@ void detection_answer_post(struct call *c, struct http_reply *reply);
 void detection_answer_patch(struct call *c, struct http_reply *reply);
 void detection_answer_delete(struct call *c, struct http_reply *reply);
 void detection_answer_runs(struct call *c, struct http_reply *reply);
+void detection_answer_run(struct call *c, struct http_reply *reply);
+void detection_answer_test(struct call *c, struct http_reply *reply);
+void detection_answer_test_one(struct call *c, struct http_reply *reply);
 /* parked.c */
 void parked_answer_list(struct call *c, struct http_reply *reply);
 void parked_answer_show(struct call *c, struct http_reply *reply);

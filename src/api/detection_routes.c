@@ -1,12 +1,14 @@
 /* detection_routes.c - detection rules over HTTP: Graph's security/rules/detectionRules, and what is ours beside it: runs. */
 #include "api/call.h"
 #include "control/detections.h"
+#include "detect/detect.h"
+#include "detect/rule.h"
 #include "journal/journal.h"
 #include <ctype.h>
 #include <stdlib.h>
 #include <strings.h>
 
-enum { PAGE_DEFAULT = 200 };
+enum { PAGE_DEFAULT = 200, RUN_WAIT_S = 10, RUN_WAIT_S_MAX = 120 };
 
 /* An error as Graph has it, with all faults. */
 static void
@@ -273,4 +275,112 @@ detection_answer_runs(struct call *c, struct http_reply *reply)
         return;
     detections_runs(c->control, c->tenant, rule_id(c), top, &from);
     reply_detections(c, &from, reply);
+}
+
+/* ---- runs and test-runs ---- */
+
+static bool
+has_detect(const struct call *c, struct http_reply *reply)
+{
+    if (c->api->detect == NULL)
+        http_reply_error(reply, 503, "ServiceUnavailable", "nobody runs detection rules here");
+    return c->api->detect != NULL;
+}
+
+void
+detection_answer_run(struct call *c, struct http_reply *reply)
+{
+    uint64_t wait;
+    json_t *run;
+    struct err err;
+    enum status st;
+
+    if (!has_detect(c, reply) || !call_number(c, "wait", RUN_WAIT_S, RUN_WAIT_S_MAX, &wait, reply))
+        return;
+    st = detect_run(c->api->detect, c->tenant, rule_id(c), (int)wait * 1000, &run, &err);
+    if (st == ST_OK)
+        call_reply_json(reply, 200, run);
+    else if (st == ST_FULL)
+        call_reply_json(
+            reply, 202,
+            json_pack("{s:s, s:o}", "status", "running", "message", call_text(err.text)));
+    else if (st == ST_END)
+        http_reply_error(reply, 404, "NotFound", "%s", err.text);
+    else if (st == ST_INVALID)
+        http_reply_error(reply, 400, "BadRequest", "%s", err.text);
+    else
+        http_reply_error(reply, 503, "ServiceUnavailable", "%s", err.text);
+}
+
+/* Runs a rule that was read; answers. */
+static void
+test(struct call *c, const struct detection *x, struct http_reply *reply)
+{
+    const char *text = http_query(c->request, "span");
+    int64_t span = 0;
+    json_t *answer;
+    struct err err;
+    enum status st;
+
+    if (text != NULL && (!detection_duration_read(span_of(text), &span) || span <= 0 ||
+                         span > DETECTION_LOOKBACK_MAX)) {
+        http_reply_error(reply, 400, "BadRequest", "span: a duration like PT4H, at most P30D");
+        return;
+    }
+    st = detect_test(c->api->detect, c->tenant, x, span, &answer, &err);
+    if (st == ST_OK)
+        call_reply_json(reply, 200, answer);
+    else if (st == ST_INVALID)
+        http_reply_error(reply, 400, "BadRequest", "%s", err.text);
+    else
+        http_reply_error(reply, 503, "ServiceUnavailable", "%s", err.text);
+}
+
+void
+detection_answer_test(struct call *c, struct http_reply *reply)
+{
+    json_t *body = has_detect(c, reply) ? body_read(c, reply) : NULL;
+    struct detections_reply from;
+    struct detection_faults faults = {NULL};
+    struct detection x;
+    struct err err;
+
+    if (body == NULL)
+        return;
+    const struct detections_put put = {
+        .tenant = c->tenant, .actor = c->who.name, .body = body, .is_validation = true};
+
+    detections_put(c->control, &put, &from);
+    if (from.status != 200) {
+        reply_detections(c, &from, reply);
+    } else {
+        if (detection_read(c->control, from.tree, true, NULL, &x, &faults, &err) == ST_OK) {
+            test(c, &x, reply);
+            detection_free(&x);
+        } else {
+            http_reply_error(reply, 503, "ServiceUnavailable", "%s", err.text);
+        }
+        detection_faults_free(&faults);
+        detections_reply_free(&from);
+    }
+    json_decref(body);
+}
+
+void
+detection_answer_test_one(struct call *c, struct http_reply *reply)
+{
+    struct rule *rule;
+    struct err err;
+
+    if (!has_detect(c, reply))
+        return;
+    if (rule_read(c->control, c->tenant, rule_id(c), &rule, &err) != ST_OK) {
+        http_reply_error(reply, 404, "NotFound", "there is no such detection rule");
+        return;
+    }
+    if (rule->broken[0] != '\0')
+        http_reply_error(reply, 400, "BadRequest", "%s", rule->broken);
+    else
+        test(c, &rule->x, reply);
+    rules_free(rule);
 }

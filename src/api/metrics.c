@@ -7,6 +7,7 @@
 #include "base/counter.h"
 #include "control/store.h"
 #include "deliver/deliver.h"
+#include "detect/detect.h"
 #include "journal/journal.h"
 #include "source/admit.h"
 #include "source/devices.h"
@@ -373,6 +374,18 @@ counter_type(const struct counter *c)
     return types[c->kind];
 }
 
+static bool
+describe_counter(const struct counter *c, bool (*visit)(void *app, const struct api_metric *metric),
+                 void *app)
+{
+    char labels[100] = "";
+
+    for (size_t k = 0; c->labels[k] != NULL; k++)
+        snprintf(labels + strlen(labels), sizeof labels - strlen(labels), "%s%s", k > 0 ? ", " : "",
+                 c->labels[k]);
+    return visit(app, &(struct api_metric){c->name, counter_type(c), labels, c->help});
+}
+
 void
 api_describe_metrics(bool (*visit)(void *app, const struct api_metric *metric), void *app)
 {
@@ -393,14 +406,10 @@ api_describe_metrics(bool (*visit)(void *app, const struct api_metric *metric), 
     for (size_t i = 0; i < OTHER_COUNT; i++)
         if (!visit(app, &other_metrics[i]))
             return;
-    for (size_t i = 0; api_counters[i] != NULL; i++) {
-        const struct counter *c = api_counters[i];
-        char labels[100] = "";
-
-        for (size_t k = 0; c->labels[k] != NULL; k++)
-            snprintf(labels + strlen(labels), sizeof labels - strlen(labels), "%s%s",
-                     k > 0 ? ", " : "", c->labels[k]);
-        if (!visit(app, &(struct api_metric){c->name, counter_type(c), labels, c->help}))
+    for (size_t i = 0; api_counters[i] != NULL; i++)
+        if (!describe_counter(api_counters[i], visit, app))
             return;
-    }
+    for (size_t i = 0; detect_counters[i] != NULL; i++)
+        if (!describe_counter(detect_counters[i], visit, app))
+            return;
 }

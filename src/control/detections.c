@@ -1,5 +1,6 @@
 /* detections.c - the verbs of detection rules. */
 #include "control/detections.h"
+#include "control/inventory.h"
 #include "control/saved_queries.h"
 #include "control/workspaces.h"
 #include "model/datetime.h"
@@ -422,6 +423,7 @@ read_with_functions(const struct control *c, const char *tenant, const json_t *b
     const char *named =
         json_string_value(json_object_get(json_object_get(body, "penstock"), "workspace"));
     struct workspace_place place = {.guid = ""};
+    char owner[40];
     struct saved_functions functions;
     const struct detection_functions hook = {saved_functions_find, &functions};
     struct err why;
@@ -435,6 +437,14 @@ read_with_functions(const struct control *c, const char *tenant, const json_t *b
     saved_functions_begin(&functions, c, tenant, place.guid);
     st = detection_read(c, body, false, &hook, x, faults, err);
     saved_functions_end(&functions);
+    if (st == ST_OK && x->subscription != NULL &&
+        (subscription_tenant(c->store, x->subscription, owner, &why) != ST_OK ||
+         strcmp(owner, tenant) != 0)) {
+        detection_fault(faults, "UnknownSubscription", "penstock.subscriptionId",
+                        "the tenant has no subscription %s", x->subscription);
+        detection_free(x);
+        st = err_set(err, ST_INVALID, "%.310s", faults->first);
+    }
     return st;
 }
 

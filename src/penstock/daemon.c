@@ -18,6 +18,7 @@
 #include "control/tokens.h"
 #include "deliver/deliver.h"
 #include "journal/journal.h"
+#include "penstock/detect_part.h"
 #include "penstock/kinds.h"
 #include "penstock/posture_part.h"
 #include "penstock/registry.h"
@@ -64,6 +65,7 @@ struct daemon {
     struct deliverer *deliverer;
     struct sources *sources;
     struct posture_part *posture;
+    struct detect_part *detect;
     struct http_server *server;
     struct api api;
     pthread_mutex_t plan_lock;
@@ -167,6 +169,8 @@ rebuild_plan(void *app, struct err *err)
         st = deliver_set_plan(d->deliverer, plan, true, err);
         if (st == ST_OK)
             posture_part_plan(d->posture, plan);
+        if (st == ST_OK)
+            st = detect_part_plan(d->detect, plan, err);
         plan_release(plan);
     }
     if (st != ST_OK)
@@ -288,7 +292,8 @@ is_healthy(void *app, char text[400])
         snprintf(text, 400, "%s", stuck);
         return false;
     }
-    if (!posture_part_is_healthy(d->posture, text, 400))
+    if (!posture_part_is_healthy(d->posture, text, 400) ||
+        !detect_is_healthy(detect_part_get(d->detect), text, 400))
         return false;
     return sources_are_healthy(d->sources, text, 400);
 }
@@ -310,18 +315,18 @@ status_extra(void *app)
     struct daemon *d = app;
 
     char *of_sources = sources_status_json(d->sources, &d->recovery);
-    char *of_posture = posture_part_status_json(d->posture), *both = NULL;
+    char *of_posture = posture_part_status_json(d->posture);
+    char *of_detect = detect_status_json(detect_part_get(d->detect)), *all = NULL;
 
-    if (of_sources == NULL || of_posture == NULL ||
-        asprintf(&both, "%s,%s", of_sources, of_posture) < 0)
-        both = NULL;
-    if (both == NULL) {
-        free(of_posture);
-        return of_sources;
-    }
-    free(of_sources);
+    if (of_sources == NULL || of_posture == NULL || of_detect == NULL ||
+        asprintf(&all, "%s,%s,%s", of_sources, of_posture, of_detect) < 0)
+        all = NULL;
     free(of_posture);
-    return both;
+    free(of_detect);
+    if (all == NULL)
+        return of_sources;
+    free(of_sources);
+    return all;
 }
 
 /* ---- start ---- */
@@ -522,6 +527,20 @@ listen_address(const struct config *c, const char *listen, char address[128], ui
 }
 
 static enum status
+open_detect(struct daemon *d, struct err *err)
+{
+    const struct detect_options o = {
+        .control = &d->api.control,
+        .journal = d->journal,
+        .admitter = d->admitter,
+        .posture = posture_part_get(d->posture),
+        .now = now_ticks,
+    };
+
+    return detect_part_open(d->detect, &o, d->deliverer, err);
+}
+
+static enum status
 open_server(struct daemon *d, struct err *err)
 {
     const struct config *c = config_of(d);
@@ -587,9 +606,15 @@ daemon_start(const struct daemon_options *o, struct daemon **daemon, struct err 
     if (st == ST_OK)
         st = posture_part_open(config_of(d), &d->posture, err);
     if (st == ST_OK)
+        st = detect_part_make(&d->detect, err);
+    if (st == ST_OK)
         st = open_delivery(d, err);
     if (st == ST_OK)
+        st = open_detect(d, err);
+    if (st == ST_OK)
         st = posture_part_start(d->posture, d->journal, err);
+    if (st == ST_OK)
+        st = detect_part_start(d->detect, err);
     if (st == ST_OK)
         st = sources_start(config_of(d), d->admitter, &d->sources, err);
     if (st != ST_OK)
@@ -606,6 +631,7 @@ daemon_start(const struct daemon_options *o, struct daemon **daemon, struct err 
     d->api.devices = d->devices;
     d->api.journal = d->journal;
     d->api.posture = posture_part_get(d->posture);
+    d->api.detect = detect_part_get(d->detect);
     d->api.deliverer = d->deliverer;
     d->api.now = now_ticks;
     d->api.version = PENSTOCK_VERSION;
@@ -665,6 +691,7 @@ daemon_tend(struct daemon *d)
         d->retained_ms = now_ms;
         journal_retain(d->journal);
         posture_part_tend(d->posture);
+        detect_count(detect_part_get(d->detect));
     }
 }
 
@@ -710,12 +737,14 @@ daemon_stop(struct daemon *d)
     if (d->deliverer != NULL)
         deliver_end_waits(d->deliverer); /* long polls end */
     hunting_stop(d->api.hunting);        /* and so do queries */
+    detect_part_stop(d->detect);         /* and who waits for a rule's run */
     if (d->server != NULL)
         http_server_stop(d->server, grace_ms);
     posture_part_stop(d->posture); /* nobody reports any more; its last events may still leave */
     deliver_stop(d->deliverer, grace_ms);
     if (d->journal != NULL && d->devices != NULL && d->admitter != NULL)
         registry_save(d);
+    detect_part_free(d->detect);
     posture_part_close(d->posture);
     admitter_free(d->admitter);
     devices_free(d->devices);

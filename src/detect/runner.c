@@ -1,0 +1,630 @@
+/* runner.c - rules on the workspace: which is next, its window, its query, what came of it.
+ *
+ * A run looks at the records that came into the workspace since the last one that succeeded: a window of journal positions
+ * [where the rule stands, what is delivered). It is exact: no record is in two windows or in none, whatever the clock does and however
+ * late a record was; a run that was missed or failed leaves its records to the next one. A rule whose lookback is longer than its period
+ * sees older records as well, by when they were admitted; its deduplication window keeps alerts about them from being made again. The
+ * first run of a new rule sees its lookback. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "control/saved_queries.h"
+#include "control/workspaces.h"
+#include "detect/detect_inner.h"
+#include "journal/journal.h"
+#include "workspace/hunt.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum {
+    IDLE_MS = 60000,
+    RETRY_MS = 1000,
+    ROWS_MAX = 100000, /* of an answer that are looked at */
+    TEST_ROWS_SHOWN = 50,
+    ASKED_MAX = 64,
+    TEST_MS = 60000,
+};
+
+struct asked {
+    int64_t id;
+    bool is_done, is_abandoned;
+    json_t *run;
+    struct err err; /* why there is none */
+    struct asked *next;
+};
+
+/* ---- which is next ---- */
+
+static uint64_t *
+turn_of(struct detect *d, const char *tenant)
+{
+    void *larger;
+
+    for (size_t i = 0; i < d->turn_count; i++)
+        if (strcmp(d->turns[i].tenant, tenant) == 0)
+            return &d->turns[i].turn;
+    larger = realloc(d->turns, (d->turn_count + 1) * sizeof *d->turns);
+    if (larger == NULL)
+        return &d->turn; /* no fairness then, but work */
+    d->turns = larger;
+    snprintf(d->turns[d->turn_count].tenant, sizeof d->turns->tenant, "%s", tenant);
+    d->turns[d->turn_count].turn = 0;
+    return &d->turns[d->turn_count++].turn;
+}
+
+static int64_t
+due_of(const struct rule *rule, int64_t now)
+{
+    return detection_due(rule->x.period, rule->since, rule->ran, rule->tried, now);
+}
+
+/* What is known of due times, for gauges. */
+static void
+publish(struct detect *d, int64_t now)
+{
+    size_t count = 0;
+    void *larger;
+
+    for (const struct rule *r = d->rules; r != NULL; r = r->next)
+        count++;
+    pthread_mutex_lock(&d->asked_lock);
+    larger = realloc(d->dues, (count + 1) * sizeof *d->dues);
+    d->due_count = 0;
+    if (larger != NULL) {
+        d->dues = larger;
+        for (const struct rule *r = d->rules; r != NULL; r = r->next) {
+            d->dues[d->due_count].id = r->id;
+            d->dues[d->due_count].due = due_of(r, now);
+            d->dues[d->due_count].period = r->x.period;
+            snprintf(d->dues[d->due_count++].tenant, sizeof d->dues->tenant, "%s", r->tenant);
+        }
+    }
+    pthread_mutex_unlock(&d->asked_lock);
+}
+
+static enum status
+reload(struct detect *d, struct err *err)
+{
+    unsigned version = atomic_load(&d->version);
+    struct rule *rules;
+    enum status st;
+
+    if (d->has_rules && version == d->rules_version)
+        return ST_OK;
+    st = rules_read(detect_control(d), false, &rules, err);
+    if (st != ST_OK)
+        return st;
+    rules_free(d->rules);
+    d->rules = rules;
+    d->rules_version = version;
+    d->has_rules = true;
+    return ST_OK;
+}
+
+/* The rule to be run now: of the tenant that was served longest ago the one that is due longest. NULL: none is due; *wait: ms until
+ * one is. */
+static struct rule *
+next_due(struct detect *d, int64_t now, int64_t *wait)
+{
+    struct rule *best = NULL;
+    int64_t first = INT64_MAX;
+    uint64_t best_turn = 0;
+
+    for (struct rule *r = d->rules; r != NULL; r = r->next) {
+        int64_t due = due_of(r, now);
+        uint64_t turn = *turn_of(d, r->tenant);
+
+        first = due < first ? due : first;
+        if (due > now)
+            continue;
+        if (best == NULL || turn < best_turn || (turn == best_turn && due < due_of(best, now))) {
+            best = r;
+            best_turn = turn;
+        }
+    }
+    *wait = IDLE_MS;
+    if (best == NULL && first != INT64_MAX && (first - now) / (TICKS_PER_SECOND / 1000) < IDLE_MS)
+        *wait = (first - now) / (TICKS_PER_SECOND / 1000) + 1;
+    return best;
+}
+
+/* ---- a query ---- */
+
+struct query {
+    struct workspace *workspace;
+    struct workspace_place place;
+    struct saved_functions functions;
+    bool has_functions;
+    struct hunt hunt;
+    bool has_hunt;
+};
+
+static void
+query_end(struct query *q)
+{
+    if (q->has_hunt)
+        hunt_end(&q->hunt);
+    if (q->has_functions)
+        saved_functions_end(&q->functions);
+    workspace_close(q->workspace);
+    *q = (struct query){.workspace = NULL};
+}
+
+/* Which workspace, opened. ST_INVALID: there is none. */
+static enum status
+query_open(const struct control *c, const char *tenant, const struct detection *x, struct query *q,
+           struct err *err)
+{
+    const struct workspace_options options = {.catalog = NULL};
+    enum status st = x->workspace != NULL
+                         ? workspaces_find(c, tenant, span_of(x->workspace), &q->place, err)
+                         : workspaces_default(c, tenant, &q->place, err);
+
+    if (st == ST_OK)
+        st = workspace_open(q->place.path, &options, &q->workspace, err);
+    if (st != ST_OK)
+        q->workspace = NULL;
+    return st;
+}
+
+static enum status
+query_run(const struct control *c, const char *tenant, const struct detection *x, struct query *q,
+          const struct hunt_window *window, int64_t now, int64_t time_ms,
+          const _Atomic bool *cancelled, struct err *err)
+{
+    const char *const tenants[] = {tenant};
+    struct hunt_request request = {
+        .text = span_of(x->query),
+        .tenants = tenants,
+        .tenant_count = 1,
+        .shape = HUNT_BOTH,
+        .from = INT64_MIN,
+        .to = INT64_MAX,
+        .window = window,
+        .now = now,
+        .function = saved_functions_find,
+        .function_context = &q->functions,
+        .limits = {.time_ms = time_ms, .answer_rows_max = ROWS_MAX},
+        .cancelled = cancelled,
+    };
+    enum status st;
+
+    saved_functions_begin(&q->functions, c, tenant, q->place.guid);
+    q->has_functions = true;
+    q->has_hunt = true;
+    st = hunt_run(q->workspace, &request, &q->hunt, err);
+    if (st != ST_OK && q->hunt.outcome == HUNT_REFUSED && q->hunt.diagnostics.error_count > 0) {
+        const struct kql_diagnostics *told = &q->hunt.diagnostics;
+
+        for (uint32_t i = 0; i < told->count; i++)
+            if (!told->items[i].is_warning) {
+                (void)err_set(err, st, "line %u, column %u: %s: %s", told->items[i].line,
+                              told->items[i].column, kql_code_name(told->items[i].code),
+                              told->items[i].text);
+                break;
+            }
+    }
+    return st;
+}
+
+static const char *
+code_of(const struct query *q)
+{
+    static const char *const codes[] = {
+        [HUNT_DONE] = "",
+        [HUNT_REFUSED] = "InvalidQuery",
+        [HUNT_SPENT] = "QueryTooLarge",
+        [HUNT_BUSY] = "TooBusy",
+        [HUNT_LATE] = "Timeout",
+        [HUNT_CANCELLED] = "Cancelled",
+        [HUNT_FAILED] = "QueryFailed",
+        [HUNT_BROKEN] = "WorkspaceFailed",
+    };
+
+    return q->has_hunt ? codes[q->hunt.outcome] : "NoWorkspace";
+}
+
+/* A row's cells as texts in the pool. */
+static void
+row_cells(struct pool *pool, const struct kql_answer *answer, size_t row, struct hit_cell *cells)
+{
+    for (uint32_t i = 0; i < answer->schema.count; i++) {
+        const struct kql_value *v = &answer->rows[row][i];
+        struct kql_value text;
+
+        cells[i] = (struct hit_cell){.name = answer->schema.columns[i].name};
+        if (v->is_null)
+            continue;
+        text = kql_to_text(pool, answer->schema.columns[i].type, v);
+        cells[i].text = kql_text(&text);
+    }
+}
+
+/* All rows of an answer into hits. */
+static enum status
+add_rows(struct hunt *hunt, struct hits *hits, struct span identity, struct err *err)
+{
+    const struct kql_answer *answer = &hunt->answers.items[0];
+    struct hit_cell *cells = calloc(answer->schema.count + 1, sizeof *cells);
+    struct pool pool;
+    jmp_buf escape;
+    volatile enum status st = ST_OK;
+
+    if (cells == NULL)
+        return err_set(err, ST_FULL, "no memory for a rule's hits");
+    pool_init(&pool, (size_t)64 << 20);
+    pool.escape = &escape;
+    for (volatile size_t i = 0; i < answer->row_count && st == ST_OK; i++) {
+        if (setjmp(escape) == 0)
+            row_cells(&pool, answer, i, cells);
+        else
+            st = err_set(err, ST_FULL, "a row of the answer has more than 64 MiB of text");
+        if (st == ST_OK)
+            st = hits_add(hits, cells, answer->schema.count, identity, err);
+        pool_reset(&pool);
+    }
+    pool_free(&pool);
+    free(cells);
+    return st;
+}
+
+/* ---- a run ---- */
+
+/* What a run sees; false: nothing new. */
+static bool
+window_of(struct detect *d, const struct rule *rule, const char *path, int64_t now,
+          struct hunt_window *window)
+{
+    uint64_t end = d->o.delivered != NULL ? d->o.delivered(d->o.app, rule->tenant, path)
+                                          : journal_extent(d->o.journal).end;
+    bool is_first = rule->ran == 0;
+
+    *window = (struct hunt_window){.from = rule->position, .to = end, .admitted_from = INT64_MAX};
+    if (is_first || rule->x.lookback > rule->x.period)
+        window->admitted_from = now - rule->x.lookback;
+    if (!is_first && end <= rule->position) {
+        window->to = rule->position; /* the workspace is behind: it stays where it stands */
+        return rule->x.lookback > rule->x.period;
+    }
+    return true;
+}
+
+/* Runs the query and makes hits of its answer. */
+static enum status
+find_hits(struct detect *d, const struct rule *rule, const struct control *c, struct query *q,
+          const struct hunt_window *window, int64_t now, struct hits **hits,
+          struct hits_result *found, struct err *err)
+{
+    const struct hits_options options = {
+        .rule = rule,
+        .now = now,
+        .alerts_max = DETECTION_ALERTS_MAX,
+        .seen = detect_seen,
+        .app = d,
+    };
+    char identity[48];
+    enum status st =
+        query_run(c, rule->tenant, &rule->x, q, window, now, d->o.run_ms_max, &d->is_stopping, err);
+
+    if (st != ST_OK)
+        return st;
+    snprintf(identity, sizeof identity, "window %" PRIu64, window->from);
+    st = hits_make(&options, hits, err);
+    if (st == ST_OK)
+        st = add_rows(&q->hunt, *hits, span_of(identity), err);
+    return st == ST_OK ? hits_end(*hits, found, err) : st;
+}
+
+/* One run from begin to commit. ST_IO, ST_FULL: what it did could not be kept. */
+static enum status
+run_rule(struct detect *d, struct rule *rule, const char *trigger,
+         struct store_detection_run *record, char error[320], struct err *err)
+{
+    const struct control *c = detect_control(d);
+    struct query q = {.workspace = NULL};
+    struct hits_result found = {.rows = 0};
+    struct hits *hits = NULL;
+    struct hunt_window window = {rule->position, rule->position, INT64_MAX};
+    struct err why = {""};
+    int64_t started = d->o.now(d->o.clock);
+    enum status st = rule->broken[0] != '\0' ? err_set(&why, ST_INVALID, "%s", rule->broken)
+                                             : query_open(c, rule->tenant, &rule->x, &q, &why);
+
+    if (st == ST_OK && window_of(d, rule, q.place.path, started, &window)) {
+        started = d->o.now(d->o.clock); /* nothing in the window was admitted later */
+        st = find_hits(d, rule, c, &q, &window, started, &hits, &found, &why);
+    }
+    if (st == ST_OK && q.has_hunt && q.hunt.partial != HUNT_WHOLE)
+        (void)err_set(&why, ST_OK, "the answer has more than %d rows: only so many were looked at",
+                      ROWS_MAX);
+    snprintf(error, 320, "%s", why.text);
+    struct ended ended = {.rule = rule};
+
+    ended.step = (struct store_detection_step){
+        .run = {.rule = rule->id,
+                .started = started,
+                .ended = d->o.now(d->o.clock),
+                .outcome = st == ST_OK ? DETECTION_RUN_DONE : DETECTION_RUN_FAILED,
+                .trigger = trigger,
+                .error = error,
+                .code = st == ST_OK ? "" : code_of(&q),
+                .from = window.from,
+                .to = window.to,
+                .rows = found.rows,
+                .alerts = found.alert_count,
+                .merged = found.merged,
+                .dropped = found.dropped},
+        .moves = st == ST_OK,
+        .position = window.to,
+        .ran = st == ST_OK ? started : 0,
+        .tried = started,
+        .key_time = started,
+    };
+    if (st == ST_OK)
+        ended.found = found;
+    enum status kept = detect_commit(d, &ended, 1, UINT64_MAX, err);
+
+    if (kept == ST_OK) {
+        rule->tried = started;
+        if (st == ST_OK) {
+            rule->ran = started;
+            rule->position = window.to;
+            (void)!store_detection_forget(c->store, rule->id, started - rule->x.window, &why);
+        } else {
+            log_line(LOG_WARN, "detect", "rule %lld of %s failed: %s", (long long)rule->id,
+                     rule->tenant, error);
+        }
+    }
+    *record = ended.step.run;
+    hits_free(hits);
+    query_end(&q);
+    return kept;
+}
+
+/* ---- runs that somebody asked for ---- */
+
+static struct asked *
+asked_take(struct detect *d)
+{
+    struct asked *a;
+
+    pthread_mutex_lock(&d->asked_lock);
+    for (a = d->asked; a != NULL && a->is_done;)
+        a = a->next;
+    pthread_mutex_unlock(&d->asked_lock);
+    return a;
+}
+
+static void
+asked_end(struct detect *d, struct asked *a)
+{
+    pthread_mutex_lock(&d->asked_lock);
+    for (struct asked **at = &d->asked; *at != NULL; at = &(*at)->next)
+        if (*at == a) {
+            *at = a->next;
+            break;
+        }
+    a->is_done = true;
+    if (a->is_abandoned) {
+        json_decref(a->run);
+        free(a);
+    }
+    pthread_cond_broadcast(&d->asked_done);
+    pthread_mutex_unlock(&d->asked_lock);
+}
+
+static struct rule *
+rule_of(struct detect *d, int64_t id)
+{
+    struct rule *r = d->rules;
+
+    while (r != NULL && r->id != id)
+        r = r->next;
+    return r;
+}
+
+enum status
+detect_run(struct detect *d, const char *tenant, int64_t id, int wait_ms, json_t **run,
+           struct err *err)
+{
+    struct rule *rule;
+    struct asked *a;
+    struct timespec until;
+    size_t count = 0;
+    enum status st = rule_read(detect_control(d), tenant, id, &rule, err);
+
+    if (st != ST_OK)
+        return st;
+    if (rule->x.period == 0 && rule->broken[0] == '\0')
+        st =
+            err_set(err, ST_INVALID,
+                    "the rule is continuous: it runs all the time; a test-run shows what it finds");
+    else if (!rule->x.is_enabled)
+        st = err_set(err, ST_INVALID, "the rule is disabled: enable it first");
+    rules_free(rule);
+    a = st == ST_OK ? calloc(1, sizeof *a) : NULL;
+    if (st == ST_OK && a == NULL)
+        st = err_set(err, ST_FULL, "no memory for a run");
+    if (st != ST_OK)
+        return st;
+    a->id = id;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += wait_ms / 1000;
+    pthread_mutex_lock(&d->asked_lock);
+    struct asked **end = &d->asked;
+
+    for (; *end != NULL; end = &(*end)->next)
+        count++;
+    if (count >= ASKED_MAX) {
+        pthread_mutex_unlock(&d->asked_lock);
+        free(a);
+        return err_set(err, ST_FULL, "%d runs wait already: try later", ASKED_MAX);
+    }
+    *end = a;
+    pthread_mutex_unlock(&d->asked_lock);
+    worker_ring(&d->runner);
+
+    bool is_late = false;
+
+    pthread_mutex_lock(&d->asked_lock);
+    while (!a->is_done && !is_late && !atomic_load(&d->is_stopping))
+        is_late = pthread_cond_timedwait(&d->asked_done, &d->asked_lock, &until) != 0;
+    if (a->is_done) {
+        *run = a->run;
+        st = a->run != NULL ? ST_OK : ST_IO;
+        *err = a->err;
+        free(a);
+    } else {
+        a->is_abandoned = true;
+        st = err_set(err, ST_FULL, "the run is queued or under way: see its runs later");
+    }
+    pthread_mutex_unlock(&d->asked_lock);
+    return st;
+}
+
+/* ---- the worker ---- */
+
+static bool
+run_asked(struct detect *d, struct err *err)
+{
+    struct asked *a = asked_take(d);
+    struct store_detection_run record;
+    char error[320];
+    struct rule *rule;
+
+    if (a == NULL)
+        return false;
+    rule = rule_of(d, a->id);
+    if (rule == NULL)
+        (void)err_set(&a->err, ST_END, "the rule is not there any more, or is disabled");
+    else if (run_rule(d, rule, "request", &record, error, err) == ST_OK)
+        a->run = detection_run_json(&record);
+    else
+        a->err = *err;
+    asked_end(d, a);
+    return true;
+}
+
+int64_t
+runner_work(struct detect *d)
+{
+    struct store_detection_run record;
+    int64_t wait = IDLE_MS;
+    char error[320];
+    struct err err = {""};
+
+    while (!atomic_load(&d->is_stopping)) {
+        enum status st = reload(d, &err);
+        struct rule *rule;
+
+        if (st == ST_OK && run_asked(d, &err))
+            continue;
+        rule = st == ST_OK ? next_due(d, d->o.now(d->o.clock), &wait) : NULL;
+        if (rule != NULL) {
+            *turn_of(d, rule->tenant) = ++d->turn;
+            st = run_rule(d, rule, "schedule", &record, error, &err);
+        }
+        if (st == ST_OK)
+            publish(d, d->o.now(d->o.clock));
+        worker_trouble(&d->runner, "rules do not run", st == ST_OK ? NULL : &err);
+        if (st != ST_OK)
+            return RETRY_MS;
+        if (rule == NULL)
+            return wait;
+    }
+    return IDLE_MS;
+}
+
+void
+runner_free(struct detect *d)
+{
+    for (struct asked *a = d->asked, *next; a != NULL; a = next) {
+        next = a->next;
+        json_decref(a->run);
+        free(a);
+    }
+    d->asked = NULL;
+    rules_free(d->rules);
+    d->rules = NULL;
+    free(d->turns);
+    free(d->dues);
+}
+
+/* ---- test-runs ---- */
+
+static json_t *
+row_json(const struct kql_answer *answer, size_t row)
+{
+    struct hit_cell *cells = calloc(answer->schema.count + 1, sizeof *cells);
+    json_t *made = json_object();
+    struct pool pool;
+    jmp_buf escape;
+
+    pool_init(&pool, (size_t)64 << 20);
+    pool.escape = &escape;
+    if (cells != NULL && setjmp(escape) == 0) {
+        row_cells(&pool, answer, row, cells);
+        for (uint32_t i = 0; i < answer->schema.count; i++) {
+            json_t *text = cells[i].text.p == NULL ? json_null()
+                                                   : json_stringn(cells[i].text.p, cells[i].text.n);
+
+            json_object_setn_new(made, cells[i].name.p, cells[i].name.n,
+                                 text != NULL ? text : json_null());
+        }
+    }
+    pool_free(&pool);
+    free(cells);
+    return made;
+}
+
+static json_t *
+test_answer(const struct hunt *hunt, const struct hits_result *found)
+{
+    const struct kql_answer *answer = &hunt->answers.items[0];
+    json_t *columns = json_array(), *rows = json_array();
+
+    for (uint32_t i = 0; i < answer->schema.count; i++)
+        json_array_append_new(columns, json_stringn(answer->schema.columns[i].name.p,
+                                                    answer->schema.columns[i].name.n));
+    for (size_t i = 0; i < answer->row_count && i < TEST_ROWS_SHOWN; i++)
+        json_array_append_new(rows, row_json(answer, i));
+    return json_pack("{s:I, s:I, s:I, s:b, s:o, s:o, s:O}", "rows", (json_int_t)found->rows,
+                     "merged", (json_int_t)found->merged, "dropped", (json_int_t)found->dropped,
+                     "isPartial", hunt->partial != HUNT_WHOLE, "columns", columns, "hits", rows,
+                     "alerts", found->shown);
+}
+
+enum status
+detect_test(struct detect *d, const char *tenant, const struct detection *x, int64_t span,
+            json_t **answer, struct err *err)
+{
+    const struct control *c = detect_control(d);
+    int64_t now = d->o.now(d->o.clock), least = 60 * DETECTION_MINUTE;
+    struct rule rule = {.detector = "00000000-0000-0000-0000-000000000000", .x = *x};
+    const struct hits_options options = {
+        .rule = &rule, .now = now, .alerts_max = DETECTION_ALERTS_MAX};
+    struct hunt_window window = {.from = UINT64_MAX, .to = UINT64_MAX};
+    struct query q = {.workspace = NULL};
+    struct hits_result found;
+    struct hits *hits = NULL;
+    enum status st;
+
+    snprintf(rule.tenant, sizeof rule.tenant, "%s", tenant);
+    if (span == 0)
+        span = x->lookback > least ? x->lookback : least;
+    window.admitted_from = now - span;
+    st = query_open(c, tenant, x, &q, err);
+    if (st == ST_OK)
+        st = query_run(c, tenant, x, &q, &window, now, TEST_MS, &d->is_stopping, err);
+    if (st == ST_OK)
+        st = hits_make(&options, &hits, err);
+    if (st == ST_OK)
+        st = add_rows(&q.hunt, hits, SPAN_LITERAL("test"), err);
+    if (st == ST_OK)
+        st = hits_end(hits, &found, err);
+    if (st == ST_OK && (*answer = test_answer(&q.hunt, &found)) == NULL)
+        st = err_set(err, ST_FULL, "no memory for the answer");
+    hits_free(hits);
+    query_end(&q);
+    return st;
+}
