@@ -744,35 +744,70 @@ is_ascii_text(struct span text)
     return (high & UINT64_C(0x8080808080808080)) == 0;
 }
 
-/* The literals one of which is in every ASCII text that matches; NULL: there are none such. */
-struct text_filter *
-filter_of(const std::string &text)
+struct filter_free {
+    void operator()(struct text_filter *filter) const
+    {
+        text_filter_free(filter);
+    }
+};
+using filters = std::vector<std::unique_ptr<struct text_filter, filter_free>>;
+
+void
+add_filter(filters &to, const std::vector<span> &literals)
 {
-    constexpr size_t FILTERED_TEXT_MAX = 2000, LITERALS_MAX = 64;
+    struct text_filter *filter = text_filter_new(literals.data(), (uint32_t)literals.size());
+
+    if (filter == nullptr)
+        throw std::bad_alloc();
+    to.emplace_back(filter);
+}
+
+/* What must be in every ASCII text that matches: of each filter one literal. Those that a match cannot do without are filters of
+ * their own, the longest first; else it is one filter of all literals. */
+filters
+filters_of(const std::string &text)
+{
+    constexpr size_t FILTERED_TEXT_MAX = 2000, LITERALS_MAX = 64, FILTERS_MAX = 4;
     constexpr int LITERAL_SIZE_MIN = 3;
     re2::FilteredRE2 filtered(LITERAL_SIZE_MIN);
     RE2::Options options;
     std::vector<std::string> literals;
     std::vector<int> potentials;
-    std::vector<span> spans;
+    std::vector<span> all, needed;
+    filters out;
     int id;
 
     options.set_log_errors(false);
     options.set_max_mem(KQL_REGEX_MEMORY_MAX);
     if (text.size() > FILTERED_TEXT_MAX || filtered.Add(text, options, &id) != RE2::NoError)
-        return nullptr;
+        return out;
     filtered.Compile(&literals);
     if (literals.empty() || literals.size() > LITERALS_MAX)
-        return nullptr;
+        return out;
     filtered.AllPotentials({}, &potentials);
     if (!potentials.empty()) /* it may match without any of them */
-        return nullptr;
-    for (const std::string &literal : literals) {
+        return out;
+    for (size_t i = 0; i < literals.size(); i++) {
+        const std::string &literal = literals[i];
+        std::vector<int> others;
+
         if (!is_ascii_text(span{literal.data(), literal.size()}))
-            return nullptr;
-        spans.push_back(span{literal.data(), literal.size()});
+            return filters();
+        all.push_back(span{literal.data(), literal.size()});
+        for (size_t k = 0; k < literals.size(); k++)
+            if (k != i)
+                others.push_back((int)k);
+        filtered.AllPotentials(others, &potentials);
+        if (potentials.empty())
+            needed.push_back(all.back());
     }
-    return text_filter_new(spans.data(), (uint32_t)spans.size());
+    std::stable_sort(needed.begin(), needed.end(),
+                     [](const span &a, const span &b) { return a.n > b.n; });
+    for (size_t i = 0; i < needed.size() && i < FILTERS_MAX; i++)
+        add_filter(out, {needed[i]});
+    if (needed.empty())
+        add_filter(out, all);
+    return out;
 }
 
 } // namespace
@@ -780,19 +815,17 @@ filter_of(const std::string &text)
 struct kql_regex {
     std::unique_ptr<RE2> ascii;   /* for all texts, if 'unicode' is not there */
     std::unique_ptr<RE2> unicode; /* for texts that are not ASCII */
-    struct text_filter *filter = nullptr;
+    filters needed;
 
-    ~kql_regex()
-    {
-        text_filter_free(filter);
-    }
     /* NULL: no match is possible. */
     const RE2 *fit(struct span text, bool is_first) const
     {
-        if ((unicode == nullptr && filter == nullptr) || !is_ascii_text(text))
+        if ((unicode == nullptr && needed.empty()) || !is_ascii_text(text))
             return unicode != nullptr ? unicode.get() : ascii.get();
-        return filter != nullptr && is_first && !text_filter_passes(filter, text) ? nullptr
-                                                                                  : ascii.get();
+        for (const auto &filter : needed)
+            if (is_first && !text_filter_passes(filter.get(), text))
+                return nullptr;
+        return ascii.get();
     }
 };
 
@@ -820,7 +853,7 @@ kql_regex_new(struct span pattern, struct span flags, struct err *err)
             regex->unicode = compile(prefix + full.run());
         }
         regex->ascii = compile(text);
-        regex->filter = filter_of(text);
+        regex->needed = filters_of(text);
         return regex.release();
     } catch (const refused &r) {
         int size = pattern.n > 100 ? 100 : (int)pattern.n;
@@ -884,7 +917,14 @@ kql_regex_match(const struct kql_regex *regex, struct span text, size_t from, st
 bool
 kql_regex_test(const struct kql_regex *regex, struct span text)
 {
-    return kql_regex_match(regex, text, 0, nullptr, 0);
+    try {
+        const RE2 *fit = regex->fit(text, true);
+
+        return fit != nullptr &&
+               fit->Match(piece(text.p, text.n), 0, text.n, RE2::UNANCHORED, nullptr, 0);
+    } catch (...) {
+        return false;
+    }
 }
 
 bool
