@@ -534,6 +534,21 @@ put_quoted(struct printer *w, struct span text)
 
 static void put_value(struct printer *w, const struct kql_value *v);
 
+/* Lists of a million of them are common: printf would take most of their time. */
+static void
+put_whole(struct printer *w, int64_t i)
+{
+    uint64_t rest = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;
+    char text[24], *at = text + sizeof text;
+
+    do
+        *--at = (char)('0' + rest % 10);
+    while ((rest /= 10) != 0);
+    if (i < 0)
+        *--at = '-';
+    put(w, at, (size_t)(text + sizeof text - at));
+}
+
 static void
 put_real(struct printer *w, double r)
 {
@@ -589,7 +604,7 @@ put_value(struct printer *w, const struct kql_value *v)
         break;
     case KQL_INT:
     case KQL_LONG:
-        put(w, text, (size_t)snprintf(text, sizeof text, "%lld", (long long)v->i));
+        put_whole(w, v->i);
         break;
     case KQL_REAL:
         put_real(w, v->r);
