@@ -82,6 +82,9 @@ MUST_CHECK bool program_open(struct program_run *run, const duckdb_vector *argum
                              struct err *err);
 /* The row that is evaluated next. */
 void program_row(struct program_run *run, size_t row);
+/* A scalar program over rows 0 to count - 1 of what was opened. False: err, and the query is over. */
+MUST_CHECK bool program_run_chunk(struct program_run *run, size_t count, duckdb_vector output,
+                                  struct err *err);
 /* Leaves by the pool's escape when the query is over. */
 void program_look(struct program_run *run);
 /* After an escape: remembers why, and says it. */

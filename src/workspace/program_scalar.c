@@ -148,8 +148,8 @@ run_rows(struct program_run *run, size_t count, struct cell_target *t)
     }
 }
 
-static bool
-run_chunk(struct program_run *run, size_t count, duckdb_vector output, struct err *err)
+bool
+program_run_chunk(struct program_run *run, size_t count, duckdb_vector output, struct err *err)
 {
     struct cell_target target;
     jmp_buf ended;
@@ -171,7 +171,7 @@ static bool
 call_run(const struct program_function *f, duckdb_data_chunk input, struct program_run *run,
          duckdb_vector output, struct err *err)
 {
-    enum { ROOM = 64 };
+    enum { ROOM = 8 };
     size_t count = duckdb_data_chunk_get_column_count(input) - 1;
     duckdb_vector few[ROOM], *arguments = few;
 
@@ -186,7 +186,7 @@ call_run(const struct program_function *f, duckdb_data_chunk input, struct progr
     for (size_t i = 0; i < count; i++)
         arguments[i] = duckdb_data_chunk_get_vector(input, i + 1);
     bool is_done = program_open(run, arguments, count, err) &&
-                   run_chunk(run, duckdb_data_chunk_get_size(input), output, err);
+                   program_run_chunk(run, duckdb_data_chunk_get_size(input), output, err);
 
     if (arguments != few)
         free(arguments);

@@ -5,6 +5,8 @@
 #include "kql/random.h"
 #include "workspace/program_play.h"
 #include "workspace/workspace.h"
+#include <pthread.h>
+#include <sched.h>
 #include <unistd.h>
 
 static struct play play;
@@ -427,6 +429,94 @@ test_wrong_calls(void)
     check_refused(sql, "there is no program");
 }
 
+/* ---- several statements at a time ---- */
+
+struct asker {
+    pthread_t thread;
+    char sql[512];
+    int64_t answer; /* -1: it failed */
+    char why[256];
+};
+
+static void *
+ask(void *context)
+{
+    struct asker *a = context;
+    duckdb_connection c;
+    duckdb_result r;
+
+    if (duckdb_connect(play.database, &c) != DuckDBSuccess)
+        return NULL;
+    if (duckdb_query(c, a->sql, &r) == DuckDBSuccess)
+        a->answer = duckdb_value_int64(&r, 0, 0);
+    else
+        snprintf(a->why, sizeof a->why, "%s", duckdb_result_error(&r));
+    duckdb_destroy_result(&r);
+    duckdb_disconnect(&c);
+    return NULL;
+}
+
+static void
+test_many(void)
+{
+    enum { ASKERS = 6 };
+    static const char *const rows[] = {"s has 'cmd' and n > 0", "d.a == 11 or w == 'cmd'",
+                                       "strlen(strcat(s, w)) % 2 == 0"};
+    struct asker askers[ASKERS] = {0};
+    struct programs *p[ASKERS];
+
+    for (size_t i = 0; i < ASKERS; i++) {
+        const struct kql_expr *e = play_expr(&play, rows[i % COUNT_OF(rows)]);
+        struct program_call call;
+        struct err err = {""};
+
+        p[i] = i < COUNT_OF(rows) ? make(&options) : p[i - COUNT_OF(rows)]; /* two use one */
+        CHECK(e != NULL && programs_add(p[i], e, &play.schema, &call, &err), "%s", err.text);
+        snprintf(askers[i].sql, sizeof askers[i].sql,
+                 "SELECT count(*) FROM (SELECT T.* REPLACE (c2 + x * 0 AS c2) FROM T, range(40) "
+                 "r(x)) WHERE %s",
+                 play_call(&play, &call).p);
+        askers[i].answer = -1;
+        if (pthread_create(&askers[i].thread, NULL, ask, &askers[i]) != 0)
+            exit(1);
+    }
+    for (size_t i = 0; i < ASKERS; i++)
+        pthread_join(askers[i].thread, NULL);
+    for (size_t i = 0; i < ASKERS; i++)
+        CHECK(askers[i].answer > 0 && askers[i].answer % 40 == 0 &&
+                  askers[i].answer == askers[i % COUNT_OF(rows)].answer,
+              "%s: %lld %s", rows[i % COUNT_OF(rows)], (long long)askers[i].answer, askers[i].why);
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        programs_free(p[i]);
+}
+
+/* The query is given up while a statement runs: that ends, and finds nothing that is not there. */
+static void
+test_given_up(void)
+{
+    struct programs *p = make(&options);
+    const struct kql_expr *e = play_expr(&play, "strlen(toupper(strcat(s, w, n))) == 7");
+    struct asker asker = {.answer = -1};
+    struct program_call call;
+    struct err err = {""};
+
+    if (e == NULL || !programs_add(p, e, &play.schema, &call, &err)) {
+        CHECK(false, "%s", err.text);
+        return;
+    }
+    snprintf(asker.sql, sizeof asker.sql,
+             "SELECT count(*) FROM (SELECT c0, c1, c2 + x AS c2 FROM T, range(2000) r(x)) WHERE %s",
+             play_call(&play, &call).p);
+    if (pthread_create(&asker.thread, NULL, ask, &asker) != 0)
+        exit(1);
+    while (programs_memory(p) == 0) /* until it is called */
+        sched_yield();
+    programs_free(p);
+    pthread_join(asker.thread, NULL);
+    CHECK(asker.answer == -1 && strstr(asker.why, "no program") != NULL, "%lld %s",
+          (long long)asker.answer, asker.why);
+}
+
 /* ---- in a workspace: registered, for every connection, read-only files too ---- */
 
 static void
@@ -498,6 +588,8 @@ main(void)
     test_subqueries();
     test_ends();
     test_wrong_calls();
+    test_many();
+    test_given_up();
     test_workspace();
     play_close(&play);
     return test_end();
