@@ -192,43 +192,103 @@ put_row(struct summary *m, const struct kql_expr *e)
     return true;
 }
 
-/* The best row's values; rows whose first value is null give way to all others. */
+/* What arg_max and arg_min compare by in place of a null, which gives way to every value; NULL: no number is free for it. */
+static const char *
+before_all(const struct kql_expr *v, bool is_max)
+{
+    if (v->type == KQL_DATETIME)
+        return is_max ? "-1" : "9223372036854775807";
+    if (v->type == KQL_INT)
+        return is_max ? "-2147483649" : "2147483648";
+    return NULL;
+}
+
+static bool
+put_key(struct summary *m, const struct kql_expr *v, bool is_max)
+{
+    const char *other = before_all(v, is_max);
+
+    sql_put(&m->raw, "%s", other != NULL ? "COALESCE(" : "");
+    if (!sql_value(&m->scope, &m->raw, v))
+        return false;
+    if (other != NULL)
+        sql_put(&m->raw, "%s, %s)", v->type == KQL_INT ? "::BIGINT" : "", other);
+    return true;
+}
+
+/* One of the best row's values. DuckDB's aggregates take the first of rows that tie, each in the same way, so that several of
+ * them speak of one row. */
+static bool
+raw_best(struct summary *m, const struct kql_expr *v, const struct kql_expr *e, bool is_max,
+         uint32_t *best)
+{
+    *best = raw_next(m);
+    sql_put(&m->raw, "%s(", is_max ? "arg_max_null" : "arg_min_null");
+    if (!sql_value(&m->scope, &m->raw, e))
+        return false;
+    sql_put(&m->raw, ", ");
+    if (!put_key(m, v, is_max))
+        return false;
+    sql_put_order(&m->raw, m->input, "");
+    sql_put(&m->raw, ")");
+    return raw_end(m, *best);
+}
+
+/* Where nulls have no number to stand for them: a group with nulls only gives its first row's values. */
+static bool
+raw_first(struct summary *m, const struct kql_expr *e, uint32_t *first)
+{
+    *first = raw_next(m);
+    sql_put(&m->raw, "first(");
+    if (!sql_value(&m->scope, &m->raw, e))
+        return false;
+    sql_put_order(&m->raw, m->input, "");
+    sql_put(&m->raw, ")");
+    return raw_end(m, *first);
+}
+
+static void
+put_best(struct summary *m, const struct kql_expr *e, uint32_t value, uint32_t best, uint32_t first)
+{
+    bool is_text = sql_is_text(e);
+
+    result_begin(m);
+    sql_put(&m->results, "%s", is_text ? "COALESCE(" : "");
+    if (first == UINT32_MAX)
+        sql_put(&m->results, "a%u", best);
+    else
+        sql_put(&m->results, "(CASE WHEN a%u IS NULL THEN a%u ELSE a%u END)", value, first, best);
+    sql_put(&m->results, "%s", is_text ? ", '')" : "");
+    result_end(m);
+}
+
+static bool
+is_arg(const struct kql_expr *e)
+{
+    const struct kql_expr *v = e->count > 0 ? e->arguments[0] : NULL;
+
+    return strncmp(e->function->name, "arg", 3) == 0 && v != NULL &&
+           (is_whole(v) || v->type == KQL_DATETIME || v->type == KQL_TIMESPAN ||
+            v->type == KQL_STRING) &&
+           (e->result_count > 1 ? e->result_count : 1) == e->count;
+}
+
 static bool
 arg_form(struct summary *m, const struct kql_expr *e)
 {
     const struct kql_expr *v = e->arguments[0];
-    bool is_max = strstr(e->function->name, "max") != NULL;
-    uint32_t best, any;
+    bool is_max = strstr(e->function->name, "max") != NULL,
+         has_first = v->type == KQL_LONG || v->type == KQL_TIMESPAN;
+    uint32_t value, best, first = UINT32_MAX;
 
-    if ((!is_whole(v) && v->type != KQL_DATETIME && v->type != KQL_TIMESPAN &&
-         v->type != KQL_STRING) ||
-        (e->result_count > 1 ? e->result_count : 1) != e->count)
+    if (!is_arg(e) || !raw_of(m, is_max ? "max(" : "min(", v, ")", &value))
         return false;
-    best = raw_next(m);
-    sql_put(&m->raw, "%s(", is_max ? "arg_max" : "arg_min");
-    if (!put_row(m, e))
-        return false;
-    sql_put(&m->raw, ", ");
-    if (!sql_value(&m->scope, &m->raw, v))
-        return false;
-    sql_put_order(&m->raw, m->input, "");
-    sql_put(&m->raw, ")");
-    if (!raw_end(m, best))
-        return false;
-    any = raw_next(m);
-    sql_put(&m->raw, "first(");
-    if (!put_row(m, e))
-        return false;
-    sql_put_order(&m->raw, m->input, "");
-    sql_put(&m->raw, ")");
-    if (!raw_end(m, any))
-        return false;
-    for (uint32_t i = 0; i < e->count; i++) {
-        result_begin(m);
-        sql_put(&m->results, "%s(CASE WHEN a%u IS NULL THEN a%u.f%u ELSE a%u.f%u END)%s",
-                sql_is_text(e->arguments[i]) ? "COALESCE(" : "", best, any, i, best, i,
-                sql_is_text(e->arguments[i]) ? ", '')" : "");
-        result_end(m);
+    put_best(m, v, value, value, UINT32_MAX);
+    for (uint32_t i = 1; i < e->count; i++) {
+        if (!raw_best(m, v, e->arguments[i], is_max, &best) ||
+            (has_first && !raw_first(m, e->arguments[i], &first)))
+            return false;
+        put_best(m, e->arguments[i], value, best, first);
     }
     return true;
 }
@@ -501,6 +561,46 @@ put_layers(struct summary *m, struct sql_text *t)
     sql_put(t, ")");
 }
 
+/* One arg_max or arg_min by keys and nothing else: the first row of each group in an order, for which DuckDB reads the other
+ * columns of only those rows. */
+static bool
+put_first_rows(struct summary *m, struct sql_text *t, bool *is_done)
+{
+    const struct kql_op *op = m->op;
+    const struct kql_expr *e = op->u.summarize.aggregates[0];
+    uint32_t key_count = op->u.summarize.key_count;
+
+    *is_done = false;
+    if (key_count == 0 || op->u.summarize.aggregate_count != 1 || m->input->order_count > 0 ||
+        e->count < 2 || !is_arg(e))
+        return true;
+    for (uint32_t i = 0; i < key_count; i++)
+        if (op->u.summarize.keys[i]->type == KQL_REAL)
+            return true;
+    for (uint32_t i = 0; i < e->count; i++) {
+        uint32_t raw = raw_next(m);
+
+        if (!sql_value(&m->scope, &m->raw, e->arguments[i]))
+            return false;
+        sql_put(&m->raw, " AS a%u", raw);
+        result_begin(m);
+        sql_put(&m->results, "a%u", raw);
+        result_end(m);
+    }
+    sql_put(t, "SELECT ");
+    sql_put_span(t, (struct span){m->results.p + 2, m->results.n - 2});
+    sql_put(t, " FROM (SELECT ");
+    sql_put_span(t, (struct span){m->raw.p + 2, m->raw.n - 2});
+    sql_put(t, " FROM t%u) QUALIFY row_number() OVER (PARTITION BY ",
+            sql_use(m->scope.b, m->scope.step, m->input));
+    for (uint32_t i = 0; i < key_count; i++)
+        sql_put(t, "%sg%u", i == 0 ? "" : ", ", i);
+    sql_put(t, " ORDER BY a0 %s NULLS LAST) = 1",
+            strstr(e->function->name, "max") != NULL ? "DESC" : "ASC");
+    *is_done = true;
+    return true;
+}
+
 bool
 sql_summarize_step(struct sql_build *b, struct sql_step *step, const struct kql_op *op)
 {
@@ -509,13 +609,18 @@ sql_summarize_step(struct sql_build *b, struct sql_step *step, const struct kql_
 
     m.scope = sql_scope_of(b, step, m.input, &op->input->schema, "");
     m.raw.pool = m.results.pool = b->pool;
+    struct sql_text layers = {.pool = b->pool};
+    bool is_first_rows = false;
+
     if (m.input == NULL)
         return sql_refuse(b, "what it reads comes from the row engine");
     if (step->is_volatile)
         return sql_refuse(b, "its expressions give other values each time");
     if (!put_keys(&m))
         return false;
-    for (uint32_t i = 0; i < count; i++) {
+    if (count > 0 && !put_first_rows(&m, &layers, &is_first_rows))
+        return false;
+    for (uint32_t i = 0; i < count && !is_first_rows; i++) {
         const struct kql_expr *e = op->u.summarize.aggregates[i];
 
         if (!native(&m, e) && !program(&m, e))
@@ -524,15 +629,17 @@ sql_summarize_step(struct sql_build *b, struct sql_step *step, const struct kql_
     width = key_count + m.result_count;
     if (width == 0)
         return sql_refuse(b, "it has no columns");
+    if (!is_first_rows)
+        put_layers(&m, &layers);
     if (is_identity(op, width)) {
-        put_layers(&m, &step->text);
+        step->text = layers;
         return true;
     }
     sql_put(&step->text, "SELECT ");
     if (!put_finals(&m, &step->text, width))
         return false;
     sql_put(&step->text, " FROM (");
-    put_layers(&m, &step->text);
+    sql_put_span(&step->text, (struct span){layers.p, layers.n});
     sql_put(&step->text, ")");
     return true;
 }
