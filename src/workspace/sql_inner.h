@@ -49,6 +49,8 @@ struct sql_step {
     size_t input_count, input_room;
     struct sql_order order[SQL_ORDER_MAX];
     uint32_t order_count;
+    bool
+        counts_rows; /* k0 alone, a number that no other row has: the order in which the rows came */
     uint32_t depth;
     bool is_repeatable; /* running it twice gives the same rows */
     bool is_volatile;   /* an expression of its own gives another value each time: it is run once */

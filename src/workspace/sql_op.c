@@ -125,6 +125,7 @@ sql_inline_step(struct sql_build *b, struct sql_step *step, const struct kql_op 
     sql_put(&step->text, ", k0)%s", count == 0 ? " WHERE false" : "");
     step->order[0] = (struct sql_order){.type = KQL_LONG};
     step->order_count = 1;
+    step->counts_rows = true;
     return true;
 }
 
@@ -185,6 +186,7 @@ sql_range_step(struct sql_build *b, struct sql_step *step, const struct kql_op *
             (unsigned long long)count);
     step->order[0] = (struct sql_order){.type = KQL_LONG};
     step->order_count = 1;
+    step->counts_rows = true;
     return true;
 }
 

@@ -61,6 +61,7 @@ sql_pass_order(struct sql_step *step, const struct sql_step *input)
         step->order[i] = input->order[i];
     }
     step->order_count = input->order_count;
+    step->counts_rows = input->counts_rows;
 }
 
 /* ---- gathering ---- */
