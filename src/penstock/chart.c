@@ -160,9 +160,11 @@ chart_value_text(double v, enum kql_type type, char out[40])
 
     if (type == KQL_TIMESPAN && fabs(v) < 9e18) {
         size_t n = kql_print_timespan((int64_t)v, out);
+        const char *seconds = memrchr(out, ':', n), *point;
 
-        while (n > 0 && memchr(out, '.', n) != NULL && n > 8 && out[n - 1] == '0')
-            n--; /* 00:05:00.5000000 */
+        point = seconds == NULL ? NULL : memchr(seconds, '.', (size_t)(out + n - seconds));
+        while (point != NULL && (out[n - 1] == '0' || out[n - 1] == '.') && out + n - 1 >= point)
+            n--; /* 00:00:00.5 */
         return n;
     }
     for (size_t i = 0; i < COUNT_OF(units); i++)

@@ -151,11 +151,13 @@ grid_span(struct grid *g, const struct chart_data *d, size_t drawn, double *step
         g->x_low -= 1;
         g->x_high += 1;
     }
-    if (!(g->y_high > g->y_low)) {
-        double some = g->y_low == 0 ? 1 : fabs(g->y_low) * 0.5;
-
-        g->y_low -= g->y_low > 0 ? 0 : some;
-        g->y_high += some;
+    if (!(g->y_high > g->y_low)) { /* one value: with zero, or up to one */
+        if (g->y_low > 0)
+            g->y_low = 0;
+        else if (g->y_high < 0)
+            g->y_high = 0;
+        else
+            g->y_high += 1;
     }
     *step = round_step(g->y_high - g->y_low, TICKS);
     g->y_low = floor(g->y_low / *step) * *step;
@@ -288,34 +290,36 @@ mark_of(const struct chart *c, size_t series)
 }
 
 static void
-print_cell(const struct chart *c, const struct grid *g, size_t row, size_t column)
+print_cell(const struct chart *c, const struct grid *g, size_t cell)
 {
-    uint8_t dots = g->dots[row * g->width + column];
-    size_t owner = g->owners[row * g->width + column];
+    uint8_t dots = g->dots[cell];
 
-    if (dots == 0) {
+    if (dots == 0)
         fputc(' ', c->out);
-        return;
-    }
-    chart_colour(c, owner);
-    if (g->is_braille) /* U+2800 and the dots */
+    else if (g->is_braille) /* U+2800 and the dots */
         fprintf(c->out, "\xe2%c%c", 0xa0 | dots >> 6, 0x80 | (dots & 0x3f));
     else
-        fputs(mark_of(c, owner), c->out);
-    chart_colour(c, SIZE_MAX);
+        fputs(mark_of(c, g->owners[cell]), c->out);
 }
 
 static void
 print_row(const struct chart *c, const struct grid *g, size_t row, size_t left, struct span tick)
 {
-    size_t end = g->width;
+    size_t end = g->width, last = SIZE_MAX;
 
     chart_print_padded(c, tick, left - 1, true);
     fputs(c->look->has_unicode ? (tick.n > 0 ? " ┤" : " │") : (tick.n > 0 ? " +" : " |"), c->out);
     while (end > 0 && g->dots[row * g->width + end - 1] == 0)
         end--;
-    for (size_t i = 0; i < end; i++)
-        print_cell(c, g, row, i);
+    for (size_t i = 0; i < end; i++) {
+        size_t cell = row * g->width + i;
+
+        if (g->dots[cell] != 0 && last != g->owners[cell])
+            chart_colour(c, last = g->owners[cell]);
+        print_cell(c, g, cell);
+    }
+    if (last != SIZE_MAX)
+        chart_colour(c, SIZE_MAX);
     fputc('\n', c->out);
 }
 
