@@ -3,6 +3,7 @@
 #include "penstock/cmd_automation.h"
 #include "penstock/cmd_collection.h"
 #include "penstock/cmd_config.h"
+#include "penstock/cmd_detection.h"
 #include "penstock/cmd_export.h"
 #include "penstock/cmd_filter.h"
 #include "penstock/cmd_generate.h"
@@ -47,6 +48,7 @@ const struct command commands[] = {
     {"collection",   "data collection rules: what Logs Ingestion clients may send",      cmd_collection   },
     {"posture",      "bring what scanners found, list recommendations and scores",       cmd_posture      },
     {"alert",        "list alerts, change their status, make samples",                   cmd_alert        },
+    {"detection",    "rules that make alerts: list, apply, test, run, history",          cmd_detection    },
     {"subscription", "which subscriptions there are, and whose",                         cmd_subscription },
     {"status",       "how everything is doing",                                          cmd_status       },
     {"schema",       "tables, columns and types",                                        cmd_schema       },

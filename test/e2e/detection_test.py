@@ -436,11 +436,64 @@ def scheduled_kills(count):
         check("and none twice", max(titles.values()) == 1, titles.most_common(3))
 
 
+# ---- the command ----
+
+def command():
+    with Daemon() as daemon:
+        started(daemon)
+        file = daemon.folder / "rules.yaml"
+        file.write_text("""
+- displayName: it's bad
+  queryCondition: {queryText: "DeviceEvents | where ActionType == 'Bad'"}
+  schedule: {period: 0}
+  detectionAction:
+    alertTemplate:
+      title: Bad on {{DeviceName}}
+      severity: medium
+      category: Execution
+      impactedAssets:
+        - {"@odata.type": "#microsoft.graph.security.impactedDeviceAsset", identifier: deviceId}
+""")
+
+        def run(name, *words, code=0, says=""):
+            got, out, errors = daemon.run("detection", *words, "--tenant", TENANT)
+            check(name, got == code and says in out + errors, got, out, errors)
+            return out
+
+        run("apply makes it", "apply", str(file), says="made as 1")
+        run("apply again changes it", "apply", str(file), says="changed as 1")
+        run("list", "list", says="it's bad")
+        run("show by name", "show", "it's bad", says="Bad on {{DeviceName}}")
+        run("show as JSON", "show", "1", "--json", says='"displayName": "it\'s bad"')
+        run("disable", "disable", "it's bad", says="disabled")
+        run("enable", "enable", "1", says="enabled")
+        run("runs", "runs", "1")
+        run("a continuous rule is not run", "run", "1", code=1, says="continuous")
+        run("no such rule", "show", "nobody", code=1, says="there is no rule 'nobody'")
+        run("no such verb", "lst", code=2)
+        run("too little", "show", code=2)
+        if has_workspaces():
+            send(daemon, event(1))
+            wait_workspace(daemon)
+            run("test a rule", "test", "1", says="1 rows would make 1 alerts")
+            one = daemon.folder / "one.json"
+            one.write_text(json.dumps(rule("hourly", "DeviceEvents", "1H", title="here")))
+            run("test a file", "test", str(one), "--span", "P1D", says="1 x here")
+            run("apply one of JSON", "apply", str(one), says="made as 2")
+            run("run", "run", "hourly", says="completed")
+        bad = daemon.folder / "bad.json"
+        bad.write_text(json.dumps(changed(rule("bad", "DeviceEvnts", "1H"), (T + ".severity", "huge"))))
+        run("faults with their places", "apply", str(bad), code=1, says="queryCondition.queryText:1:1")
+        run("all of them", "apply", str(bad), code=1, says=T + ".severity")
+        run("delete", "delete", "it's bad", says="deleted")
+
+
 SECTIONS = {
     "resource": (resource, None),
     "input": (bad_input, None),
     "continuous": (continuous, None),
     "continuous-kills": (continuous_kills, "kills"),
+    "command": (command, None),
     "scheduled": (scheduled, "workspace"),
     "test-runs": (test_runs, "workspace"),
     "scheduled-kills": (scheduled_kills, "workspace kills"),
