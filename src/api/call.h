@@ -164,6 +164,10 @@ void ready_answer(struct call *c, struct http_reply *reply);
 void posture_answer_status(struct call *c, struct http_reply *reply);
 /* saved_routes.c */
 void workspaces_answer_list(struct call *c, struct http_reply *reply);
+/* workspace_routes.c */
+void workspace_answer_tables(struct call *c, struct http_reply *reply);
+void workspace_answer_purge(struct call *c, struct http_reply *reply);
+void workspace_answer_export(struct call *c, struct http_reply *reply);
 void saved_answer_list(struct call *c, struct http_reply *reply);
 void saved_answer_get(struct call *c, struct http_reply *reply);
 void saved_answer_put(struct call *c, struct http_reply *reply);

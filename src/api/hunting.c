@@ -269,7 +269,7 @@ static enum status
 opened_take(struct hunting *h, const struct config *config, const struct workspace_place *place,
             struct opened **out, struct err *err)
 {
-    struct workspace_options options = {.memory_max = 0};
+    struct workspace_options options = {.guid = place->guid};
     struct workspace *w = NULL;
     enum status st = ST_OK;
 

@@ -11,6 +11,7 @@
 #include "journal/journal.h"
 #include "source/admit.h"
 #include "source/devices.h"
+#include "workspace/keep.h"
 #include <stdlib.h>
 
 enum kind { U64, I64, SIZE, UINT, BOOL };
@@ -122,6 +123,19 @@ static const struct metric parked_metrics[] = {
 };
 /* clang-format on */
 
+#define WORKSPACE(field) offsetof(struct workspace_state, field)
+/* clang-format off */
+static const struct metric workspace_metrics[] = {
+    {"penstock_workspace_records", "gauge", "Records in an open workspace, about.", WORKSPACE(rows), U64, 0},
+    {"penstock_workspace_bytes", "gauge", "Bytes of its file.", WORKSPACE(bytes), U64, 0},
+    {"penstock_workspace_log_bytes", "gauge", "Bytes of its log, which a checkpoint moves into the file.", WORKSPACE(log_bytes), U64, 0},
+    {"penstock_workspace_commits_total", "counter", "Transactions with records since it was opened.", WORKSPACE(commits), U64, 0},
+    {"penstock_workspace_added_records_total", "counter", "Records that they brought.", WORKSPACE(added_rows), U64, 0},
+    {"penstock_workspace_removed_records_total", "counter", "Records taken out, by age, size or purge.", WORKSPACE(removed_rows), U64, 0},
+    {0},
+};
+/* clang-format on */
+
 /* Those that no structure holds as a number. */
 enum {
     OTHER_STATE,
@@ -227,6 +241,46 @@ export_labels(FILE *out, const struct deliver_status *s)
     label_write(out, "export", id, strlen(id));
 }
 
+struct states {
+    struct workspace_state *items;
+    size_t count, room;
+};
+
+static void
+state_note(void *app, const struct workspace_state *state)
+{
+    struct states *s = app;
+
+    if (s->count == s->room) {
+        size_t room = s->room * 2 + 8;
+        void *items = realloc(s->items, room * sizeof *s->items);
+
+        if (items == NULL)
+            return;
+        s->items = items;
+        s->room = room;
+    }
+    s->items[s->count++] = *state;
+}
+
+static void
+workspaces_write(FILE *out)
+{
+    struct states s = {NULL, 0, 0};
+
+    workspace_states(state_note, &s);
+    for (const struct metric *m = workspace_metrics; m->name != NULL; m++) {
+        head_write(out, m->name, m->type, m->help);
+        for (size_t i = 0; i < s.count; i++) {
+            fprintf(out, "%s{", m->name);
+            label_write(out, "file", s.items[i].path, strlen(s.items[i].path));
+            fputc('}', out);
+            value_write(out, m, &s.items[i]);
+        }
+    }
+    free(s.items);
+}
+
 struct all {
     struct deliver_status *statuses;
     size_t count, room;
@@ -302,6 +356,7 @@ everything_write(FILE *out, const struct call *c)
     table_write(out, ingest_metrics, &ingest);
     if (store_parked_count(c->control->store, NULL, NULL, &parked, &err) == ST_OK)
         table_write(out, parked_metrics, &parked);
+    workspaces_write(out);
     other_head_write(out, OTHER_DEVICES);
     fprintf(out, "%s %zu\n", other_metrics[OTHER_DEVICES].name,
             devices_count(c->api->devices, NULL));
@@ -393,10 +448,11 @@ api_describe_metrics(bool (*visit)(void *app, const struct api_metric *metric), 
         const struct metric *rows;
         const char *labels;
     } tables[] = {
-        {export_metrics,  "tenant, export"},
-        {journal_metrics, ""              },
-        {ingest_metrics,  ""              },
-        {parked_metrics,  ""              },
+        {export_metrics,    "tenant, export"},
+        {journal_metrics,   ""              },
+        {ingest_metrics,    ""              },
+        {parked_metrics,    ""              },
+        {workspace_metrics, "file"          },
     };
 
     for (size_t i = 0; i < COUNT_OF(tables); i++)

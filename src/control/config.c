@@ -126,6 +126,10 @@ const struct key_row config_keys[] = {
      "What the database of each open workspace may hold in memory; a query that needs more spills to disk, or ends."},
     {"workspaces", "threads", KEY_COUNT, AT(workspaces.threads), "0", 0, 256, NULL, true,
      "Threads of each open workspace's database; 0: as many as there are processors."},
+    {"workspaces", "keepAge", KEY_DURATION, AT(workspaces.keep_age_ms), "0", 0, 36500 * DAY_MS, NULL, false,
+     "Rows of events older than this are taken out of local workspaces; 0: kept for ever. Looked for every 15 minutes."},
+    {"workspaces", "keepSize", KEY_SIZE, AT(workspaces.keep_size_max), "0", 0, 1024 * TIB, NULL, false,
+     "What a table of a workspace may take in its file; beyond, its oldest rows are taken out until nine tenths are left. 0: no limit."},
     {"hunting", "workspace", KEY_TEXT, AT(hunting.workspace), NULL, 0, 0, NULL, false,
      "The workspace that is asked where a request names none: its name or ARM id; every tenant may ask it. Without it, the only one that the tenant's settings and automations name."},
     {"hunting", "queries", KEY_COUNT, AT(hunting.query_count), "4", 1, 64, NULL, false,
@@ -167,6 +171,9 @@ const struct item_row config_items[] = {
     {"catalog.tables[]", "deviceScoped", "true or false", "false", false, false, "It has a DeviceId."},
     {"catalog.tables[]", "machineGroup", "none | decorated | column", "none", false, false, "Whether MachineGroup is added to its rows."},
     {"catalog.tables[]", "columns", "names and types", NULL, false, false, "Kusto types: string, datetime, long, dynamic, ..."},
+    {"workspaces.tables[]", "name", "text", NULL, true, false, "A table whose rows are kept otherwise than workspaces.keepAge and keepSize say."},
+    {"workspaces.tables[]", "keepAge", "duration", "workspaces.keepAge", false, false, "0: for ever."},
+    {"workspaces.tables[]", "keepSize", "size", "workspaces.keepSize", false, false, "0: no limit."},
     {"sources[]", "name", "text", NULL, true, false, "Unique; letters, digits, '_' and '-'."},
     {"sources[]", "kind", "kind of source", NULL, true, false, "file or kafka."},
     {"sources[]", "settings", "names and values", NULL, false, true, "The kind's settings; a secret may be {file: PATH} or {env: NAME}."},
@@ -304,6 +311,30 @@ united_write(uint64_t value, const struct unit *units, char *out, size_t out_siz
         units++;
     snprintf(out, out_size, value == 0 ? "0" : "%llu %s",
              (unsigned long long)(value / units->factor), units->name);
+}
+
+bool
+config_duration_read(const char *text, uint64_t *ms)
+{
+    return united_read(text, durations, ms);
+}
+
+bool
+config_size_read(const char *text, uint64_t *bytes)
+{
+    return united_read(text, sizes, bytes);
+}
+
+void
+config_duration_write(uint64_t ms, char *out, size_t room)
+{
+    united_write(ms, durations, out, room);
+}
+
+void
+config_size_write(uint64_t bytes, char *out, size_t room)
+{
+    united_write(bytes, sizes, out, room);
 }
 
 static void
@@ -562,11 +593,12 @@ static const struct {
     const char *section, *name; /* where the list stands */
     enum status (*read)(struct config_reader *r, const json_t *list);
 } lists[] = {
-    {"",        "tenants",      config_read_tenants  },
-    {"",        "resources",    config_read_resources},
-    {"",        "deviceGroups", config_read_groups   },
-    {"catalog", "tables",       config_read_tables   },
-    {"",        "sources",      config_read_sources  },
+    {"",           "tenants",      config_read_tenants  },
+    {"",           "resources",    config_read_resources},
+    {"",           "deviceGroups", config_read_groups   },
+    {"catalog",    "tables",       config_read_tables   },
+    {"workspaces", "tables",       config_read_kept     },
+    {"",           "sources",      config_read_sources  },
 };
 
 static enum status
@@ -722,7 +754,7 @@ root_read(struct config_reader *r, const json_t *root, const char *data)
 {
     static const char *const top_lists[] = {"tenants", "resources", "deviceGroups", "sources",
                                             NULL};
-    static const char *const catalog_lists[] = {"tables", NULL};
+    static const char *const with_tables[] = {"tables", NULL};
     static const char *const none[] = {NULL};
     enum status st = defaults_set(r);
 
@@ -745,7 +777,9 @@ root_read(struct config_reader *r, const json_t *root, const char *data)
             return config_fault(r, root, section, 0, section,
                                 "keys and their values are wanted here");
         st = section_read(r, section, object,
-                          strcmp(section, "catalog") == 0 ? catalog_lists : none);
+                          strcmp(section, "catalog") == 0 || strcmp(section, "workspaces") == 0
+                              ? with_tables
+                              : none);
     }
     if (st == ST_OK)
         st = data_set(r, data);

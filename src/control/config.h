@@ -60,6 +60,11 @@ struct config_source {
     const char *table; /* NULL: the records are envelopes */
 };
 
+struct config_kept { /* how much of a workspace's table is kept */
+    const char *table;
+    uint64_t age_ms, size_max; /* 0: no limit */
+};
+
 struct config {
     const char *origin; /* name of the file, or "built-in defaults" */
     const char *data;   /* folder of everything the daemon keeps; absolute */
@@ -105,6 +110,10 @@ struct config {
     struct {
         uint64_t memory_max; /* bytes, of each open one */
         unsigned threads;    /* of each; 0: as many as there are processors */
+        /* of each table that 'kept' does not name; 0: no limit */
+        uint64_t keep_age_ms, keep_size_max;
+        const struct config_kept *kept;
+        size_t kept_count;
     } workspaces;
     struct {
         const char *workspace;         /* name or ARM id; NULL: a tenant's only one */

@@ -62,7 +62,13 @@ MUST_CHECK enum status config_read_tenants(struct config_reader *r, const json_t
 MUST_CHECK enum status config_read_resources(struct config_reader *r, const json_t *list);
 MUST_CHECK enum status config_read_groups(struct config_reader *r, const json_t *list);
 MUST_CHECK enum status config_read_tables(struct config_reader *r, const json_t *list);
+MUST_CHECK enum status config_read_kept(struct config_reader *r, const json_t *list);
 MUST_CHECK enum status config_read_sources(struct config_reader *r, const json_t *list);
 
 /* A single value as one would write it. */
 void config_value_write(const struct config *c, const struct key_row *row, char out[4200]);
+/* "7 d", "64 MiB" and the other way. */
+MUST_CHECK bool config_duration_read(const char *text, uint64_t *ms);
+MUST_CHECK bool config_size_read(const char *text, uint64_t *bytes);
+void config_duration_write(uint64_t ms, char *out, size_t room);
+void config_size_write(uint64_t bytes, char *out, size_t room);

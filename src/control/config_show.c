@@ -22,6 +22,25 @@ pair_put(FILE *out, const char *start, const char *text)
     text_put(out, text);
 }
 
+/* Behind the keys of its section. */
+static void
+kept_put(FILE *out, const struct config *c)
+{
+    char text[40];
+
+    if (c->workspaces.kept_count > 0)
+        fprintf(out, "  tables:\n");
+    for (size_t i = 0; i < c->workspaces.kept_count; i++) {
+        const struct config_kept *k = &c->workspaces.kept[i];
+
+        pair_put(out, "    - name", k->table);
+        config_duration_write(k->age_ms, text, sizeof text);
+        fprintf(out, "      keepAge: %s\n", text);
+        config_size_write(k->size_max, text, sizeof text);
+        fprintf(out, "      keepSize: %s\n", text);
+    }
+}
+
 static void
 keys_put(FILE *out, const struct config *c)
 {
@@ -32,6 +51,8 @@ keys_put(FILE *out, const struct config *c)
         const char *indent = row->section[0] != '\0' ? "  " : "";
 
         config_value_write(c, row, value);
+        if (strcmp(section, "workspaces") == 0 && strcmp(row->section, "workspaces") != 0)
+            kept_put(out, c);
         if (strcmp(section, row->section) != 0)
             fprintf(out, "%s:\n", row->section);
         section = row->section;

@@ -23,6 +23,7 @@
 #include "penstock/posture_part.h"
 #include "penstock/registry.h"
 #include "penstock/sources.h"
+#include "penstock/workspace_keeper.h"
 #include "source/admit.h"
 #include "source/device_groups_json.h"
 #include "source/devices.h"
@@ -66,6 +67,7 @@ struct daemon {
     struct sources *sources;
     struct posture_part *posture;
     struct detect_part *detect;
+    struct workspace_keeper *keeper;
     struct http_server *server;
     struct api api;
     pthread_mutex_t plan_lock;
@@ -625,6 +627,8 @@ daemon_start(const struct daemon_options *o, struct daemon **daemon, struct err 
     if (st != ST_OK)
         goto fail;
     st = hunting_make(&d->api.hunting, err);
+    if (st == ST_OK)
+        st = workspace_keeper_start(&d->api.control, &d->keeper, err);
     if (st != ST_OK)
         goto fail;
     d->api.admitter = d->admitter;
@@ -738,6 +742,7 @@ daemon_stop(struct daemon *d)
         deliver_end_waits(d->deliverer); /* long polls end */
     hunting_stop(d->api.hunting);        /* and so do queries */
     detect_part_stop(d->detect);         /* and who waits for a rule's run */
+    workspace_keeper_stop(d->keeper);
     if (d->server != NULL)
         http_server_stop(d->server, grace_ms);
     posture_part_stop(d->posture); /* nobody reports any more; its last events may still leave */

@@ -3,6 +3,7 @@
  * A workspace's database may not touch files, and that cannot be changed while it is open. So a second database, in memory, which may
  * write below the file's folder and nowhere else, copies from a table function whose rows are the chunks that the first
  * one gives: nothing is held but a chunk and the row group being written. */
+#include "base/clock.h"
 #include "kql/dynamic.h"
 #include "workspace/keep.h"
 #include "workspace/select.h"
@@ -15,7 +16,10 @@
 #define EPOCH_MICROSECONDS "62135596800000000" /* from year 1 to 1970 */
 #define PULL "penstock_rows"
 
-enum { NAME_ROOM = CATALOG_COLUMN_NAME_MAX + 24 };
+enum {
+    NAME_ROOM = CATALOG_COLUMN_NAME_MAX + 24,
+    SEAT_MS = 30000,
+};
 
 struct export_column {
     char name[NAME_ROOM];
@@ -339,6 +343,7 @@ workspace_export(struct workspace *w, const struct workspace_export *e, uint64_t
                  struct err *err)
 {
     struct exporting *x = calloc(1, sizeof *x);
+    struct hunt_seat seat;
     enum status st;
 
     *rows = 0;
@@ -346,6 +351,14 @@ workspace_export(struct workspace *w, const struct workspace_export *e, uint64_t
         return err_set(err, ST_FULL, "no memory to write a file");
     x->w = w;
     x->e = e;
+    /* It reads as much as a query may, so it takes its turn with them. */
+    if (hunt_seat_take(&w->seats, &seat, e->rows.tenant != NULL ? e->rows.tenant : "*",
+                       clock_monotonic_ms() + SEAT_MS, NULL) != ST_OK) {
+        free(x);
+        return err_set(err, ST_FULL,
+                       "queries fill the workspace, and none ended within %d s: come again later",
+                       SEAT_MS / 1000);
+    }
     st = selection_open(&x->selection, w, &e->rows,
                         e->is_workspace_shape ? SELECT_WORKSPACE : SELECT_HUNTING, err);
     if (st == ST_OK)
@@ -369,6 +382,7 @@ workspace_export(struct workspace *w, const struct workspace_export *e, uint64_t
     if (x->has_rows)
         duckdb_destroy_result(&x->rows);
     duckdb_disconnect(&x->from);
+    hunt_seat_leave(&w->seats, &seat);
     selection_close(&x->selection);
     free(x->columns);
     free(x);

@@ -120,6 +120,35 @@ workspace_sizes(struct workspace *w, const char *tenant,
     return st;
 }
 
+/* ---- damage ---- */
+
+enum status
+workspace_verify(struct workspace *w, uint64_t *rows, struct err *err)
+{
+    duckdb_connection c = NULL;
+    duckdb_result r;
+    char sql[400];
+    enum status st = workspace_connect(w, &c, err);
+
+    *rows = 0;
+    for (size_t i = 0; i < w->stored_count && st == ST_OK; i++) {
+        const char *name = w->stored[i].sql_name;
+
+        snprintf(sql, sizeof sql, "SELECT count(*), bit_xor(hash(t)) FROM \"%s\" t", name);
+        st = sql_run(c, sql, &r, err);
+        if (st != ST_OK) {
+            struct err why = *err;
+
+            err_set(err, st, "%.100s, table %.64s: %.150s", w->path, name, why.text);
+            break;
+        }
+        *rows += duckdb_value_uint64(&r, 0, 0);
+        duckdb_destroy_result(&r);
+    }
+    duckdb_disconnect(&c);
+    return st;
+}
+
 /* ---- taking out ---- */
 
 /* Others at work may keep it from the checkpoint, which then comes by itself later. */

@@ -16,6 +16,9 @@ MUST_CHECK enum status workspace_sizes(struct workspace *w, const char *tenant,
                                        void (*each)(void *app, const struct workspace_size *size),
                                        void *app, struct err *err);
 
+/* Reads all of the file that is in use, so that DuckDB checks every block. ST_IO: it is damaged; err names the table. */
+MUST_CHECK enum status workspace_verify(struct workspace *w, uint64_t *rows, struct err *err);
+
 /* Rows as JSON objects, a line each, in the order they came in: members that have a value, then those of the overflow, as far as
  * columns keep them: times, numbers and texts are written anew. 'tenant': only its rows; NULL: all. ST_INVALID: there is no
  * such table. ST_IO: 'out' or the file. */

@@ -130,8 +130,8 @@ look(const struct workspace *w, bool must_exist, struct err *err)
     /* a file begins with a checksum of 8 bytes and these four; one that was being made may be empty */
     if (info.st_size > 0 && (n < sizeof head || memcmp(head + 8, "DUCK", 4) != 0))
         return err_set(err, ST_INVALID,
-                       "%s is no workspace, or its beginning is damaged: move it away, and it is "
-                       "made again from what is exported from then on",
+                       "%.180s is no workspace, or its beginning is damaged: 'penstock workspace "
+                       "rebuild' makes it anew of what the journal still has",
                        w->path);
     return ST_OK;
 }
@@ -149,15 +149,15 @@ database_open(struct workspace *w, const struct workspace_options *o, struct err
         w->database = NULL;
         if (is_locked)
             st = err_set(
-                err, ST_IO,
+                err, ST_FULL,
                 "the workspace %s is open in another process (a daemon?): stop that, or ask it",
                 w->path);
         else
-            st = err_set(
-                err, ST_IO,
-                "the workspace %s cannot be opened, it may be damaged: %.150s. Move it away, "
-                "and it is made again",
-                w->path, why != NULL ? why : "no reason given");
+            st = err_set(err, ST_IO,
+                         "the workspace %.120s cannot be opened, it may be damaged: %.90s. "
+                         "'penstock workspace "
+                         "rebuild' makes it anew of what the journal still has",
+                         w->path, why != NULL ? why : "no reason given");
     }
     duckdb_free(why);
     duckdb_destroy_config(&config);
@@ -315,8 +315,8 @@ make(const char *path, const struct workspace_options *o, struct workspace **out
         st = content_open(w, c, o->guid, &why);
         if (st == ST_IO)
             err_set(err, st,
-                    "the workspace %s cannot be read, it may be damaged: %.150s. Move it away, and "
-                    "it is made again",
+                    "the workspace %.120s cannot be read, it may be damaged: %.90s. 'penstock "
+                    "workspace rebuild' makes it anew of what the journal still has",
                     w->path, why.text);
         else if (st != ST_OK && err != NULL)
             *err = why;

@@ -37,8 +37,8 @@ void workspace_catalog_use(const struct catalog *c);
 void workspace_limits_use(size_t memory_max, unsigned threads);
 /* Opens the file, made if it is not there, and its tables, made or widened to what the catalog says. A file that is open in
  * this process already is shared, its options being those of who came first. ST_INVALID: the path or options are
- * wrong, the file is no workspace or of a newer version, or this build has none. ST_IO: it is damaged (err says how it is
- * made again), locked by another process, or cannot be read. */
+ * wrong, the file is no workspace or of a newer version, or this build has none. ST_FULL: another process has it open. ST_IO: it
+ * is damaged (err says how it is made again), or cannot be read. */
 MUST_CHECK enum status workspace_open(const char *path, const struct workspace_options *options,
                                       struct workspace **out, struct err *err);
 /* In place of a path: tables in memory, of its own at each opening, gone when it is closed. What does not fit ends a query: nothing is

@@ -849,6 +849,9 @@ def isolation():
             "/metrics": ["/metrics"],
             # What stands behind the doors of hunting is tested there too (hunting_test.py).
             "/api/workspaces": ["/api/workspaces"],
+            "/api/workspaces/{workspace}/tables": ["/api/workspaces/soc/tables"],
+            "/api/workspaces/{workspace}/tables/{table}/export": ["/api/workspaces/soc/tables/DeviceInfo/export",
+                                                                  "/api/workspaces/soc/tables/DeviceInfo/export?shape=workspace&where=true"],
             "/api/workspaces/{workspace}/savedQueries": ["/api/workspaces/-/savedQueries"],
             "/api/workspaces/{workspace}/savedQueries/{name}": [f"/api/workspaces/-/savedQueries/{secret}_saved"],
             "/v1/workspaces/{workspaceId}/query": ["/v1/workspaces/soc/query?query=union+*", "/v1/workspaces/soc/query?query=DeviceInfo",
