@@ -341,7 +341,7 @@ detection_answer_test(struct call *c, struct http_reply *reply)
 {
     json_t *body = has_detect(c, reply) ? body_read(c, reply) : NULL;
     struct detections_reply from;
-    struct detection_faults faults = {NULL};
+    struct detection_faults faults = {.details = NULL};
     struct detection x;
     struct err err;
 

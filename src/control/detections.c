@@ -452,9 +452,9 @@ void
 detections_put(const struct control *c, const struct detections_put *put,
                struct detections_reply *reply)
 {
-    struct detection_faults faults = {NULL};
+    struct detection_faults faults = {.details = NULL};
     struct detection x = {.shown = NULL};
-    struct kept kept = {NULL};
+    struct kept kept = {.json = NULL};
     json_t *old = NULL, *body = NULL;
     char *text = NULL;
     enum status st = ST_OK;
@@ -545,7 +545,7 @@ enum status
 detection_stored_read(const struct control *c, const struct store_detection *stored,
                       struct detection *out, struct err *err)
 {
-    struct detection_faults faults = {NULL};
+    struct detection_faults faults = {.details = NULL};
     json_t *body = json_loadb(stored->json.p, stored->json.n, 0, NULL);
     enum status st = ST_OK;
 
