@@ -43,6 +43,7 @@ struct route { /* ends at a NULL method */
 extern const struct route api_routes[];
 struct counter;
 extern const struct counter *const api_counters[]; /* of this folder; ends at NULL */
+extern struct counter logs_rows;                   /* logs_routes.c */
 
 struct call {
     struct api *api;

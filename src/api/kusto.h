@@ -38,7 +38,7 @@ struct kusto_ask {
 MUST_CHECK enum status kusto_ask_read(struct pool *pool, const json_t *body, struct kusto_ask *out,
                                       struct err *err);
 
-/* ---- answers (kusto_answer.c) ---- */
+/* ---- answers (kusto_answer.c, kusto_error.c) ---- */
 
 struct kusto_call { /* what answers repeat of their request */
     int64_t now;
@@ -62,6 +62,8 @@ void kusto_put_v1(struct hunting_text *out, const struct kusto_call *k,
 void kusto_put_v2(struct hunting_text *out, const struct kusto_call *k, const struct kusto_ask *ask,
                   struct kusto_result *result);
 
+/* "@context":{...}, as errors have it. */
+void kusto_put_context(struct hunting_text *out, const struct kusto_call *k);
 /* {"error":{"code","message","@type","@message","@context","@permanent"}}. */
 struct kusto_error {
     unsigned status;
@@ -87,6 +89,12 @@ unsigned kusto_put_failure(struct hunting_text *out, const struct kusto_call *k,
 MUST_CHECK enum status kusto_command(struct call *c, struct pool *pool, const struct kusto_ask *ask,
                                      struct kql_answers *out, struct kusto_error *e,
                                      struct err *err);
+
+/* Runs the text with its first 'size' bytes as the only table there is (kusto_pipe.c). */
+struct kusto_table;
+MUST_CHECK enum status kusto_pipe(struct call *c, struct kusto_table *table, struct span csl,
+                                  size_t size, struct kql_answers *out, struct kusto_error *e,
+                                  struct err *err);
 
 /* ---- for kusto_command.c (kusto_schema.c) ---- */
 

@@ -6,29 +6,17 @@
  * editors .show databases entities, .show database schema as json, .show tables, .show functions, .show version (ClusterLoader
  * of microsoft/Kusto-Query-Language); Azure/pykusto pipes .show databases schema. Columns: "Management commands" on Microsoft Learn. */
 #include "api/kusto.h"
+#include "api/kusto_words.h"
 #include <ctype.h>
 #include <strings.h>
 
-enum {
-    WORDS_MAX = 48,
-    NAMES_MAX = 32,
-    COMMAND_SIZE_MAX = 16 << 10,
-    COMMAND_MEMORY_MAX = 64 << 20,
-};
-
-struct word {
-    struct span text;
-    bool is_name; /* in quotes or brackets: no word of the command */
-};
+enum { COMMAND_SIZE_MAX = 16 << 10 };
 
 struct command {
     struct call *call;
     struct pool *pool;
     const struct kusto_ask *ask;
-    struct word words[WORDS_MAX];
-    size_t word_count, size;      /* bytes up to the pipe */
-    struct span names[NAMES_MAX]; /* that the command names */
-    size_t name_count;
+    struct kusto_words w;
     struct kusto_database *databases; /* all there are */
     size_t database_count;
     const struct kusto_database *current; /* of the request; NULL: none */
@@ -36,144 +24,6 @@ struct command {
     struct kusto_error *error;
     struct err *err;
 };
-
-/* ---- reading ---- */
-
-static bool
-is_word_byte(char b)
-{
-    return isalnum((unsigned char)b) || (b != '\0' && strchr("_.-", b) != NULL);
-}
-
-/* Quoted, or in brackets and quoted: ["a b"], 'a'. Gives the bytes it takes; 0: it is not closed. */
-static size_t
-name_read(struct span text, struct span *name)
-{
-    size_t at = text.p[0] == '[', i;
-    char quote = at < text.n ? text.p[at] : '\0';
-
-    if (quote != '"' && quote != '\'')
-        return 0;
-    for (i = at + 1; i < text.n && text.p[i] != quote; i++)
-        ;
-    if (i >= text.n)
-        return 0;
-    *name = (struct span){text.p + at + 1, i - at - 1};
-    i++;
-    if (at == 1 && (i >= text.n || text.p[i] != ']'))
-        return 0;
-    return i + at;
-}
-
-/* The words of the command, up to the first '|'. False: there are too many, or a quote is not closed. */
-static bool
-words_read(struct command *x)
-{
-    struct span text = x->ask->csl;
-    size_t at = 0;
-
-    while (at < text.n && text.p[at] != '|') {
-        struct word *w = &x->words[x->word_count];
-        size_t n = 1;
-
-        if (isspace((unsigned char)text.p[at]) || text.p[at] == ';') {
-            at++;
-            continue;
-        }
-        if (x->word_count == WORDS_MAX)
-            return false;
-        w->is_name = strchr("[\"'", text.p[at]) != NULL;
-        w->text = (struct span){text.p + at, 1};
-        if (w->is_name) {
-            n = name_read((struct span){text.p + at, text.n - at}, &w->text);
-            if (n == 0)
-                return false;
-        } else if (is_word_byte(text.p[at])) {
-            while (at + n < text.n && is_word_byte(text.p[at + n]))
-                n++;
-            w->text.n = n;
-        }
-        x->word_count++;
-        at += n;
-    }
-    x->size = at;
-    return true;
-}
-
-static bool
-word_is(const struct word *w, struct span text)
-{
-    return !w->is_name && w->text.n == text.n && strncasecmp(w->text.p, text.p, text.n) == 0;
-}
-
-/* ( a , b ): gives the words it takes; 0: it is none. */
-static size_t
-list_read(struct command *x, size_t at)
-{
-    size_t i = at;
-
-    if (i >= x->word_count || !word_is(&x->words[i++], span_of("(")))
-        return 0;
-    while (i < x->word_count && x->name_count < NAMES_MAX) {
-        x->names[x->name_count++] = x->words[i++].text;
-        if (i < x->word_count && word_is(&x->words[i], span_of(")")))
-            return i + 1 - at;
-        if (i >= x->word_count || !word_is(&x->words[i++], span_of(",")))
-            return 0;
-    }
-    return 0;
-}
-
-/* What may stand at the end and changes nothing here: with (...), details, if_later_than "v1.1". */
-static bool
-is_tail(const struct command *x, size_t at)
-{
-    while (at < x->word_count) {
-        const struct word *w = &x->words[at];
-
-        if (word_is(w, span_of("details")) || word_is(w, span_of("identity"))) {
-            at++;
-        } else if (word_is(w, span_of("if_later_than")) && at + 1 < x->word_count) {
-            at += 2;
-        } else if (word_is(w, span_of("with"))) {
-            while (at < x->word_count && !word_is(&x->words[at], span_of(")")))
-                at++;
-            at++;
-        } else {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* A pattern's words: NAME is any, LIST ( ... ). */
-static bool
-matches(struct command *x, const char *pattern)
-{
-    size_t at = 0;
-
-    x->name_count = 0;
-    while (*pattern != '\0') {
-        struct span want = {pattern, strcspn(pattern, " ")};
-
-        if (span_is(want, "LIST")) {
-            size_t n = list_read(x, at);
-
-            if (n == 0)
-                return false;
-            at += n;
-        } else if (at >= x->word_count) {
-            return false;
-        } else if (span_is(want, "NAME")) {
-            x->names[x->name_count++] = x->words[at++].text;
-        } else if (!word_is(&x->words[at++], want)) {
-            return false;
-        }
-        pattern += want.n;
-        pattern += *pattern == ' ';
-    }
-    return is_tail(x, at);
-}
 
 /* ---- databases ---- */
 
@@ -226,26 +76,26 @@ databases_pick(struct command *x, bool all, const struct kusto_database **out, s
 {
     struct kusto_database *picked;
 
-    if (all && x->name_count == 0) {
+    if (all && x->w.name_count == 0) {
         *out = x->databases;
         *count = x->database_count;
         return true;
     }
-    if (x->name_count == 0) {
+    if (x->w.name_count == 0) {
         *out = x->current;
         *count = 1;
         return x->current != NULL || no_database(x, x->ask->db);
     }
-    picked = pool_take(x->pool, x->name_count * sizeof *picked);
-    for (size_t i = 0; i < x->name_count; i++) {
-        const struct kusto_database *db = database_named(x, x->names[i]);
+    picked = pool_take(x->pool, x->w.name_count * sizeof *picked);
+    for (size_t i = 0; i < x->w.name_count; i++) {
+        const struct kusto_database *db = database_named(x, x->w.names[i]);
 
         if (db == NULL)
-            return no_database(x, x->names[i]);
+            return no_database(x, x->w.names[i]);
         picked[i] = *db;
     }
     *out = picked;
-    *count = x->name_count;
+    *count = x->w.name_count;
     return true;
 }
 
@@ -410,11 +260,11 @@ show_tables(struct command *x)
         return no_database(x, x->ask->db);
     kusto_table_begin(&x->table, x->pool,
                       "TableName:string,DatabaseName:string,Folder:string,DocString:string");
-    for (size_t i = 0; x->name_count == 0 && i < catalog->table_count; i++)
+    for (size_t i = 0; x->w.name_count == 0 && i < catalog->table_count; i++)
         kusto_table_add(&x->table, catalog->tables[i].name, x->current->name,
                         catalog->tables[i].product, "");
-    for (size_t i = 0; i < x->name_count; i++) {
-        const struct catalog_table *t = table_find(x, x->names[i]);
+    for (size_t i = 0; i < x->w.name_count; i++) {
+        const struct catalog_table *t = table_find(x, x->w.names[i]);
 
         if (t == NULL)
             return false;
@@ -426,7 +276,7 @@ show_tables(struct command *x)
 static bool
 table_schema(struct command *x, bool is_json)
 {
-    const struct catalog_table *t = table_find(x, x->names[0]);
+    const struct catalog_table *t = table_find(x, x->w.names[0]);
 
     if (t == NULL)
         return false;
@@ -511,7 +361,7 @@ function_row(struct command *x, const struct kusto_database *db, const char *nam
 static bool
 show_functions(struct command *x)
 {
-    struct span only = x->name_count > 0 ? x->names[0] : (struct span){"", 0};
+    struct span only = x->w.name_count > 0 ? x->w.names[0] : (struct span){"", 0};
     size_t count;
 
     if (x->current == NULL)
@@ -632,7 +482,7 @@ static const struct {
 static enum status
 refuse(struct command *x)
 {
-    size_t n = x->size < 120 ? x->size : 120;
+    size_t n = x->w.size < 120 ? x->w.size : 120;
 
     while (n > 0 && isspace((unsigned char)x->ask->csl.p[n - 1]))
         n--;
@@ -649,108 +499,6 @@ refuse(struct command *x)
     return ST_INVALID;
 }
 
-/* ---- behind the pipe ---- */
-
-static const char table_name[] = "__command";
-
-static bool
-piped_table(void *context, struct span name, struct kql_table *out)
-{
-    struct kusto_table *t = context;
-
-    if (!span_is(name, table_name))
-        return false;
-    *out = (struct kql_table){
-        .name = span_of(table_name), .schema = {t->columns, t->column_count, false},
-             .handle = t
-    };
-    return true;
-}
-
-struct reader {
-    const struct kusto_table *table;
-    size_t at;
-};
-
-static void *
-piped_open(void *context, const void *handle, const uint8_t *wanted, struct err *err)
-{
-    struct kusto_table *t = context;
-    struct reader *r = pool_take(t->pool, sizeof *r);
-
-    (void)wanted;
-    (void)err;
-    *r = (struct reader){handle, 0};
-    return r;
-}
-
-static enum status
-piped_next(void *reader, struct pool *pool, struct kql_value *cells, struct err *err)
-{
-    struct reader *r = reader;
-
-    (void)pool;
-    (void)err;
-    if (r->at == r->table->count)
-        return ST_END;
-    memcpy(cells, r->table->rows[r->at++], r->table->column_count * sizeof *cells);
-    return ST_OK;
-}
-
-static void
-piped_close(void *reader)
-{
-    (void)reader;
-}
-
-/* The command's own text becomes the table's name and blanks, so that places stay what they are. */
-static struct span
-piped_text(struct command *x)
-{
-    struct span csl = x->ask->csl;
-    char *text = pool_take(x->pool, csl.n + sizeof table_name);
-    size_t at = 0;
-
-    memcpy(text, csl.p, csl.n);
-    while (at < x->size && isspace((unsigned char)text[at]))
-        at++;
-    for (size_t i = at; i < x->size; i++)
-        if (text[i] != '\n')
-            text[i] = ' ';
-    memcpy(text + at, table_name, sizeof table_name - 1); /* ".show ..." has as many */
-    return (struct span){text, csl.n};
-}
-
-static enum status
-pipe_run(struct command *x, struct kql_answers *out)
-{
-    struct kql_rows_limits limits = kql_rows_limits_default;
-    const struct kql_environment environment = {
-        .table = piped_table, .context = &x->table, .now = call_now(x->call)};
-    const struct kql_rows_source source = {
-        .open = piped_open, .next = piped_next, .close = piped_close, .context = &x->table};
-    struct kql_diagnostics d;
-    struct span text = piped_text(x);
-
-    limits.memory_max = COMMAND_MEMORY_MAX;
-    kql_diagnostics_init(&d, x->pool, text);
-    if (kql_rows_query(x->pool, text, &environment, &source, &limits, &d, out, x->err))
-        return ST_OK;
-    for (uint32_t i = 0; i < d.count; i++)
-        if (!d.items[i].is_warning) {
-            (void)err_set(x->err, ST_INVALID, "%s: %s [line:position=%u:%u]",
-                          kql_code_name(d.items[i].code), d.items[i].text, d.items[i].line,
-                          d.items[i].column);
-            break;
-        }
-    *x->error = (struct kusto_error){.status = 400,
-                                     .code = "General_BadRequest",
-                                     .type = "Kusto.Data.Exceptions.SemanticException",
-                                     .message = x->err->text,
-                                     .is_permanent = true};
-    return ST_INVALID;
-}
-
 /* ---- one command ---- */
 
 static enum status
@@ -759,9 +507,9 @@ command_run(struct command *x, struct kql_answers *out)
     size_t i = 0;
     struct kql_answer *a;
 
-    if (x->ask->csl.n > COMMAND_SIZE_MAX || !words_read(x))
+    if (x->ask->csl.n > COMMAND_SIZE_MAX || !kusto_words_read(x->ask->csl, &x->w))
         return refuse(x);
-    while (i < COUNT_OF(commands) && !matches(x, commands[i].pattern))
+    while (i < COUNT_OF(commands) && !kusto_words_match(&x->w, commands[i].pattern))
         i++;
     if (i == COUNT_OF(commands))
         return refuse(x);
@@ -772,8 +520,8 @@ command_run(struct command *x, struct kql_answers *out)
     x->current = database_find(x, x->ask->workspace, x->ask->shape == HUNT_HUNTING);
     if (!commands[i].run(x))
         return ST_INVALID;
-    if (x->size < x->ask->csl.n)
-        return pipe_run(x, out);
+    if (x->w.size < x->ask->csl.n)
+        return kusto_pipe(x->call, &x->table, x->ask->csl, x->w.size, out, x->error, x->err);
     a = pool_zeroed(x->pool, 1, sizeof *a);
     *a = (struct kql_answer){
         .name = SPAN_LITERAL("PrimaryResult"),

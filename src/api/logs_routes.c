@@ -3,6 +3,7 @@
  * well-formed before anything is admitted. Each row goes through the stream's data flows and from there into one admission:
  * 204 says that all of it is durable, anything else that none of it is kept. */
 #include "api/call.h"
+#include "base/counter.h"
 #include "control/collection_rules.h"
 #include "control/config.h"
 #include "source/admit.h"
@@ -21,6 +22,15 @@ enum {
     /* what a request takes besides its body: the above, and its flows' memory, about */
     LOGS_FIXED = SCANNER_ROOM + GUNZIP_ROOM + LOGS_CHUNK + (256 << 10),
 };
+
+struct counter logs_rows = {
+    .name = "penstock_collected_rows_total",
+    .help =
+        "Rows of Logs Ingestion requests by what their data flows made of them: records that are "
+        "durable (taken), nothing (dropped), or what a query that needed too much left of them "
+        "(exhausted; counted beside).",
+    .kind = COUNTER_TOTAL,
+    .labels = {"result"}};
 
 static const char *const versions[] = {"2023-01-01", "2021-11-01-preview"};
 
@@ -261,6 +271,7 @@ struct feeding {
     struct admission *admission; /* NULL: no row was left so far */
     char *chunk;
     size_t chunk_size;
+    uint64_t dropped;
     int64_t now;
 };
 
@@ -276,11 +287,27 @@ refuse_row(struct feeding *f, const struct scan_fault *fault)
                      fault->column[0] == '\0' ? "" : ", column ", fault->column, fault->text);
 }
 
+/* All is durable that is to be. */
+static void
+reply_done(struct feeding *f, uint64_t taken)
+{
+    uint64_t exhausted = 0;
+
+    for (size_t i = 0; i < f->u->stream->flow_count; i++)
+        exhausted += collect_exhausted(f->runs[i]);
+    counter_add(counter_at(&logs_rows, "taken"), (int64_t)taken);
+    counter_add(counter_at(&logs_rows, "dropped"), (int64_t)f->dropped);
+    counter_add(counter_at(&logs_rows, "exhausted"), (int64_t)exhausted);
+    f->reply->status = 204;
+}
+
 static void
 reply_result(struct feeding *f, const struct admit_result *result)
 {
     switch (result->outcome) {
     case ADMIT_DURABLE:
+        reply_done(f, result->accepted);
+        return;
     case ADMIT_DUPLICATE:
         f->reply->status = 204;
         return;
@@ -413,8 +440,10 @@ row_take(struct feeding *f, const char *text, const struct scan_record *scanned)
         enum status st = collect_row(f->runs[i], row, scanned->values, scanned->value_count, f->now,
                                      &record, &err);
 
-        if (st == ST_END)
+        if (st == ST_END) {
+            f->dropped++;
             continue;
+        }
         if (st != ST_OK) {
             http_reply_error(f->reply, 503, "ServerBusy", "%s", err.text);
             return false;
@@ -439,7 +468,7 @@ rows_take(struct feeding *f, const char *text, size_t size)
             break;
         case SCAN_END:
             if (f->admission == NULL) /* nothing came, or nothing was left of it */
-                f->reply->status = 204;
+                reply_done(f, 0);
             else if (flush(f))
                 finish(f);
             return;

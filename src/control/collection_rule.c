@@ -1,19 +1,11 @@
 /* collection_rule.c - a rule's text, checked and compiled in one go: what is stored is what was compiled. */
-#include "control/collection_rule.h"
+#include "control/collection_inner.h"
 #include "control/config.h"
 #include "control/inventory.h"
 #include "wire/digest.h"
 #include <ctype.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <strings.h>
-
-struct collection {
-    atomic_uint references;
-    struct collection_stream *streams;
-    size_t count, room;
-    json_t *names; /* what the streams' names lie in */
-};
 
 enum status
 collection_rule_id(const char *resource_id, char out[COLLECTION_ID_SIZE], struct err *err)
@@ -38,94 +30,6 @@ collection_default_id(const char *tenant, char out[COLLECTION_ID_SIZE], struct e
 
     snprintf(id, sizeof id, "/tenants/%s/dataCollectionRules/" COLLECTION_DEFAULT, tenant);
     return collection_rule_id(id, out, err);
-}
-
-/* ---- what is compiled ---- */
-
-static struct collection *
-collection_new(void)
-{
-    struct collection *x = calloc(1, sizeof *x);
-
-    if (x == NULL)
-        return NULL;
-    atomic_init(&x->references, 1);
-    x->names = json_array();
-    if (x->names == NULL) {
-        free(x);
-        return NULL;
-    }
-    return x;
-}
-
-struct collection *
-collection_hold(struct collection *x)
-{
-    atomic_fetch_add(&x->references, 1);
-    return x;
-}
-
-void
-collection_release(struct collection *x)
-{
-    if (x == NULL || atomic_fetch_sub(&x->references, 1) > 1)
-        return;
-    for (size_t i = 0; i < x->count; i++) {
-        for (size_t k = 0; k < x->streams[i].flow_count; k++)
-            collect_free(x->streams[i].flows[k]);
-        free((void *)(uintptr_t)x->streams[i].flows);
-    }
-    free(x->streams);
-    json_decref(x->names);
-    free(x);
-}
-
-const struct collection_stream *
-collection_stream_find(const struct collection *x, const char *name)
-{
-    for (size_t i = 0; i < x->count; i++)
-        if (strcasecmp(x->streams[i].name, name) == 0)
-            return &x->streams[i];
-    return NULL;
-}
-
-const struct collection_stream *
-collection_streams(const struct collection *x, size_t *count)
-{
-    *count = x->count;
-    return x->streams;
-}
-
-/* Takes 'flow', also when there is no memory. */
-static bool
-flow_add(struct collection *x, const char *stream, struct collect *flow)
-{
-    struct collection_stream *s =
-        (struct collection_stream *)(uintptr_t)collection_stream_find(x, stream);
-    struct collect **flows;
-
-    if (s == NULL) {
-        json_t *name = json_string(stream);
-        struct collection_stream *streams =
-            realloc(x->streams, (x->count + 1) * sizeof *x->streams);
-
-        if (streams != NULL)
-            x->streams = streams;
-        if (name == NULL || streams == NULL || json_array_append_new(x->names, name) != 0)
-            goto fail;
-        s = &x->streams[x->count++];
-        *s = (struct collection_stream){.name = json_string_value(name)};
-    }
-    flows = realloc((void *)(uintptr_t)s->flows, (s->flow_count + 1) * sizeof *flows);
-    if (flows == NULL)
-        goto fail;
-    flows[s->flow_count++] = flow;
-    s->flows = flows;
-    return true;
-
-fail:
-    collect_free(flow);
-    return false;
 }
 
 /* ---- names of streams ---- */
@@ -190,7 +94,7 @@ collection_default(const struct control *c, const char *stream, struct collectio
     if (x == NULL)
         return err_set(err, ST_FULL, "no memory for a collection rule");
     st = collect_make(&source, &flow, err);
-    if (st == ST_OK && !flow_add(x, stream, flow))
+    if (st == ST_OK && !collection_add(x, stream, flow))
         st = err_set(err, ST_FULL, "no memory for a collection rule");
     if (st != ST_OK)
         collection_release(x);
@@ -462,7 +366,7 @@ stream_compile(struct reading *r, const struct flow *flow, const char *stream, s
         snprintf(target, sizeof target, "%s.transformKql", flow->place);
         automation_fault(r->f, "InvalidTransform", target, "For the stream %s: %s", stream,
                          why.text);
-    } else if (st != ST_OK || !flow_add(r->compiled, stream, made)) {
+    } else if (st != ST_OK || !collection_add(r->compiled, stream, made)) {
         r->has_no_memory = true;
     }
     free(columns);

@@ -239,4 +239,5 @@ if __name__ == "__main__":
     with World() as the_world:
         for section in (node_client, python_client, grafana, go_client, bodies):
             check.run(section.__name__, section, the_world)
+        check("it stops", the_world.daemon.stop() == 0, the_world.daemon.log_tail())
     check.end()

@@ -2,23 +2,28 @@
 """The published Logs Ingestion client (npm @azure/monitor-ingestion) feeds the daemon over TLS: thousands of rows in chunks through a
 data collection rule with transformKql, the built-in rule, two flows at once, every refusal; and what an export then has of it. Beside it
 what the client does not do: bodies that are wrong in each of many ways, requests sent twice, and rules on the command line."""
+import collections
 import gzip
 import http.client
 import json
 import os
 import pathlib
+import random
 import shutil
 import ssl
 import subprocess
 import sys
+import threading
+import time
 import urllib.parse
+import uuid
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "lib")]
 import peers  # noqa: E402
 from arm import GROUP, OTHER, RG, SUBSCRIPTION, TENANT, configuration  # noqa: E402
 from check import Checks, Failed, wait_for  # noqa: E402
-from daemon import Daemon  # noqa: E402
+from daemon import TENANT as daemon_tenant, Daemon  # noqa: E402
 
 check = Checks()
 RULES = f"{RG}/providers/Microsoft.Insights/dataCollectionRules"
@@ -133,6 +138,9 @@ def sdk():
               sorted(r["properties"]["Number"] for r in events) == sorted(list(range(1, 3001)) + kept), len(events))
         uses = daemon.run("collection", "uses", f"{GROUP}/events", "--subscription", SUBSCRIPTION, "--ca-file", str(door.certificate))
         check("where it goes", [line.split()[-1] for line in uses[1].splitlines()] == ["EXPORTS", "all", "all", "all"], uses)
+        metrics = door.raw("GET", "/metrics")[2].decode()
+        check("what was dropped is counted", 'penstock_collected_rows_total{result="dropped"}' in metrics, metrics[:300])
+        check("it stops", daemon.stop() == 0, daemon.log_tail())
 
 
 def packed(text):
@@ -296,8 +304,117 @@ def rules():
         check("it goes with its group", door.raw("DELETE", f"{RG}?api-version=2021-04-01")[0] in (200, 202, 204) and door.upload(b"[]")[0] == 404)
 
 
+class Senders:
+    """Uploads of numbered rows through two flows, each repeated under its id until it is acknowledged."""
+
+    def __init__(self, daemon, rule, count, rows_max=300, pad=20):
+        self.daemon, self.rule, self.rows_max, self.pad = daemon, rule, rows_max, pad
+        self.lock, self.ending = threading.Lock(), threading.Event()
+        self.next, self.acknowledged, self.answers, self.wrong = 1, [], collections.Counter(), []
+        self.threads = [threading.Thread(target=self.work, args=(random.Random(i),), daemon=True) for i in range(count)]
+        for thread in self.threads:
+            thread.start()
+
+    def work(self, rng):
+        while not self.ending.is_set():
+            count = rng.randint(1, self.rows_max)
+            with self.lock:
+                first, self.next = self.next, self.next + count
+            body = gzip.compress(json.dumps([{"Number": n, "Pad": "x" * self.pad} for n in range(first, first + count)]).encode(), 1)
+            head = {"Content-Encoding": "gzip", "x-ms-client-request-id": str(uuid.UUID(int=rng.getrandbits(128)))}
+            until = time.monotonic() + 90
+            while not self.send(body, head):
+                if time.monotonic() > until:
+                    self.wrong.append("no acknowledgement in 90 s")
+                    return
+                time.sleep(0.02)  # before the next attempt
+            with self.lock:
+                self.acknowledged.append((first, count))
+
+    def send(self, body, head):
+        try:
+            answer = self.daemon.request("POST", f"/dataCollectionRules/{self.rule}/streams/Custom-Twice?api-version=2023-01-01", body, headers=head)
+        except OSError:
+            return False
+        with self.lock:
+            self.answers[answer.status] += 1
+            if answer.status not in (204, 503) or (answer.status == 503 and not answer.headers.get("Retry-After")):
+                self.wrong.append(str(answer)[:300])
+        return answer.status == 204
+
+    def wait(self, more):
+        target = len(self.acknowledged) + more
+        wait_for(lambda: len(self.acknowledged) >= target, 60, lambda: f"{more} uploads are acknowledged: {dict(self.answers)} {self.wrong[:3]}")
+
+    def finish(self):
+        self.ending.set()
+        for thread in self.threads:
+            thread.join(100)
+        return sorted(n for first, count in self.acknowledged for n in range(first, first + count))
+
+
+def twice(daemon):
+    """A rule whose one stream becomes two tables, on a daemon without TLS."""
+    daemon.request("PUT", f"/subscriptions/{daemon_tenant}/resourceGroups/rg?api-version=2021-04-01", b'{"location":"x"}')
+    rule = {"location": "x", "properties": {
+        "streamDeclarations": {"Custom-Twice": {"columns": [{"name": "Number", "type": "long"}, {"name": "Pad", "type": "string"}]}},
+        "dataFlows": [{"streams": ["Custom-Twice"], "outputStream": "Custom-First_CL"},
+                      {"streams": ["Custom-Twice"], "outputStream": "Custom-Second_CL", "transformKql": "source | extend Half = Number / 2"}]}}
+    answer = daemon.request("PUT", f"/subscriptions/{daemon_tenant}/resourceGroups/rg/providers/Microsoft.Insights/dataCollectionRules/twice?api-version=2023-03-11",
+                            json.dumps(rule))
+    if answer.status != 201:
+        raise Failed(f"the rule: {answer}")
+    return answer.json()["properties"]["immutableId"]
+
+
+def exported(daemon):
+    found = {"First_CL": collections.Counter(), "Second_CL": collections.Counter()}
+    for path in (daemon.data / "storage").rglob("PT1H*.json"):
+        for line in path.read_bytes().splitlines():
+            record = json.loads(line)
+            found[record["category"].removeprefix("AdvancedHunting-")][record["properties"]["Number"]] += 1
+    return found
+
+
+def kills():
+    """kill -9 under load: whatever was answered with 204 is in both tables exactly once, and nothing is in one of them alone."""
+    with Daemon() as daemon:
+        daemon.write_config(defaultExports=True)
+        daemon.start()
+        load = Senders(daemon, twice(daemon), 4)
+        for _ in range(6):
+            load.wait(8)
+            daemon.kill()
+            daemon.start()
+        load.wait(8)
+        numbers = load.finish()
+        daemon.wait_delivered("local-archive")
+        found = exported(daemon)
+        check("kills: no upload went wrong", not load.wrong, load.wrong[:3])
+        check("kills: each acknowledged row is in both tables once", all(found[t] == collections.Counter(numbers) for t in found),
+              len(numbers), {t: (len(c), [n for n, k in c.items() if k > 1][:5], [n for n in numbers if n not in c][:5]) for t, c in found.items()})
+        check("it stops", daemon.stop() == 0, daemon.log_tail())
+
+
+def pressure():
+    """More bodies at once than memory is for: they wait or are told to come again, and memory stays where it is."""
+    with Daemon() as daemon:
+        daemon.write_config(limits={"memory": "32MiB", "wait": "200ms"})
+        daemon.start()
+        rule = twice(daemon)
+        Senders(daemon, rule, 1, 10).finish()
+        before = daemon.memory("VmHWM")
+        load = Senders(daemon, rule, 24, 900, 3000)
+        load.wait(60)
+        numbers = load.finish()
+        grown = (daemon.memory("VmHWM") - before) >> 20
+        check("pressure: all is taken in the end, or told to come again", not load.wrong and len(numbers) > 1000, load.wrong[:3], dict(load.answers))
+        check("pressure: memory is bounded", grown < 80 or "asan" in str(daemon.command), f"{grown} MiB", dict(load.answers))
+        check.note(f"{grown} MiB more, {dict(load.answers)}")
+
+
 if __name__ == "__main__":
     peers.install_node()
-    for section in (sdk, bodies, rules):
+    for section in (sdk, bodies, rules, kills, pressure):
         check.run(section.__name__, section)
     check.end()
