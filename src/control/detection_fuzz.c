@@ -11,7 +11,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct control c = {.catalog = &catalog_builtin};
     json_t *body = json_loadb((const char *)data, size, JSON_REJECT_DUPLICATES, NULL);
-    struct detection_faults faults = {NULL}, none = {NULL};
+    struct detection_faults faults = {.details = NULL}, none = {.details = NULL};
     struct detection x, again;
     struct err err = {""};
     enum status st;

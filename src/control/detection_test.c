@@ -116,7 +116,7 @@ check_cases(void)
 {
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         json_t *body = json_loads(cases[i].body, 0, NULL);
-        struct detection_faults faults = {NULL};
+        struct detection_faults faults = {.details = NULL};
         struct detection x;
         struct err err = {""};
         enum status st = detection_read(&c, body, false, NULL, &x, &faults, &err);
@@ -131,7 +131,7 @@ check_cases(void)
               "%s: %s", cases[i].name, faults.first);
         if (st == ST_OK) { /* what is shown is taken again, and is the same */
             struct detection again;
-            struct detection_faults none = {NULL};
+            struct detection_faults none = {.details = NULL};
             bool is_again = detection_read(&c, x.shown, false, NULL, &again, &none, &err) == ST_OK;
 
             CHECK(is_again && json_equal(x.shown, again.shown), "%s: again: %s", cases[i].name,
@@ -152,7 +152,7 @@ check_all_faults(void)
         "{\"x\":1,\"queryCondition\":{\"queryText\":\"DeviceEvents | where A == 1 and B == 2\"},"
         "\"schedule\":{\"period\":\"0\"},\"detectionAction\":{\"alertTemplate\":{}}}",
         0, NULL);
-    struct detection_faults faults = {NULL};
+    struct detection_faults faults = {.details = NULL};
     struct detection x;
     struct err err;
 
@@ -167,7 +167,7 @@ static void
 check_meaning(void)
 {
     json_t *body = json_loads(OURS("{\"lookback\":\"PT4H\"}"), 0, NULL);
-    struct detection_faults faults = {NULL};
+    struct detection_faults faults = {.details = NULL};
     struct detection x;
     struct err err;
     int64_t ticks = 0;
