@@ -16,7 +16,7 @@ static const struct type_row {
                        "",                                                                                                  "kafka", "hub"    },
     [RESOURCE_STORAGE] = {"Microsoft.Storage",             "storageAccounts", "a storage account",       3, 24, false,
                        "",                                                                                                  "blob",  "folder" },
-    [RESOURCE_WORKSPACE] = {"Microsoft.OperationalInsights", "workspaces",      "a workspace",             4, 63,
+    [RESOURCE_WORKSPACE] = {"Microsoft.OperationalInsights", "workspaces",      "a workspace",             1, 63,
                        true,                                                                                        "",     NULL,    "folder" },
     [RESOURCE_WORKFLOW] = {"Microsoft.Logic",               "workflows",       "a Logic App",             1, 80, true,  "_.()",
                        "webhook",                                                                                                    "webhook"},
@@ -35,7 +35,8 @@ same(struct span a, const char *b)
     return a.n == strlen(b) && strncasecmp(a.p, b, a.n) == 0;
 }
 
-/* Storage accounts: 3-24 small letters and digits. Namespaces: 6-50 letters, digits and hyphens, a
+/* Workspaces: 1-63 letters, digits and hyphens, no hyphen first or last (Azure: 4-63; a local one may be called soc).
+ * Storage accounts: 3-24 small letters and digits. Namespaces: 6-50 letters, digits and hyphens, a
  * letter first, no hyphen last. */
 static bool
 name_is(const struct type_row *t, struct span name)

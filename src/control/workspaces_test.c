@@ -286,8 +286,8 @@ check_configuration(void)
     static const struct {
         const char *name, *text, *fault;
     } rows[] = {
-        {"a name that is none",      "hunting: {workspace: a}\n",
-         "t.yaml:1:22: hunting.workspace|'a' is no name"                                                         },
+        {"a name that is none",      "hunting: {workspace: -a}\n",
+         "t.yaml:1:22: hunting.workspace|'-a' is no name"                                                        },
         {"an id of something else",  "hunting: {workspace: " HUBS_ID "}\n",               "a workspace is wanted"},
         {"an id that leads nowhere", "hunting: {workspace: " AZURE "watch}\n",
          "nothing says what a workspace watch is"                                                                },
