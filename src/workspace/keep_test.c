@@ -351,7 +351,7 @@ check_export(void)
         .path = file
     };
     duckdb_database database;
-    duckdb_connection c;
+    duckdb_connection c = NULL;
     struct err err = {""};
     uint64_t n = 0;
 
