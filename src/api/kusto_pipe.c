@@ -97,9 +97,9 @@ kusto_pipe(struct call *c, struct kusto_table *table, struct span csl, size_t si
             break;
         }
     *e = (struct kusto_error){.status = 400,
-                                  .code = "General_BadRequest",
-                                  .type = "Kusto.Data.Exceptions.SemanticException",
-                                  .message = err->text,
-                                  .is_permanent = true};
+                              .code = "General_BadRequest",
+                              .type = "Kusto.Data.Exceptions.SemanticException",
+                              .message = err->text,
+                              .is_permanent = true};
     return ST_INVALID;
 }

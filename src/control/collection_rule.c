@@ -58,7 +58,8 @@ output_table(const struct control *c, const char *stream, bool is_default,
                 name);
         return NULL;
     }
-    if ((size_t)snprintf(room, CATALOG_TABLE_NAME_MAX + 1, "%s%s", name,
+    if (n == 0 || strcasecmp(name, "_CL") == 0 ||
+        (size_t)snprintf(room, CATALOG_TABLE_NAME_MAX + 1, "%s%s", name,
                          is_custom && !has_suffix ? "_CL" : "") > CATALOG_TABLE_NAME_MAX ||
         !catalog_name_is_safe(span_of(room), CATALOG_TABLE_NAME_MAX)) {
         err_set(err, ST_INVALID,
