@@ -30,12 +30,14 @@ class World:
         folder = self.daemon.folder
         self.daemon.write_config(
             tenants=[{"id": TENANT, "name": "a"}, {"id": OTHER, "name": "b"}], hunting={"workspace": "soc"},
+            catalog={"tables": [{"name": "Doors_CL", "category": "Doors_CL", "timeColumn": "TimeGenerated",
+                                 "columns": {"TimeGenerated": "datetime", "Door": "string", "Granted": "bool"}}]},
             resources=[{"id": i, "kind": "workspace", "settings": {"path": str(folder / f"{n}.duckdb"), "memory_mb": "256"}} for n, i in (("soc", SOC), ("private", PRIVATE))])
 
     def __enter__(self):
         daemon = self.daemon.start()
         for tenant in (TENANT, OTHER):
-            daemon.put_workspace("soc", SOC, tables=("DeviceEvents",), tenant=tenant, lingerMs=20)
+            daemon.put_workspace("soc", SOC, tables=("DeviceEvents",), tenant=tenant, lingerMs=20, allCategories=True)
         daemon.put_workspace("own", PRIVATE, tables=("DeviceEvents",), tenant=OTHER, lingerMs=20)
         for tenant, count in ((TENANT, 1000), (OTHER, 5)):
             if daemon.post("DeviceEvents", rows(1, count, pad="p"), tenant=tenant).status != 200:
@@ -127,6 +129,25 @@ def grafana(world):
     wrong = world.ask("/v1/rest/query", {"db": "soc", "csl": "DeviceEvents | where"}, **head)
     check("an error has a message", wrong.status == 400 and wrong.json()["error"]["message"], wrong)
     check("metadata that it can do without", world.daemon.get("/v1/rest/auth/metadata", token="").status == 404)
+
+
+def uploaded(world):
+    """What Logs Ingestion takes is asked like any record: rows of a hunting table in the shape a workspace has, and of a custom table of the configuration."""
+    door = "/dataCollectionRules/default/streams/{}?api-version=2023-01-01"
+    for stream, body in (("Microsoft-DeviceEvents", [{"TimeGenerated": "2026-10-01T10:00:00Z", "ReportId": 77001, "AdditionalFields": {"via": "upload"}}]),
+                         ("Custom-Doors_CL", [{"TimeGenerated": "2020-10-01T10:00:00Z", "Door": "7", "Granted": False}, {"Door": "8"}])):
+        answer = world.ask(door.format(stream), body, token="INGEST")
+        if answer.status != 204:
+            raise Failed(f"upload: {answer}")
+
+    def rows_of(text):
+        answer = world.ask("/v1/rest/query", {"db": "soc", "csl": text})
+        return answer.json().get("Tables", [{}])[0].get("Rows") or None
+
+    seen = wait_for(lambda: rows_of("DeviceEvents | where ReportId == 77001 | project TimeGenerated, via=AdditionalFields.via"), 10, "the row is there")
+    check("a hunting table's row", seen == [["2026-10-01T10:00:00.0000000Z", "upload"]], seen)
+    seen = wait_for(lambda: rows_of("Doors_CL | sort by Door asc | project Door, Granted, isnotnull(TimeGenerated), TimeGenerated < ago(1h)"), 10, "the rows are there")
+    check("a custom table's rows, the one without a time having got one", seen == [["7", False, True, True], ["8", None, True, False]], seen)
 
 
 def frames(answer):
@@ -237,7 +258,7 @@ if __name__ == "__main__":
         check.end()
     peers.install_node()
     with World() as the_world:
-        for section in (node_client, python_client, grafana, go_client, bodies):
+        for section in (node_client, python_client, grafana, go_client, bodies, uploaded):
             check.run(section.__name__, section, the_world)
         check("it stops", the_world.daemon.stop() == 0, the_world.daemon.log_tail())
     check.end()
