@@ -666,6 +666,8 @@ call(struct compile *c, const struct kql_expr *e)
         return NULL;
     if (is_constant)
         return fold_call(c, made);
+    if (eval_make_fast_prepared(made))
+        return made;
     place_arguments(c, made);
     return made;
 }

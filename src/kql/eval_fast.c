@@ -3,6 +3,7 @@
  * what the function's own row does (eval_test holds each to it), without arguments to be laid out
  * and a result to be made. */
 #include "kql/eval_inner.h"
+#include "kql/regex.h"
 #include "kql/text.h"
 
 /* The value without a copy, where it is a column's cell. */
@@ -47,6 +48,15 @@ test_search(struct kql_run *run, const struct eval_node *n)
     const struct kql_value *v = value_of(run, n->children[0], &room);
 
     return truth(kql_search_in(n->fast, kql_text(v)), n->is_negated);
+}
+
+static enum eval_truth
+test_regex(struct kql_run *run, const struct eval_node *n)
+{
+    struct kql_value room;
+    const struct kql_value *v = value_of(run, n->children[0], &room);
+
+    return truth(kql_regex_test(n->prepared, kql_text(v)), false);
 }
 
 static enum eval_truth
@@ -347,4 +357,14 @@ eval_make_fast(struct pool *p, struct eval_node *n)
     if (n->count == 1)
         return try_one(n);
     return try_text(p, n) || try_list(p, n) || try_whole(n);
+}
+
+bool
+eval_make_fast_prepared(struct eval_node *n)
+{
+    if (n->prepared == NULL || n->count != 2 || strcmp(n->function->name, "matches regex") != 0 ||
+        !is_text(n->children[0]))
+        return false;
+    become(n, test_regex, n->cost);
+    return true;
 }

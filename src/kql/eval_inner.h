@@ -116,3 +116,5 @@ enum eval_truth eval_or(struct kql_run *run, const struct eval_node *n);
 
 /* Makes a call (arguments compiled, one of them varies) a node of its own kind, if there is one. */
 bool eval_make_fast(struct pool *p, struct eval_node *n);
+/* The same of one that is prepared. */
+bool eval_make_fast_prepared(struct eval_node *n);

@@ -32,6 +32,7 @@ static const struct {
      "(contains(lower(c0), 'mimikatz') OR c2 = 77)"                                                                   },
     {"regex",                "line matches regex 'mimi[a-z]+\\\\.exe'",       "regexp_matches(c0, 'mimi[a-z]+\\.exe')"},
     {"dynamic",              "tolong(data.port) == 445",                      "CAST(c3->>'port' AS BIGINT) = 445"     },
+    {"regex, all pass", "line matches regex 'svchost.*--out 9[0-9]{2}7$'", "regexp_matches(c0, 'svchost.*--out 9[0-9]{2}7$')"},
     {"text out",             "strlen(toupper(line)) == 9",                    "length(upper(c0)) = 9"                 },
 };
 
