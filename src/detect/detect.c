@@ -262,7 +262,7 @@ count_run(struct detect *d, const struct rule *rule, const struct store_detectio
     if (dropped > 0)
         counter_add(counter_at(&dropped_total, rule->tenant, id), (int64_t)dropped);
     atomic_fetch_add(&d->alerts_made, alerts);
-    atomic_fetch_add(&d->runs, 1);
+    atomic_fetch_add(&d->runs, strcmp(run->trigger, "stream") != 0);
     atomic_fetch_add(&d->failures, has_failed);
 }
 
@@ -341,6 +341,15 @@ detect_is_healthy(struct detect *d, char *text, size_t text_size)
 {
     return is_fine(&d->feed, text, text_size) && is_fine(&d->stream, text, text_size) &&
            is_fine(&d->runner, text, text_size);
+}
+
+void
+detect_hide(const char *tenant, int64_t rule)
+{
+    char id[24];
+
+    snprintf(id, sizeof id, "%lld", (long long)rule);
+    counter_hide(counter_at(&lag_seconds, tenant, id));
 }
 
 void

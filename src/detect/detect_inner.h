@@ -79,6 +79,8 @@ struct ended {
 /* Commits them all in one transaction and rings the feed; counts. ST_FULL: also no memory. */
 MUST_CHECK enum status detect_commit(struct detect *d, struct ended *ended, size_t count,
                                      uint64_t cursor, struct err *err);
+/* The rule is not there any more: its lag is not shown. */
+void detect_hide(const char *tenant, int64_t rule);
 /* hits_options.seen over the store; 'app' is the detect. */
 enum status detect_seen(void *app, int64_t rule, const uint8_t key[STORE_DETECTION_KEY_SIZE],
                         int64_t *when, struct err *err);

@@ -58,6 +58,16 @@ due_of(const struct rule *rule, int64_t now)
     return detection_due(rule->x.period, rule->since, rule->ran, rule->tried, now);
 }
 
+static struct rule *
+rule_of(struct detect *d, int64_t id)
+{
+    struct rule *r = d->rules;
+
+    while (r != NULL && r->id != id)
+        r = r->next;
+    return r;
+}
+
 /* What is known of due times, for gauges. */
 static void
 publish(struct detect *d, int64_t now)
@@ -68,6 +78,9 @@ publish(struct detect *d, int64_t now)
     for (const struct rule *r = d->rules; r != NULL; r = r->next)
         count++;
     pthread_mutex_lock(&d->asked_lock);
+    for (size_t i = 0; i < d->due_count; i++)
+        if (rule_of(d, d->dues[i].id) == NULL)
+            detect_hide(d->dues[i].tenant, d->dues[i].id);
     larger = realloc(d->dues, (count + 1) * sizeof *d->dues);
     d->due_count = 0;
     if (larger != NULL) {
@@ -411,16 +424,6 @@ asked_end(struct detect *d, struct asked *a)
     }
     pthread_cond_broadcast(&d->asked_done);
     pthread_mutex_unlock(&d->asked_lock);
-}
-
-static struct rule *
-rule_of(struct detect *d, int64_t id)
-{
-    struct rule *r = d->rules;
-
-    while (r != NULL && r->id != id)
-        r = r->next;
-    return r;
 }
 
 enum status
