@@ -139,7 +139,7 @@ const struct route api_routes[] = {
      .answer = workspace_answer_purge,
      .help = "Takes rows out: {\"table\"?,\"before\"?,\"from\"?,\"where\"?,\"dryRun\"?}; 'where' is a KQL predicate on one table; a tenant's token its own rows alone."},
     {"GET", SAVED, SCOPE_TENANT, READER, .answer = saved_answer_list,
-     .help = "Saved queries and functions of a workspace (name, GUID or id; - for those of all); ?kind=query or function."},
+     .help = "Saved queries and functions of a workspace (name or GUID; - for those of all); ?kind=query or function."},
     {"GET", SAVED "/{name}", SCOPE_TENANT, READER, .answer = saved_answer_get,
      .help = "One of them; one that is for all workspaces stands in."},
     {"PUT", SAVED "/{name}", SCOPE_TENANT, ADMINISTRATOR, SAVED_BODY_MAX,

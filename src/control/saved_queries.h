@@ -25,7 +25,7 @@ enum {
 
 /* ---- functions, for whoever binds a query ---- */
 
-/* What a query may call, read when it is asked for. One thread; it must outlive the plan. */
+/* What a query may call, read when it is asked for. One thread; it must outlive the binding. */
 struct saved_functions { /* all private */
     struct store *store;
     const char *tenant, *workspace;

@@ -45,7 +45,7 @@ struct kql_environment {
     /* Stored functions: the text of the one of exactly that name (kql_function_text makes it); NULL:
      * none. Asked once for each name that the query does not declare itself and that is no function of
      * the language; a function goes before a table of its name. It sees tables and other stored
-     * functions. */
+     * functions. The text is copied. */
     bool (*function)(void *context, struct span name, struct span *text);
 };
 

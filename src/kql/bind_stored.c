@@ -104,6 +104,7 @@ read_text(struct bind *b, struct bind_stored *f, struct span text, const struct 
     struct kql_diagnostics d;
     const struct kql_syntax *query, *function;
 
+    text = pool_text(b->pool, text); /* names in answers are pieces of it */
     kql_diagnostics_init(&d, b->pool, text);
     query = kql_parse(b->pool, text, &d);
     function = d.error_count > 0 ? NULL : function_of(query, f->name);

@@ -116,7 +116,8 @@ chart_print_padded(const struct chart *c, struct span text, size_t width, bool r
 
     if (right)
         fprintf(c->out, "%*s", pad, "");
-    fwrite(text.p, 1, text.n, c->out);
+    if (text.n > 0)
+        fwrite(text.p, 1, text.n, c->out);
     if (!right)
         fprintf(c->out, "%*s", pad, "");
 }

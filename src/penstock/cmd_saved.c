@@ -266,7 +266,7 @@ print_help(void)
     for (size_t i = 0; i < COUNT_OF(verbs); i++)
         printf("  %-6s %-16s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
     printf("\n"
-           "  --workspace-name W   the workspace: name, GUID or resource id; without it: for all\n"
+           "  --workspace-name W   the workspace: name or GUID; without it: for all\n"
            "  --function           it is a function: its text is the body\n"
            "  --parameters LIST    a function's, as KQL has them: \"T:(x:string), n:long=5\"\n"
            "  --query TEXT         the query, or the function's body\n"

@@ -8,6 +8,7 @@
 #include "wire/json.h"
 #include <errno.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,12 +25,36 @@ struct query_remote {
 
 /* ---- asking ---- */
 
+/* "/v1/workspaces/NAME", or of a resource id "/v1/subscriptions/...", its parts encoded. False: too long. */
+static bool
+path_make(struct query_remote *r, const char *workspace)
+{
+    bool is_id = workspace[0] == '/' || strncasecmp(workspace, "subscriptions/", 14) == 0;
+    size_t n = (size_t)snprintf(r->path, sizeof r->path, is_id ? "/v1" : "/v1/workspaces");
+    char part[600];
+
+    while (*workspace == '/')
+        workspace++;
+    do {
+        size_t size = is_id ? strcspn(workspace, "/") : strlen(workspace);
+        char *copy = strndup(workspace, size);
+        bool fits = copy != NULL && client_encode(copy, part, sizeof part);
+
+        free(copy);
+        if (!fits || n + strlen(part) + 100 > sizeof r->path)
+            return false;
+        n += (size_t)snprintf(r->path + n, sizeof r->path - n, "/%s", part);
+        workspace += size + (workspace[size] == '/');
+    } while (*workspace != '\0');
+    snprintf(r->path + n, sizeof r->path - n, "/query%s%s",
+             r->client.tenant[0] == '\0' ? "" : "?tenantId=", r->client.tenant);
+    return true;
+}
+
 int
 query_remote_open(const struct query_options *o, struct query_remote **out)
 {
     struct query_remote *r = calloc(1, sizeof *r);
-    const char *workspace = o->workspace == NULL ? "-" : o->workspace;
-    char name[1600];
     struct err err = {""};
 
     *out = NULL;
@@ -40,14 +65,12 @@ query_remote_open(const struct query_options *o, struct query_remote **out)
     r->o = o;
     pool_init(&r->pool, (size_t)ANSWER_MEMORY_MAX << 20);
     if (client_open(&r->client, "penstock query", &o->client, &err) != ST_OK ||
-        !client_encode(workspace, name, sizeof name)) {
+        !path_make(r, o->workspace == NULL ? "-" : o->workspace)) {
         fprintf(stderr, "penstock query: %s\n",
                 err.text[0] != '\0' ? err.text : "the workspace's name is too long");
         query_remote_close(r);
         return EXIT_USAGE;
     }
-    snprintf(r->path, sizeof r->path, "/v1/workspaces/%s/query%s%s", name,
-             r->client.tenant[0] == '\0' ? "" : "?tenantId=", r->client.tenant);
     *out = r;
     return EXIT_DONE;
 }

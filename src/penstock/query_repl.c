@@ -325,7 +325,6 @@ run(struct repl *r)
 {
     if (!is_blank_text(r->text, r->size)) {
         history_add(r);
-        atomic_store(&interrupted, false);
         (void)query_runner_run(r->runner, (struct span){r->text, r->size});
         if (atomic_load(&interrupted))
             fputs("\n", stderr);
