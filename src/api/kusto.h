@@ -76,11 +76,10 @@ struct kusto_error {
     struct span token;
 };
 void kusto_put_error(struct hunting_text *out, const struct kusto_call *k,
-                     const struct kusto_ask *ask, const struct kusto_error *e);
+                     const struct kusto_error *e);
 /* What a hunt that gave no answer says. */
 unsigned kusto_put_failure(struct hunting_text *out, const struct kusto_call *k,
-                           const struct kusto_ask *ask, const struct hunt *hunt,
-                           const struct err *err);
+                           const struct hunt *hunt, const struct err *err);
 
 /* ---- commands (kusto_command.c) ---- */
 

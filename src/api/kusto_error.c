@@ -61,8 +61,7 @@ put_inner(struct hunting_text *out, const struct kusto_call *k, const struct kus
 }
 
 void
-kusto_put_error(struct hunting_text *out, const struct kusto_call *k, const struct kusto_ask *ask,
-                const struct kusto_error *e)
+kusto_put_error(struct hunting_text *out, const struct kusto_call *k, const struct kusto_error *e)
 {
     hunting_printf(out, "{\"error\":{\"code\":\"%s\",\"message\":", e->code);
     if (e->inner_code != NULL)
@@ -74,12 +73,6 @@ kusto_put_error(struct hunting_text *out, const struct kusto_call *k, const stru
     put_text(out, ",");
     kusto_put_context(out, k);
     hunting_printf(out, ",\"@permanent\":%s", e->is_permanent ? "true" : "false");
-    if (ask != NULL && ask->csl.n > 0 && ask->csl.n <= 4096) {
-        put_text(out, ",\"@text\":");
-        hunting_put_quoted(out, ask->csl);
-        put_text(out, ",\"@database\":");
-        hunting_put_quoted(out, ask->db);
-    }
     if (e->inner_code != NULL)
         put_inner(out, k, e);
     put_text(out, "}}");
@@ -104,8 +97,7 @@ fault_code(enum kql_code code)
 
 /* The first fault of the query's text, with its place. */
 static unsigned
-put_refused(struct hunting_text *out, const struct kusto_call *k, const struct kusto_ask *ask,
-            const struct kql_diagnostics *d)
+put_refused(struct hunting_text *out, const struct kusto_call *k, const struct kql_diagnostics *d)
 {
     const struct kql_diagnostic *first = NULL;
     struct kusto_error e = {.status = 400, .code = "General_BadRequest", .is_permanent = true};
@@ -117,7 +109,7 @@ put_refused(struct hunting_text *out, const struct kusto_call *k, const struct k
     if (first == NULL) {
         e.type = "Kusto.Data.Exceptions.SemanticException";
         e.message = "Semantic error: the query was refused.";
-        kusto_put_error(out, k, ask, &e);
+        kusto_put_error(out, k, &e);
         return 400;
     }
     is_syntax = first->code == KQL_E_SYNTAX || first->code == KQL_E_TEXT;
@@ -135,13 +127,13 @@ put_refused(struct hunting_text *out, const struct kusto_call *k, const struct k
              is_syntax ? "Syntax" : "Semantic", e.inner_code, first->text, first->line,
              first->column);
     e.message = message;
-    kusto_put_error(out, k, ask, &e);
+    kusto_put_error(out, k, &e);
     return 400;
 }
 
 unsigned
-kusto_put_failure(struct hunting_text *out, const struct kusto_call *k, const struct kusto_ask *ask,
-                  const struct hunt *hunt, const struct err *err)
+kusto_put_failure(struct hunting_text *out, const struct kusto_call *k, const struct hunt *hunt,
+                  const struct err *err)
 {
     static const struct kusto_error rows[] = {
         [HUNT_SPENT] =
@@ -179,11 +171,11 @@ kusto_put_failure(struct hunting_text *out, const struct kusto_call *k, const st
     struct kusto_error e;
 
     if (hunt->outcome == HUNT_REFUSED)
-        return put_refused(out, k, ask, &hunt->diagnostics);
+        return put_refused(out, k, &hunt->diagnostics);
     e = hunt->outcome < COUNT_OF(rows) && rows[hunt->outcome].status > 0 ? rows[hunt->outcome]
                                                                          : rows[HUNT_BROKEN];
     if (e.message == NULL)
         e.message = err->text;
-    kusto_put_error(out, k, ask, &e);
+    kusto_put_error(out, k, &e);
     return e.status;
 }

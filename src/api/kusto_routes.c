@@ -18,7 +18,7 @@ struct asking {
 static void
 tell(struct asking *a, const struct kusto_error *e)
 {
-    kusto_put_error(&a->out, &a->k, &a->ask, e);
+    kusto_put_error(&a->out, &a->k, e);
     a->status = e->status;
 }
 
@@ -119,7 +119,7 @@ query_run(struct asking *a)
             result.cut_size = ask.size_max;
         put_result(a, &result);
     } else {
-        a->status = kusto_put_failure(&a->out, &a->k, &a->ask, &hunt, &err);
+        a->status = kusto_put_failure(&a->out, &a->k, &hunt, &err);
     }
     hunt_end(&hunt);
 }

@@ -223,51 +223,57 @@ kusto_columns(const struct catalog_table *t, const struct kusto_database *db, si
     return schema_columns(t, !db->is_hunting, count);
 }
 
-static json_t *
-table_json(const struct catalog_table *t, const struct kusto_database *db, bool has_folder)
+static void
+put_table(struct hunting_text *out, const struct catalog_table *t, const struct kusto_database *db,
+          bool has_folder)
 {
-    json_t *columns = json_array(), *out;
     size_t count;
     const struct catalog_column *of = kusto_columns(t, db, &count);
 
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(columns, json_pack("{s:s, s:s, s:s}", "Name", of[i].name, "Type",
-                                                 column_type_data_type(of[i].type), "CslType",
-                                                 column_type_name(of[i].type)));
-    out = json_pack("{s:s, s:o}", "Name", t->name, "OrderedColumns", columns);
+    hunting_put(out, span_of("{\"Name\":"));
+    hunting_put_quoted(out, span_of(t->name));
     if (has_folder) {
-        json_object_set_new(out, "Folder", json_string(t->product == NULL ? "" : t->product));
-        json_object_set_new(out, "DocString", json_string(""));
+        hunting_put(out, span_of(",\"Folder\":"));
+        hunting_put_quoted(out, span_of(t->product == NULL ? "" : t->product));
+        hunting_put(out, span_of(",\"DocString\":\"\""));
     }
-    return out;
+    hunting_put(out, span_of(",\"OrderedColumns\":["));
+    for (size_t i = 0; i < count; i++) {
+        hunting_put(out, span_of(i == 0 ? "{\"Name\":" : ",{\"Name\":"));
+        hunting_put_quoted(out, span_of(of[i].name));
+        hunting_printf(out, ",\"Type\":\"%s\",\"CslType\":\"%s\"}",
+                       column_type_data_type(of[i].type), column_type_name(of[i].type));
+    }
+    hunting_put(out, span_of("]}"));
 }
 
-/* A tree as text in the pool; takes it. */
+/* The text in the pool; gives its memory back. NULL: it is not whole. */
 static const char *
-text_in_pool(struct pool *pool, json_t *tree)
+text_in_pool(struct pool *pool, struct hunting_text *text)
 {
-    char *text = json_dumps(tree, JSON_COMPACT);
     jmp_buf here, *outer = pool->escape;
-    const char *out = NULL;
+    const char *volatile out = NULL; /* set before the jump is over */
 
-    json_decref(tree);
     if (setjmp(here) != 0) {
-        free(text);
+        hunting_text_free(text);
         pool->escape = outer;
         longjmp(*outer, 1);
     }
     pool->escape = &here;
-    if (text != NULL)
-        out = pool_text(pool, span_of(text)).p;
+    if (!text->is_spent && !text->is_over)
+        out = pool_text(pool, (struct span){text->p, text->n}).p;
     pool->escape = outer;
-    free(text);
+    hunting_text_free(text);
     return out;
 }
 
 const char *
 kusto_table_json(struct pool *pool, const struct catalog_table *t, const struct kusto_database *db)
 {
-    return text_in_pool(pool, table_json(t, db, false));
+    struct hunting_text text = {.limit = 0};
+
+    put_table(&text, t, db, false);
+    return text_in_pool(pool, &text);
 }
 
 const char *
@@ -287,52 +293,72 @@ kusto_table_csl(struct pool *pool, const struct catalog_table *t, const struct k
     return out;
 }
 
-static json_t *
-database_json(struct call *c, const struct kusto_database *db, struct err *err)
+/* False: err. */
+static bool
+put_database(struct call *c, const struct kusto_database *db, struct hunting_text *out,
+             struct err *err)
 {
     const struct catalog *catalog = c->control->catalog;
-    json_t *tables = json_object(), *functions = json_object(), *list, *f;
+    json_t *list = kusto_functions(c, db, err), *f;
     size_t i;
 
-    list = kusto_functions(c, db, err);
-    if (list == NULL) {
-        json_decref(tables);
-        json_decref(functions);
-        return NULL;
+    if (list == NULL)
+        return false;
+    hunting_put_quoted(out, span_of(db->name));
+    hunting_put(out, span_of(":{\"Name\":"));
+    hunting_put_quoted(out, span_of(db->name));
+    hunting_put(out, span_of(",\"Tables\":{"));
+    for (size_t k = 0; k < catalog->table_count; k++) {
+        if (k > 0)
+            hunting_put(out, span_of(","));
+        hunting_put_quoted(out, span_of(catalog->tables[k].name));
+        hunting_put(out, span_of(":"));
+        put_table(out, &catalog->tables[k], db, true);
     }
-    for (size_t k = 0; k < catalog->table_count; k++)
-        json_object_set_new(tables, catalog->tables[k].name,
-                            table_json(&catalog->tables[k], db, true));
+    hunting_put(out, span_of("},\"ExternalTables\":{},\"MaterializedViews\":{},\"EntityGroups\":{},"
+                             "\"MajorVersion\":1,\"MinorVersion\":1,\"Functions\":{"));
     json_array_foreach(list, i, f)
     {
-        json_object_set_new(functions, member_text(f, "name"), function_json(f));
+        json_t *tree = function_json(f);
+        char *text = tree == NULL ? NULL : json_dumps(tree, JSON_COMPACT);
+
+        if (i > 0)
+            hunting_put(out, span_of(","));
+        hunting_put_quoted(out, span_of(member_text(f, "name")));
+        hunting_put(out, span_of(":"));
+        hunting_put(out, span_of(text == NULL ? "{}" : text));
+        free(text);
+        json_decref(tree);
     }
+    hunting_put(out, span_of("},\"DatabaseAccessMode\":\"ReadOnly\"}"));
     json_decref(list);
-    return json_pack("{s:s, s:o, s:{}, s:{}, s:{}, s:i, s:i, s:o, s:s}", "Name", db->name, "Tables",
-                     tables, "ExternalTables", "MaterializedViews", "EntityGroups", "MajorVersion",
-                     1, "MinorVersion", 1, "Functions", functions, "DatabaseAccessMode",
-                     "ReadOnly");
+    return true;
 }
+
+enum { SCHEMA_SIZE_MAX = 14 << 20 /* bytes: a text value has 16 MiB at most */ };
 
 const char *
 kusto_schema_json(struct call *c, struct pool *pool, const struct kusto_database *dbs, size_t count,
                   struct err *err)
 {
-    json_t *all = json_object(), *tree;
+    struct hunting_text out = {.limit = SCHEMA_SIZE_MAX};
     const char *text;
 
-    for (size_t i = 0; i < count; i++) {
-        json_t *one = database_json(c, &dbs[i], err);
-
-        if (one == NULL) {
-            json_decref(all);
+    hunting_put(&out, span_of("{\"Plugins\":[],\"Databases\":{"));
+    for (size_t i = 0; i < count && !out.is_over; i++) {
+        if (i > 0)
+            hunting_put(&out, span_of(","));
+        if (!put_database(c, &dbs[i], &out, err)) {
+            hunting_text_free(&out);
             return NULL;
         }
-        json_object_set_new(all, dbs[i].name, one);
     }
-    tree = json_pack("{s:[], s:o}", "Plugins", "Databases", all);
-    text = text_in_pool(pool, tree);
+    hunting_put(&out, span_of("}}"));
+    text = text_in_pool(pool, &out);
     if (text == NULL)
-        (void)err_set(err, ST_FULL, "no memory for the schema");
+        (void)err_set(err, ST_FULL,
+                      "the schema of %zu databases is too large for one answer: name some, as in "
+                      ".show database NAME schema as json",
+                      count);
     return text;
 }

@@ -341,10 +341,12 @@ finish(struct feeding *f)
     reply_result(f, &result);
 }
 
-/* The client's id of the request and its bytes: sent again, it counts once; an id used for something else does not make
- * that a repetition. */
+enum { BATCH_NAME_SIZE = 512 };
+
+/* The client's id of the request, where it goes and its bytes: sent again, it counts once; an id used for something else does not
+ * make that a repetition. */
 static bool
-batch_name(const struct feeding *f, char out[CALL_BATCH_ID_MAX + 80])
+batch_name(const struct feeding *f, char out[BATCH_NAME_SIZE])
 {
     unsigned char hash[DIGEST_SHA256_SIZE];
     char hex[2 * DIGEST_SHA256_SIZE + 1];
@@ -361,7 +363,7 @@ static bool
 admission_open(struct feeding *f)
 {
     const struct collection_stream *stream = f->u->stream;
-    char id[CALL_BATCH_ID_MAX + 80] = "";
+    char id[BATCH_NAME_SIZE] = "";
     struct err err = {""};
     struct admit_request request = {
         .shape = stream->flow_count == 1 ? ADMIT_ROWS : ADMIT_ENVELOPES,

@@ -259,7 +259,7 @@ query_make(struct collect_run *r, struct err *err)
     r->pool.escape = NULL;
     if (r->set == NULL)
         return ST_FULL;
-    r->run = kql_stream_run_new(r->set, 0, err);
+    r->run = kql_stream_run_new(r->set, COLLECT_MEMORY_MAX, err);
     return r->run == NULL ? ST_FULL : ST_OK;
 }
 

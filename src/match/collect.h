@@ -16,9 +16,10 @@
 #include "model/catalog.h"
 
 enum {
-    COLLECT_TEXT_MAX = 64 * 1024,  /* bytes of one transformKql */
-    COLLECT_MEMORY_MAX = 64 << 20, /* bytes of one compiled flow */
-    COLLECT_PREPARE_MS = 10000,
+    COLLECT_TEXT_MAX = 64 * 1024, /* bytes of one transformKql */
+    COLLECT_MEMORY_MAX =
+        16 << 20, /* bytes of one compiled flow; of what one row's evaluation may take */
+    COLLECT_PREPARE_MS = 2000, /* that compiling one may take: its constants are computed */
 };
 
 struct collect_column {
