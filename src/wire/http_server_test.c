@@ -23,6 +23,8 @@ enum { CHUNK_EXTENSION = 200, OTHER_ENCODING = 501 };
 
 static atomic_int begun, gone, held;
 static atomic_bool is_released;
+static atomic_int
+    waited; /* of a handler whose client leaves: 1 it waits, 2 it saw that, 3 it did not */
 
 /* ---- a handler that says what it saw ---- */
 
@@ -72,6 +74,14 @@ echo_end(void *app, const struct http_request *r, void *state, struct http_reply
     if (strcmp(r->path, "/empty") == 0) {
         reply->status = 204;
         return;
+    }
+    if (strcmp(r->path, "/left") == 0) {
+        int64_t until = clock_monotonic_ms() + 20000;
+
+        atomic_store(&waited, http_peer_left(r) ? 3 : 1);
+        while (!http_peer_left(r) && clock_monotonic_ms() < until)
+            sched_yield();
+        atomic_store(&waited, http_peer_left(r) ? 2 : 3);
     }
     if (strcmp(r->path, "/busy") == 0) {
         http_reply_error(reply, 429, "TooMany", "later");
@@ -426,6 +436,28 @@ test_vanished(uint16_t port)
     }
 }
 
+/* A handler that takes long can see that nobody waits for it any more. */
+static void
+test_left(uint16_t port)
+{
+    for (int i = 0; i < 4; i++) {
+        int fd = dial(port), seen;
+        struct linger now = {.l_onoff = 1, .l_linger = 0};
+
+        atomic_store(&waited, 0);
+        say(fd, GET("/left"), strlen(GET("/left")));
+        while (atomic_load(&waited) == 0)
+            sched_yield();
+        CHECK(atomic_load(&waited) == 1, "gone while it was there");
+        if (i % 2 == 0)
+            setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now); /* a reset */
+        close(fd);
+        while ((seen = atomic_load(&waited)) == 1)
+            sched_yield();
+        CHECK(seen == 2, "not seen to leave");
+    }
+}
+
 /* What comes behind a head that two readers could read in two ways is never read as a request. */
 static void
 test_smuggling(uint16_t port)
@@ -681,6 +713,7 @@ main(void)
     test_refused_body(http_server_port(server));
     test_head_limit(http_server_port(server));
     test_vanished(http_server_port(server));
+    test_left(http_server_port(server));
     test_smuggling(http_server_port(server));
     http_server_stop(server, 2000);
     test_slow_peers();
