@@ -78,54 +78,34 @@ kusto_put_error(struct hunting_text *out, const struct kusto_call *k, const stru
     put_text(out, "}}");
 }
 
-static const char *
-fault_code(enum kql_code code)
-{
-    switch (code) {
-    case KQL_E_SYNTAX:
-    case KQL_E_TEXT:
-        return "SYN0002";
-    case KQL_E_TABLE:
-    case KQL_E_COLUMN:
-        return "SEM0100";
-    case KQL_E_FUNCTION:
-        return "SEM0260";
-    default:
-        return kql_code_name(code);
-    }
-}
-
 /* The first fault of the query's text, with its place. */
 static unsigned
 put_refused(struct hunting_text *out, const struct kusto_call *k, const struct kql_diagnostics *d)
 {
-    const struct kql_diagnostic *first = NULL;
+    const struct kql_diagnostic *first = hunting_fault_next(d, NULL);
     struct kusto_error e = {.status = 400, .code = "General_BadRequest", .is_permanent = true};
-    char message[700];
+    struct hunting_text text = {.limit = 0};
+    char message[900];
     bool is_syntax;
 
-    for (uint32_t i = 0; i < d->count && first == NULL; i++)
-        first = d->items[i].is_warning ? NULL : &d->items[i];
     if (first == NULL) {
         e.type = "Kusto.Data.Exceptions.SemanticException";
         e.message = "Semantic error: the query was refused.";
         kusto_put_error(out, k, &e);
         return 400;
     }
-    is_syntax = first->code == KQL_E_SYNTAX || first->code == KQL_E_TEXT;
+    is_syntax = hunting_fault_is_syntax(first);
     e.type = is_syntax ? "Kusto.Data.Exceptions.SyntaxException"
                        : "Kusto.Data.Exceptions.SemanticException";
-    e.inner_code = fault_code(first->code);
+    e.inner_code = hunting_fault_code(first);
     e.line = first->line;
     e.column = first->column;
-    e.token = (struct span){d->query.p + first->at, 0};
-    if (first->at < d->query.n)
-        e.token.n = first->size < d->query.n - first->at ? first->size : d->query.n - first->at;
-    if (e.token.n > 200)
-        e.token.n = 200;
-    snprintf(message, sizeof message, "%s error: %s: %.500s [line:position=%u:%u]",
-             is_syntax ? "Syntax" : "Semantic", e.inner_code, first->text, first->line,
-             first->column);
+    e.token = hunting_fault_token(d, first);
+    hunting_fault_put(&text, d, first);
+    snprintf(message, sizeof message, "%s error: %s: %.*s [line:position=%u:%u]",
+             is_syntax ? "Syntax" : "Semantic", e.inner_code, text.n < 700 ? (int)text.n : 700,
+             text.p == NULL ? "" : text.p, first->line, first->column);
+    hunting_text_free(&text);
     e.message = message;
     kusto_put_error(out, k, &e);
     return 400;
