@@ -247,12 +247,19 @@ put_table(struct hunting_text *out, const struct catalog_table *t, const struct 
     hunting_put(out, span_of("]}"));
 }
 
+static const char *
+text_copy(struct pool *pool, const struct hunting_text *text)
+{
+    return text->is_spent || text->is_over ? NULL
+                                           : pool_text(pool, (struct span){text->p, text->n}).p;
+}
+
 /* The text in the pool; gives its memory back. NULL: it is not whole. */
 static const char *
 text_in_pool(struct pool *pool, struct hunting_text *text)
 {
     jmp_buf here, *outer = pool->escape;
-    const char *volatile out = NULL; /* set before the jump is over */
+    const char *out;
 
     if (setjmp(here) != 0) {
         hunting_text_free(text);
@@ -260,8 +267,7 @@ text_in_pool(struct pool *pool, struct hunting_text *text)
         longjmp(*outer, 1);
     }
     pool->escape = &here;
-    if (!text->is_spent && !text->is_over)
-        out = pool_text(pool, (struct span){text->p, text->n}).p;
+    out = text_copy(pool, text);
     pool->escape = outer;
     hunting_text_free(text);
     return out;
