@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { RUN_MS_DEFAULT = 300000 };
+enum {
+    RUN_MS_DEFAULT = 300000,
+    MEMORY_HOURS = 23, /* a little less than the journal remembers batch ids */
+};
 
 static struct counter runs_total = {
     .name = "penstock_detection_runs_total",
@@ -166,6 +169,10 @@ detect_make(const struct detect_options *o, struct detect **detect, struct err *
     pthread_cond_init(&d->asked_done, &monotonic);
     pthread_condattr_destroy(&monotonic);
     atomic_store(&d->version, 1);
+    struct journal_stats stats;
+
+    journal_stats_get(o->journal, &stats);
+    d->is_behind = stats.newest_admitted < o->now(o->clock) - MEMORY_HOURS * TICKS_PER_HOUR;
     counter_register(&lost_rows);
     st = stream_make(d, err);
     if (st != ST_OK) {

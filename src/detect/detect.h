@@ -4,8 +4,7 @@
  * The first two end in the same way: alerts, what makes them equal, the run's record and where the rule stands from now on are one
  * transaction of the store. The third takes alerts from there: into the journal under a batch id that counts once, to posture, where the
  * same alert put twice is one, and then out of the store. So a kill at any moment loses none and makes none twice. (The journal knows
- * batch ids for 24 hours: only a kill between the two, and a daemon that comes back later than that, could put rows of an alert there
- * twice, under the same AlertId.)
+ * batch ids for 24 hours; a daemon that comes back later looks for the batch itself.)
  *
  * Any thread may call what is here. */
 #pragma once

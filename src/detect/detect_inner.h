@@ -52,6 +52,8 @@ struct detect {
     size_t due_count;
 
     struct stream_state *state; /* stream.c */
+    /* feed's own: the journal may have forgotten the batch ids of before this start: look for them once */
+    bool is_behind;
     _Atomic uint64_t alerts_made, runs, failures, lost_rows, stream_position, outbox_sent;
     _Atomic int64_t stream_lag_ms;
 };

@@ -2,7 +2,7 @@
 #pragma once
 #include "detect/hits.h"
 
-enum { ALERT_ID_SIZE = 40 }; /* "ra" and the form of a GUID, with its NUL */
+enum { ALERT_ID_SIZE = 39 }; /* "ra" and the form of a GUID, with its NUL */
 
 struct alert_of {
     const struct rule *rule;

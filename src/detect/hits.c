@@ -1,6 +1,7 @@
 /* hits.c - which rows become alerts, and what the alerts are called; evidence.c makes their records. */
 #include "detect/hits.h"
 #include "detect/evidence.h"
+#include "kql/value.h"
 #include "wire/digest.h"
 #include <assert.h>
 #include <stdlib.h>
@@ -160,6 +161,30 @@ key_of(const struct rule *rule, const char *title, const char *text, const struc
     return true;
 }
 
+/* Two bytes that follow from the fourteen before them. */
+static bool
+check_of(const uint8_t bytes[14], uint8_t check[2])
+{
+    uint8_t text[32] = "penstock detection", digest[DIGEST_SHA256_SIZE];
+
+    memcpy(text + 18, bytes, 14);
+    if (!digest_sha256((struct span){(const char *)text, sizeof text}, digest))
+        return false;
+    memcpy(check, digest, 2);
+    return true;
+}
+
+bool
+hit_alert_is_ours(struct span alert_id)
+{
+    struct kql_guid guid;
+    uint8_t check[2];
+
+    return alert_id.n == ALERT_ID_SIZE - 1 && memcmp(alert_id.p, "ra", 2) == 0 &&
+           kql_read_guid((struct span){alert_id.p + 2, alert_id.n - 2}, &guid) &&
+           check_of(guid.bytes, check) && memcmp(check, &guid.bytes[14], 2) == 0;
+}
+
 static bool
 id_of(const uint8_t key[STORE_DETECTION_KEY_SIZE], const struct hit_cell *cells, size_t count,
       struct span identity, char id[ALERT_ID_SIZE])
@@ -177,6 +202,8 @@ id_of(const uint8_t key[STORE_DETECTION_KEY_SIZE], const struct hit_cell *cells,
     if (!has_event)
         hash_put(&h, identity);
     if (!hash_end(&h, d))
+        return false;
+    if (!check_of(d, &d[14]))
         return false;
     snprintf(id, ALERT_ID_SIZE,
              "ra%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", d[0], d[1],
@@ -221,6 +248,8 @@ hits_add(struct hits *h, const struct hit_cell *cells, size_t count, struct span
     bool was = false;
     enum status st;
 
+    if (hit_alert_is_ours(hit_text(cells, count, SPAN_LITERAL("AlertId"))))
+        return ST_OK;
     fill(rule->x.title, cells, count, title, sizeof title);
     fill(rule->x.description, cells, count, text, sizeof text);
     if (!key_of(rule, title, text, cells, count, key))

@@ -7,6 +7,8 @@
  * what the caller says of it (the place in the journal, or the run's window). So the same rows looked at again give the same
  * alerts under the same ids.
  *
+ * A row with the AlertId of an alert that detections made is none: no rule answers itself, or another one that answers it.
+ *
  * At most 'alerts_max' alerts a run, DETECTION_ALERTS_MAX as Defender has it: what would be more is counted. */
 #pragma once
 #include "detect/rule.h"
@@ -25,6 +27,10 @@ struct hits_options {
                         int64_t *when, struct err *err);
     void *app;
 };
+
+/* An AlertId that detections made: its last digits are a check of the others. So a rule about alerts can pass over those that rules
+ * made, its own above all: else an alert would be a hit, and its alert another one. */
+bool hit_alert_is_ours(struct span alert_id);
 
 struct hits;
 MUST_CHECK enum status hits_make(const struct hits_options *o, struct hits **hits, struct err *err);

@@ -104,7 +104,7 @@ static const struct {
 };
 
 static struct hits *
-hits_of(const struct rule *rule, const struct cell_row *rows, size_t alerts_max,
+hits_of(const struct rule *rule, const struct cell_row *rows, size_t row_count, size_t alerts_max,
         struct hits_result *found)
 {
     const struct hits_options o = {.rule = rule, .now = NOW, .alerts_max = alerts_max};
@@ -112,7 +112,7 @@ hits_of(const struct rule *rule, const struct cell_row *rows, size_t alerts_max,
     struct err err = {""};
 
     CHECK(hits_make(&o, &hits, &err) == ST_OK, "%s", err.text);
-    for (size_t i = 0; i < ROWS && row_size(&rows[i]) > 0; i++)
+    for (size_t i = 0; i < row_count && row_size(&rows[i]) > 0; i++)
         CHECK(hits_add(hits, rows[i].cells, row_size(&rows[i]), SPAN_LITERAL("w"), &err) == ST_OK,
               "%s", err.text);
     CHECK(hits_end(hits, found, &err) == ST_OK, "%s", err.text);
@@ -134,8 +134,8 @@ check_cases(void)
 
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct hits_result found, again;
-        struct hits *hits = hits_of(&rule, cases[i].rows, cases[i].alerts_max, &found);
-        struct hits *twice = hits_of(&rule, cases[i].rows, cases[i].alerts_max, &again);
+        struct hits *hits = hits_of(&rule, cases[i].rows, ROWS, cases[i].alerts_max, &found);
+        struct hits *twice = hits_of(&rule, cases[i].rows, ROWS, cases[i].alerts_max, &again);
 
         CHECK(found.alert_count == cases[i].alerts && found.merged == cases[i].merged &&
                   found.dropped == cases[i].dropped,
@@ -174,7 +174,7 @@ check_ids(void)
 
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct hits_result found;
-        struct hits *hits = hits_of(&rule, rows[i], 5, &found);
+        struct hits *hits = hits_of(&rule, rows[i], ROWS, 5, &found);
 
         snprintf(ids[i], sizeof ids[i], "%s", shown(&found, 0, "alertId"));
         CHECK(strlen(ids[i]) == 38 && strncmp(ids[i], "ra", 2) == 0, "'%s'", ids[i]);
@@ -185,6 +185,31 @@ check_ids(void)
 }
 
 static void
+check_own(void)
+{
+    static const struct cell_row rows[ROWS] = {ROW({C("DeviceId", "d1")})};
+    struct rule rule = rule_make();
+    struct hits_result found, again;
+    struct hits *hits = hits_of(&rule, rows, ROWS, 5, &found);
+    char id[48];
+
+    snprintf(id, sizeof id, "%s", shown(&found, 0, "alertId"));
+    CHECK(hit_alert_is_ours(span_of(id)), "its own: %s", id);
+    struct cell_row about = {
+        {{SPAN_LITERAL("DeviceId"), SPAN_LITERAL("d1")}, {SPAN_LITERAL("AlertId"), span_of(id)}}
+    };
+    struct hits *more = hits_of(&rule, &about, 1, 5, &again);
+
+    CHECK(again.rows == 0 && again.alert_count == 0, "a rule does not answer itself");
+    hits_free(more);
+    id[20] = id[20] == 'a' ? 'b' : 'a';
+    CHECK(!hit_alert_is_ours(span_of(id)), "somebody else's: %s", id);
+    CHECK(!hit_alert_is_ours(SPAN_LITERAL("da637_1")) && !hit_alert_is_ours((struct span){NULL, 0}),
+          "other forms");
+    hits_free(hits);
+}
+
+static void
 check_evidence(void)
 {
     static const struct cell_row rows[ROWS] = {ROW(
@@ -192,7 +217,7 @@ check_evidence(void)
          C("FileName", "f"), C("FileSize", "42"), C("Timestamp", "2026-01-01T00:00:00Z")})};
     struct rule rule = rule_make();
     struct hits_result found;
-    struct hits *hits = hits_of(&rule, rows, 5, &found);
+    struct hits *hits = hits_of(&rule, rows, ROWS, 5, &found);
     const json_t *alert = json_array_get(found.shown, 0);
     const json_t *list = json_object_get(alert, "alertEvidence");
     const char *kinds[] = {"Machine", "File", "Ip"};
@@ -317,6 +342,7 @@ main(void)
 {
     check_cases();
     check_ids();
+    check_own();
     check_evidence();
     check_long();
     check_seen();

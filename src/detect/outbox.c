@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "detect/detect_inner.h"
+#include "journal/journal.h"
 #include "posture/posture.h"
 #include "source/admit.h"
 #include <stdlib.h>
@@ -12,6 +13,7 @@ enum { RETRY_MS = 1000, IDLE_MS = 60000 };
 struct waiting {
     int64_t id;
     char tenant[40], batch[STORE_DETECTION_BATCH_SIZE];
+    uint64_t place;
     char *envelopes, *alerts;
     size_t envelopes_size, alerts_size;
     bool is_spent;
@@ -35,6 +37,7 @@ take(void *app, const struct store_detection_outbox *x)
     struct waiting *w = app;
 
     w->id = x->id;
+    w->place = x->place;
     snprintf(w->tenant, sizeof w->tenant, "%s", x->tenant);
     snprintf(w->batch, sizeof w->batch, "%s", x->batch);
     w->envelopes = copy(x->envelopes);
@@ -43,6 +46,34 @@ take(void *app, const struct store_detection_outbox *x)
     w->alerts_size = x->alerts.n;
     w->is_spent = w->envelopes == NULL || w->alerts == NULL;
     return false;
+}
+
+/* Looks for the batch from where the journal ended when it was put into the outbox. ST_END: it is not there. */
+static enum status
+find_batch(struct detect *d, const struct admit_request *request, uint64_t place, struct err *err)
+{
+    uint64_t position = place, at, next, first = journal_extent(d->o.journal).first;
+    struct journal_buffer *buffer;
+    struct journal_gap gap;
+    struct block b;
+    uint8_t id[16];
+    enum status st = admit_request_id(request, id, err);
+
+    if (st == ST_OK)
+        st = journal_buffer_make(&buffer, err);
+    if (st != ST_OK)
+        return st;
+    for (position = position > first ? position : 0;; position = next) {
+        st = journal_read(d->o.journal, position, buffer, &b, &at, &next, &gap, err);
+        if (st == ST_INVALID && position != 0) { /* not a place of this journal */
+            next = 0;
+            continue;
+        }
+        if (st != ST_OK || memcmp(b.head->request_id, id, sizeof id) == 0)
+            break;
+    }
+    journal_buffer_free(buffer);
+    return st;
 }
 
 /* Into the journal. Rows that admission would refuse (a configuration with small limits) are parked: visible, not lost. */
@@ -57,8 +88,12 @@ admit(struct detect *d, const struct waiting *w, struct err *err)
     };
     struct admission *x;
     struct admit_result result;
-    enum status st = admit_begin(d->o.admitter, &request, &x, err);
+    enum status st = d->is_behind ? find_batch(d, &request, w->place, err) : ST_END;
 
+    if (st != ST_END)
+        return st;
+    d->is_behind = false; /* what waits behind it was not sent either */
+    st = admit_begin(d->o.admitter, &request, &x, err);
     if (st != ST_OK)
         return st;
     (void)admit_data(x, (struct span){w->envelopes, w->envelopes_size});

@@ -369,6 +369,22 @@ add_hit(struct detect *d, struct stream_state *s, struct watch *w, struct span o
     return st;
 }
 
+/* Whether it is a row of an alert that a rule made. */
+static bool
+is_ours(const struct stream_state *s, const struct scan_record *record)
+{
+    const char *text = s->copy + record->at;
+
+    for (uint32_t i = 0; i < record->value_count; i++) {
+        const struct scan_value *v = &record->values[i];
+
+        if (v->depth == 1 && v->kind == SCAN_STRING && v->key_size == 7 && v->value_size > 2 &&
+            memcmp(text + v->key_at, "AlertId", 7) == 0)
+            return hit_alert_is_ours((struct span){text + v->value_at + 1, v->value_size - 2});
+    }
+    return false;
+}
+
 static enum status
 ask_row(struct detect *d, struct stream_state *s, struct table_watch *t, const struct block *b,
         uint32_t n, uint64_t position, struct err *err)
@@ -389,6 +405,8 @@ ask_row(struct detect *d, struct stream_state *s, struct table_watch *t, const s
         if (!is_told) {
             if (!row_scan(s, b, row, &record))
                 return ST_OK; /* admission took it: damage, which the journal's own checks tell */
+            if (is_ours(s, &record))
+                return ST_OK;
             kql_stream_record(t->run, s->copy + record.at, 0, record.size, record.values,
                               record.value_count, 1, b->head->admitted);
             is_told = true;

@@ -373,8 +373,8 @@ admit_counts_get(struct admitter *a, struct admit_counts *counts)
 /* The first 16 bytes of SHA-256 over the tenant, the table as the client wrote it (none: envelopes)
  * and the client's id, NULs between: an id that a client uses for what belongs together, a batch to
  * each of several tables, is not taken for one request sent again. */
-static enum status
-hash_id(const struct admit_request *r, uint8_t id[16], struct err *err)
+enum status
+admit_request_id(const struct admit_request *r, uint8_t id[16], struct err *err)
 {
     char text[38 + CATALOG_TABLE_NAME_MAX + 512];
     unsigned char digest[DIGEST_SHA256_SIZE];
@@ -556,7 +556,7 @@ set_id(struct admission *x, const struct admit_request *r, struct err *err)
 
     if (r->batch_id.n == 0)
         return ST_OK;
-    if ((st = hash_id(r, x->id, err)) != ST_OK)
+    if ((st = admit_request_id(r, x->id, err)) != ST_OK)
         return st;
     if (!take_off(x))
         return err_set(err, ST_FULL, "a request with this batch id is still under way");

@@ -90,6 +90,11 @@ struct admit_result {
     struct err err; /* for a person, unless durable */
 };
 
+/* What stands in block_head.request_id of a request with a batch_id: for who looks for it in the journal himself, as that forgets ids
+ * after a day. */
+MUST_CHECK enum status admit_request_id(const struct admit_request *request, uint8_t id[16],
+                                        struct err *err);
+
 struct admission;
 /* ST_INVALID: the table is unknown and may not pass, or its name is not safe (err names the nearest
  * known one); ST_FULL: no memory now. */
