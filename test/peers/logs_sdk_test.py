@@ -10,6 +10,7 @@ import os
 import pathlib
 import random
 import shutil
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -301,6 +302,12 @@ def rules():
         check("deleted", door.raw("DELETE", path)[0] == 204 and door.raw("DELETE", path)[0] == 204 and door.upload(b"[]")[0] == 404)
         door("PUT", path, RULE, status=201)
         check("made anew it has its id again", door.upload(b"[]")[0] == 204)
+        with sqlite3.connect(daemon.data / "store.db", timeout=10) as store:
+            store.execute("UPDATE collection_rules SET json = replace(json, 'Custom-Events_CL', 'Custom-Events')")
+        got, head, error = door.upload(b"[]")
+        check("a stored rule that does not compile any more is for later", got == 503 and error["code"] == "RuleNotUsable" and head.get("Retry-After") and
+              "_CL" in error["message"], got, head, error)
+        check("and can be replaced", door("PUT", path, RULE)["name"] == "events" and door.upload(b"[]")[0] == 204)
         check("it goes with its group", door.raw("DELETE", f"{RG}?api-version=2021-04-01")[0] in (200, 202, 204) and door.upload(b"[]")[0] == 404)
 
 
