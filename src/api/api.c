@@ -217,7 +217,8 @@ static struct counter durations = {
 };
 
 const struct counter *const api_counters[] = {
-    &requests, &durations, &logs_rows, &hunting_queries, &hunting_durations, &hunting_running, NULL};
+    &requests,          &durations,       &logs_rows, &hunting_queries,
+    &hunting_durations, &hunting_running, NULL};
 
 /* ---- finding the row ---- */
 

@@ -44,7 +44,7 @@ struct hunting_query {
     struct span workspaces[HUNTING_ADDITIONAL_MAX];
     size_t workspace_count;
     struct span workspace; /* Graph's "workspaceId"; empty: not given */
-    const json_t *own; /* the member "penstock", unread; NULL: none */
+    const json_t *own;     /* the member "penstock", unread; NULL: none */
 };
 /* Member names in any case: Log Analytics writes small letters, Defender "Query", Graph's clients either. Members that are not
  * known are passed over. False: err says which member is wrong, and how. */
