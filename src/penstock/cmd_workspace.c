@@ -13,6 +13,7 @@ static const char usage_text[] =
     "       penstock workspace purge NAME [TABLE] (--before TIME | --where PREDICATE) [OPTIONS]\n"
     "       penstock workspace export NAME TABLE --to FILE [OPTIONS]\n"
     "       penstock workspace check NAME [OPTIONS]\n"
+    "       penstock workspace compact NAME [OPTIONS]\n"
     "       penstock workspace rebuild NAME [--force] [OPTIONS]\n\n"
     "Looks after a workspace: in its file, or, where a daemon has that open, by asking the daemon. "
     "NAME\n"
@@ -27,6 +28,10 @@ static const char usage_text[] =
     "column\n"
     "                  NAME_ticks beside it; by the daemon at most 64 MiB\n"
     "  check           reads all of the file; the daemon must not be at work\n"
+    "  compact         writes the file anew, without the room and the remains of rows that were "
+    "taken "
+    "out; the\n"
+    "                  daemon must not be at work\n"
     "  rebuild         moves a damaged file aside; what the journal still has comes into a new "
     "one\n"
     "                  when the daemon, which must not be at work, is started again\n\n"
@@ -74,6 +79,7 @@ static const struct {
                         OF(OPTION_BEFORE) | OF(OPTION_FROM) | OF(OPTION_WHERE) | OF(OPTION_TO) |
                               OF(OPTION_FORMAT) | OF(OPTION_SHAPE) | OF(OPTION_PLAIN)},
     [WORKSPACE_CHECK] = {"check",   false, false, 0                                   },
+    [WORKSPACE_COMPACT] = {"compact", false, false, 0                                   },
     [WORKSPACE_REBUILD] = {"rebuild", false, false, OF(OPTION_FORCE) | OF(OPTION_CONFIG)},
 };
 static const struct option longs[] = {
@@ -109,7 +115,7 @@ verb_read(struct workspace_command *o, const char *word)
             o->verb = (enum workspace_verb)i;
             return true;
         }
-    return complain("say what to do, list, print, purge, export, check or rebuild; not ",
+    return complain("say what to do, list, print, purge, export, check, compact or rebuild; not ",
                     word[0] != '\0' ? word : "nothing");
 }
 
@@ -303,6 +309,24 @@ run(const struct workspace_command *o, struct workspace *w, struct err *err)
     }
 }
 
+static int
+compact(const struct workspace_command *o)
+{
+    const struct workspace_options how = {0};
+    char was[40], is[40];
+    uint64_t before, after;
+    struct err err = {""};
+
+    if (workspace_compact(o->path, &how, &before, &after, &err) != ST_OK) {
+        fprintf(stderr, "penstock workspace: %s\n", err.text);
+        return EXIT_UNREACHABLE;
+    }
+    client_size_text(before, was, sizeof was);
+    client_size_text(after, is, sizeof is);
+    printf("%s before, %s now\n", was, is);
+    return EXIT_DONE;
+}
+
 int
 cmd_workspace(int argc, char **argv)
 {
@@ -317,6 +341,8 @@ cmd_workspace(int argc, char **argv)
         return code;
     if (o.verb == WORKSPACE_REBUILD)
         return workspace_rebuild(&o);
+    if (o.verb == WORKSPACE_COMPACT)
+        return compact(&o);
     bool is_remote =
         o.verb == WORKSPACE_LIST || o.verb == WORKSPACE_PURGE || o.verb == WORKSPACE_EXPORT;
 

@@ -136,6 +136,14 @@ workspace_retain(struct workspace *w, const struct workspace_keeping *k, uint64_
 }
 
 enum status
+workspace_compact(const char *path, const struct workspace_options *o, uint64_t *before,
+                  uint64_t *after, struct err *err)
+{
+    (void)path, (void)o, (void)before, (void)after;
+    return absent(err);
+}
+
+enum status
 workspace_export(struct workspace *w, const struct workspace_export *e, uint64_t *rows,
                  struct err *err)
 {

@@ -53,6 +53,12 @@ struct workspace_keeping {
 MUST_CHECK enum status workspace_retain(struct workspace *w, const struct workspace_keeping *k,
                                         uint64_t *rows, struct err *err);
 
+/* Writes the file anew, without the room and the remains of rows that were taken out, while nobody has it open; bytes before and after.
+ * The old one stays until the new one is whole. Takes as much of the disk again. ST_FULL: another process has it
+ * open. ST_IO: it is damaged, or the disk. */
+MUST_CHECK enum status workspace_compact(const char *path, const struct workspace_options *o,
+                                         uint64_t *before, uint64_t *after, struct err *err);
+
 /* Writes the rows to a Parquet file, which is there whole under its name or not at all; its folder must be there, and a file of that
  * name is replaced. Columns are those of the shape, by KQL type:
  *

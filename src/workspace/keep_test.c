@@ -404,6 +404,52 @@ check_export(void)
     workspace_close(w);
 }
 
+/* ---- a file written anew ---- */
+
+static void
+check_compact(void)
+{
+    enum { ROWS = 30000 };
+    const struct workspace_options options = {.catalog = &catalog, .threads = 1};
+    struct workspace_rows_wanted wanted = {.table = SPAN_LITERAL("Every"),
+                                           .from = INT64_MIN,
+                                           .until = INT64_MAX,
+                                           .where = SPAN_LITERAL("hash(S, 10) > 0 and isnull(L)")};
+    struct workspace *w = fresh();
+    struct err err = {""};
+    uint64_t rows, before = 0, after = 0;
+    char stale[500], order[200];
+
+    fill(w);
+    fill_large(w, ROWS);
+    workspace_close(w);
+    w = opened();
+    CHECK(workspace_purge(w, &wanted, false, &rows, &err) == ST_OK && rows > ROWS / 2, "%s",
+          err.text);
+    snprintf(order, sizeof order, "%s",
+             asked(w, NULL, "SELECT md5(string_agg(\"S\", ',' ORDER BY rowid)) FROM \"Every\""));
+    CHECK(workspace_compact(path, &options, &before, &after, &err) != ST_OK,
+          "not while it is open");
+    workspace_close(w);
+    snprintf(stale, sizeof stale, "%s.compact", path); /* of a kill */
+    FILE *f = fopen(stale, "w");
+
+    CHECK(f != NULL && fputs("half", f) >= 0 && fclose(f) == 0, "a file that was left");
+    CHECK(workspace_compact(path, &options, &before, &after, &err) == ST_OK && after < before / 2,
+          "%llu bytes before, %llu after: %s", (unsigned long long)before,
+          (unsigned long long)after, err.text);
+    CHECK(access(stale, F_OK) != 0, "it is gone");
+    w = opened();
+    CHECK_ASKED(w, NULL, "SELECT md5(string_agg(\"S\", ',' ORDER BY rowid)) FROM \"Every\"", order);
+    CHECK_ASKED(w, NULL, "SELECT count(*) FROM \"$cursor\"",
+                "1"); /* exports go on where they stood */
+    append(w, TENANT_A, "Every", AT(5, "more", 6), 1);
+    CHECK_ASKED(w, NULL, "SELECT string_agg(\"L\", ',' ORDER BY \"L\") FROM \"Every\"",
+                "1,2,3,4,5,6");
+    workspace_close(w);
+    CHECK(workspace_compact("/no/such/file", &options, &before, &after, &err) == ST_IO, "no file");
+}
+
 /* ---- what is open ---- */
 
 static void
@@ -474,6 +520,7 @@ main(void)
     check_purge();
     check_retain();
     check_export();
+    check_compact();
     check_states();
     folder_empty();
     return test_end();

@@ -137,6 +137,14 @@ def looking():
         out, _ = workspace(daemon, "list", "WATCH")
         check("the file itself, once the daemon has ended", "DeviceInfo" in out, out)
         workspace(daemon, "check", "watch")
+        out, _ = workspace(daemon, "compact", "watch")
+        check("the file is written anew", " before, " in out and [p.name for p in (daemon.data / "workspaces").iterdir()] == ["watch.duckdb"], out)
+        daemon.start()
+        daemon.post("DeviceInfo", device(99, 20).encode())
+        daemon.wait_delivered("devices")
+        check("and exports go on in it", sizes(daemon, "watch") == {"DeviceInfo": 6, "DeviceEvents": 2}, sizes(daemon, "watch"))
+        _, errors = workspace(daemon, "compact", "watch", code=3)
+        check("not while the daemon has it", "another process" in errors, errors)
 
 
 def retention():
