@@ -30,13 +30,17 @@ const struct program_function *
 program_function_find(const struct program_function *all, size_t count, enum kql_type type,
                       bool is_volatile)
 {
+    size_t i = 0;
+
     if (type == KQL_DATETIME || type == KQL_TIMESPAN)
         type = KQL_LONG;
-    for (size_t i = 0; i < count; i++)
-        if (all[i].type == type && all[i].is_volatile == is_volatile)
-            return &all[i];
-    assert(type == KQL_UNKNOWN); /* what has no type does not come here */
-    return NULL;
+    else if (type == KQL_UNKNOWN || type > KQL_DYNAMIC)
+        type = KQL_DYNAMIC;
+    while (all[i].type != type || all[i].is_volatile != is_volatile) {
+        i++;
+        assert(i < count);
+    }
+    return &all[i];
 }
 
 static const struct program_function *
