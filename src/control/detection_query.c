@@ -87,7 +87,8 @@ source_find(const struct kql_bound *bound, struct detection *x, struct detection
 
     for (; op != NULL && op->input != NULL; op = op->input)
         has_join |= op->kind == KQL_OP_JOIN;
-    if (op == NULL || has_join || op->kind != KQL_ROWS_TABLE || op->u.table.name.n >= sizeof x->table) {
+    if (op == NULL || has_join || op->kind != KQL_ROWS_TABLE ||
+        op->u.table.name.n >= sizeof x->table) {
         detection_fault(
             f, "NotContinuous", QUERY,
             "a continuous rule begins with the name of one table, and works row by row; "

@@ -51,7 +51,7 @@ MUST_CHECK enum status detect_run(struct detect *d, const char *tenant, int64_t 
 
 /* Looks what a rule would find in the last 'span' ticks (0: its lookback, at least an hour), and makes nothing of it: 'x' as read; its query runs
  * on the workspace, a continuous one's too. *answer: {"rows","alerts":[...],"merged","dropped","columns",
- * "hits":[first 50 rows]}. Takes a minute at most. ST_INVALID: no workspace, or the query failed. */
+ * "hits":[first 50 rows]}. Takes a minute at most. ST_INVALID: no workspace, or the query failed. ST_FULL: eight run already. */
 MUST_CHECK enum status detect_test(struct detect *d, const char *tenant, const struct detection *x,
                                    int64_t span, json_t **answer, struct err *err);
 

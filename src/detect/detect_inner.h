@@ -56,6 +56,7 @@ struct detect {
     bool is_behind;
     _Atomic uint64_t alerts_made, runs, failures, lost_rows, stream_position, outbox_sent;
     _Atomic int64_t stream_lag_ms;
+    atomic_uint tests; /* that run now */
 };
 
 static inline const struct control *

@@ -7,11 +7,9 @@
  * first run of a new rule sees its lookback. */
 #include "base/clock.h"
 #include "base/log.h"
-#include "control/saved_queries.h"
-#include "control/workspaces.h"
 #include "detect/detect_inner.h"
+#include "detect/query.h"
 #include "journal/journal.h"
-#include "workspace/hunt.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <time.h>
@@ -19,10 +17,7 @@
 enum {
     IDLE_MS = 60000,
     RETRY_MS = 1000,
-    ROWS_MAX = 100000, /* of an answer that are looked at */
-    TEST_ROWS_SHOWN = 50,
     ASKED_MAX = 64,
-    TEST_MS = 60000,
 };
 
 struct asked {
@@ -141,146 +136,6 @@ next_due(struct detect *d, int64_t now, int64_t *wait)
     return best;
 }
 
-/* ---- a query ---- */
-
-struct query {
-    struct workspace *workspace;
-    struct workspace_place place;
-    struct saved_functions functions;
-    bool has_functions;
-    struct hunt hunt;
-    bool has_hunt;
-};
-
-static void
-query_end(struct query *q)
-{
-    if (q->has_hunt)
-        hunt_end(&q->hunt);
-    if (q->has_functions)
-        saved_functions_end(&q->functions);
-    workspace_close(q->workspace);
-    *q = (struct query){.workspace = NULL};
-}
-
-/* Which workspace, opened. ST_INVALID: there is none. */
-static enum status
-query_open(const struct control *c, const char *tenant, const struct detection *x, struct query *q,
-           struct err *err)
-{
-    const struct workspace_options options = {.catalog = NULL};
-    enum status st = x->workspace != NULL
-                         ? workspaces_find(c, tenant, span_of(x->workspace), &q->place, err)
-                         : workspaces_default(c, tenant, &q->place, err);
-
-    if (st == ST_OK)
-        st = workspace_open(q->place.path, &options, &q->workspace, err);
-    if (st != ST_OK)
-        q->workspace = NULL;
-    return st;
-}
-
-static enum status
-query_run(const struct control *c, const char *tenant, const struct detection *x, struct query *q,
-          const struct hunt_window *window, int64_t now, int64_t time_ms,
-          const _Atomic bool *cancelled, struct err *err)
-{
-    const char *const tenants[] = {tenant};
-    struct hunt_request request = {
-        .text = span_of(x->query),
-        .tenants = tenants,
-        .tenant_count = 1,
-        .shape = HUNT_BOTH,
-        .from = INT64_MIN,
-        .to = INT64_MAX,
-        .window = window,
-        .now = now,
-        .function = saved_functions_find,
-        .function_context = &q->functions,
-        .limits = {.time_ms = time_ms, .answer_rows_max = ROWS_MAX},
-        .cancelled = cancelled,
-    };
-    enum status st;
-
-    saved_functions_begin(&q->functions, c, tenant, q->place.guid);
-    q->has_functions = true;
-    q->has_hunt = true;
-    st = hunt_run(q->workspace, &request, &q->hunt, err);
-    if (st != ST_OK && q->hunt.outcome == HUNT_REFUSED && q->hunt.diagnostics.error_count > 0) {
-        const struct kql_diagnostics *told = &q->hunt.diagnostics;
-
-        for (uint32_t i = 0; i < told->count; i++)
-            if (!told->items[i].is_warning) {
-                (void)err_set(err, st, "line %u, column %u: %s: %s", told->items[i].line,
-                              told->items[i].column, kql_code_name(told->items[i].code),
-                              told->items[i].text);
-                break;
-            }
-    }
-    return st;
-}
-
-static const char *
-code_of(const struct query *q)
-{
-    static const char *const codes[] = {
-        [HUNT_DONE] = "",
-        [HUNT_REFUSED] = "InvalidQuery",
-        [HUNT_SPENT] = "QueryTooLarge",
-        [HUNT_BUSY] = "TooBusy",
-        [HUNT_LATE] = "Timeout",
-        [HUNT_CANCELLED] = "Cancelled",
-        [HUNT_FAILED] = "QueryFailed",
-        [HUNT_BROKEN] = "WorkspaceFailed",
-    };
-
-    return q->has_hunt ? codes[q->hunt.outcome] : "NoWorkspace";
-}
-
-/* A row's cells as texts in the pool. */
-static void
-row_cells(struct pool *pool, const struct kql_answer *answer, size_t row, struct hit_cell *cells)
-{
-    for (uint32_t i = 0; i < answer->schema.count; i++) {
-        const struct kql_value *v = &answer->rows[row][i];
-        struct kql_value text;
-
-        cells[i] = (struct hit_cell){.name = answer->schema.columns[i].name};
-        if (v->is_null)
-            continue;
-        text = kql_to_text(pool, answer->schema.columns[i].type, v);
-        cells[i].text = kql_text(&text);
-    }
-}
-
-/* All rows of an answer into hits. */
-static enum status
-add_rows(struct hunt *hunt, struct hits *hits, struct span identity, struct err *err)
-{
-    const struct kql_answer *answer = &hunt->answers.items[0];
-    struct hit_cell *cells = calloc(answer->schema.count + 1, sizeof *cells);
-    struct pool pool;
-    jmp_buf escape;
-    volatile enum status st = ST_OK;
-
-    if (cells == NULL)
-        return err_set(err, ST_FULL, "no memory for a rule's hits");
-    pool_init(&pool, (size_t)64 << 20);
-    pool.escape = &escape;
-    for (volatile size_t i = 0; i < answer->row_count && st == ST_OK; i++) {
-        if (setjmp(escape) == 0)
-            row_cells(&pool, answer, i, cells);
-        else
-            st = err_set(err, ST_FULL, "a row of the answer has more than 64 MiB of text");
-        if (st == ST_OK)
-            st = hits_add(hits, cells, answer->schema.count, identity, err);
-        pool_reset(&pool);
-    }
-    pool_free(&pool);
-    free(cells);
-    return st;
-}
-
 /* ---- a run ---- */
 
 /* What a run sees; false: nothing new. */
@@ -324,7 +179,7 @@ find_hits(struct detect *d, const struct rule *rule, const struct control *c, st
     snprintf(identity, sizeof identity, "window %" PRIu64, window->from);
     st = hits_make(&options, hits, err);
     if (st == ST_OK)
-        st = add_rows(&q->hunt, *hits, span_of(identity), err);
+        st = query_hits(&q->hunt, *hits, span_of(identity), err);
     return st == ST_OK ? hits_end(*hits, found, err) : st;
 }
 
@@ -349,7 +204,7 @@ run_rule(struct detect *d, struct rule *rule, const char *trigger,
     }
     if (st == ST_OK && q.has_hunt && q.hunt.partial != HUNT_WHOLE)
         (void)err_set(&why, ST_OK, "the answer has more than %d rows: only so many were looked at",
-                      ROWS_MAX);
+                      QUERY_ROWS_MAX);
     snprintf(error, 320, "%s", why.text);
     struct ended ended = {.rule = rule};
 
@@ -360,7 +215,7 @@ run_rule(struct detect *d, struct rule *rule, const char *trigger,
                 .outcome = st == ST_OK ? DETECTION_RUN_DONE : DETECTION_RUN_FAILED,
                 .trigger = trigger,
                 .error = error,
-                .code = st == ST_OK ? "" : code_of(&q),
+                .code = st == ST_OK ? "" : query_code(&q),
                 .from = window.from,
                 .to = window.to,
                 .rows = found.rows,
@@ -551,83 +406,4 @@ runner_free(struct detect *d)
     d->rules = NULL;
     free(d->turns);
     free(d->dues);
-}
-
-/* ---- test-runs ---- */
-
-static json_t *
-row_json(const struct kql_answer *answer, size_t row)
-{
-    struct hit_cell *cells = calloc(answer->schema.count + 1, sizeof *cells);
-    json_t *made = json_object();
-    struct pool pool;
-    jmp_buf escape;
-
-    pool_init(&pool, (size_t)64 << 20);
-    pool.escape = &escape;
-    if (cells != NULL && setjmp(escape) == 0) {
-        row_cells(&pool, answer, row, cells);
-        for (uint32_t i = 0; i < answer->schema.count; i++) {
-            json_t *text = cells[i].text.p == NULL ? json_null()
-                                                   : json_stringn(cells[i].text.p, cells[i].text.n);
-
-            json_object_setn_new(made, cells[i].name.p, cells[i].name.n,
-                                 text != NULL ? text : json_null());
-        }
-    }
-    pool_free(&pool);
-    free(cells);
-    return made;
-}
-
-static json_t *
-test_answer(const struct hunt *hunt, const struct hits_result *found)
-{
-    const struct kql_answer *answer = &hunt->answers.items[0];
-    json_t *columns = json_array(), *rows = json_array();
-
-    for (uint32_t i = 0; i < answer->schema.count; i++)
-        json_array_append_new(columns, json_stringn(answer->schema.columns[i].name.p,
-                                                    answer->schema.columns[i].name.n));
-    for (size_t i = 0; i < answer->row_count && i < TEST_ROWS_SHOWN; i++)
-        json_array_append_new(rows, row_json(answer, i));
-    return json_pack("{s:I, s:I, s:I, s:b, s:o, s:o, s:O}", "rows", (json_int_t)found->rows,
-                     "merged", (json_int_t)found->merged, "dropped", (json_int_t)found->dropped,
-                     "isPartial", hunt->partial != HUNT_WHOLE, "columns", columns, "hits", rows,
-                     "alerts", found->shown);
-}
-
-enum status
-detect_test(struct detect *d, const char *tenant, const struct detection *x, int64_t span,
-            json_t **answer, struct err *err)
-{
-    const struct control *c = detect_control(d);
-    int64_t now = d->o.now(d->o.clock), least = 60 * DETECTION_MINUTE;
-    struct rule rule = {.detector = "00000000-0000-0000-0000-000000000000", .x = *x};
-    const struct hits_options options = {
-        .rule = &rule, .now = now, .alerts_max = DETECTION_ALERTS_MAX};
-    struct hunt_window window = {.from = UINT64_MAX, .to = UINT64_MAX};
-    struct query q = {.workspace = NULL};
-    struct hits_result found;
-    struct hits *hits = NULL;
-    enum status st;
-
-    snprintf(rule.tenant, sizeof rule.tenant, "%s", tenant);
-    if (span == 0)
-        span = x->lookback > least ? x->lookback : least;
-    window.admitted_from = now - span;
-    st = query_open(c, tenant, x, &q, err);
-    if (st == ST_OK)
-        st = query_run(c, tenant, x, &q, &window, now, TEST_MS, &d->is_stopping, err);
-    if (st == ST_OK)
-        st = hits_make(&options, &hits, err);
-    if (st == ST_OK)
-        st = add_rows(&q.hunt, hits, SPAN_LITERAL("test"), err);
-    if (st == ST_OK)
-        st = hits_end(hits, &found, err);
-    if (st == ST_OK && (*answer = test_answer(&q.hunt, &found)) == NULL)
-        st = err_set(err, ST_FULL, "no memory for the answer");
-    hits_free(hits);
-    query_end(&q);
-    return st;
 }
