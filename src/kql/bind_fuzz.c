@@ -274,22 +274,82 @@ check_op(struct check *c, const struct kql_op *op)
     }
 }
 
+/* The input is the query and, behind a line of "----", the body of the stored function F; G calls it. */
+struct world {
+    struct kql_catalog_tables tables;
+    struct span body;
+};
+
+static bool
+world_table(void *context, struct span name, struct kql_table *out)
+{
+    return kql_catalog_table(&((struct world *)context)->tables, name, out);
+}
+
+static bool
+world_table_at(void *context, size_t index, struct kql_table *out)
+{
+    return kql_catalog_table_at(&((struct world *)context)->tables, index, out);
+}
+
+static bool
+world_function(void *context, struct span name, struct span *text)
+{
+    struct world *w = context;
+
+    if (span_is(name, "F"))
+        *text = kql_function_text(w->tables.pool, name, SPAN_LITERAL("a:long=1, t:(*)"), w->body);
+    else if (span_is(name, "G"))
+        *text = kql_function_text(w->tables.pool, name, SPAN_LITERAL("n:long=1"),
+                                  SPAN_LITERAL("F(n, DeviceInfo)"));
+    else
+        return false;
+    return true;
+}
+
+static void
+check_function(struct pool *p, struct span body, const struct kql_environment *e)
+{
+    struct span text =
+        kql_function_text(p, SPAN_LITERAL("F"), SPAN_LITERAL("a:long=1, t:(*)"), body);
+    struct kql_diagnostics d;
+    bool is_table, is_bound;
+
+    kql_diagnostics_init(&d, p, text);
+    is_bound = kql_bind_function(p, SPAN_LITERAL("F"), text, e, &d, &is_table);
+    SOUND(is_bound == (d.error_count == 0));
+    for (uint32_t i = 0; i < d.count; i++)
+        SOUND(d.items[i].at <= text.n && d.items[i].size <= text.n - d.items[i].at);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct pool pool;
     static struct check c;
-    struct kql_catalog_tables tables = {.catalog = &catalog_builtin, .pool = &pool};
-    const struct kql_environment environment = {
-        .table = kql_catalog_table, .table_at = kql_catalog_table_at, .context = &tables};
+    struct world world = {
+        .tables = {.catalog = &catalog_builtin, .pool = &pool}
+    };
+    const struct kql_environment environment = {.table = world_table,
+                                                .table_at = world_table_at,
+                                                .function = world_function,
+                                                .context = &world};
     struct span text = {(const char *)data, size};
+    const char *cut = memmem(data, size, "\n----\n", 6);
     jmp_buf escape;
 
+    if (cut != NULL) {
+        world.body = (struct span){cut + 6, (size_t)(text.p + size - cut) - 6};
+        size = text.n = (size_t)(cut - text.p);
+    }
     pool_init(&pool, (size_t)128 << 20);
     pool.escape = &escape;
     if (setjmp(escape) == 0) {
         struct kql_diagnostics d;
         struct kql_bound bound = {0};
+
+        if (cut != NULL)
+            check_function(&pool, world.body, &environment);
 
         kql_diagnostics_init(&d, &pool, text);
         if (kql_bind(&pool, text, &environment, &d, &bound)) {

@@ -27,14 +27,24 @@ is_blank(char c)
 struct span
 kql_function_text(struct pool *p, struct span name, struct span parameters, struct span body)
 {
-    struct span text = pool_printf(p, "let %.*s = (%.*s) {\n%.*s\n}", (int)name.n, name.p,
-                                   (int)parameters.n, parameters.p, (int)body.n, body.p);
-    char *at = (char *)(uintptr_t)text.p + text.n - body.n - parameters.n - strlen(") {\n\n}");
+    const struct span parts[] = {SPAN_LITERAL("let "),  name, SPAN_LITERAL(" = ("), parameters,
+                                 SPAN_LITERAL(") {\n"), body, SPAN_LITERAL("\n}")};
+    size_t size = 0, n = 0;
+    char *text;
 
-    for (size_t i = 0; i < parameters.n; i++) /* so that the body begins on the second line */
-        if (is_blank(at[i]))
-            at[i] = ' ';
-    return text;
+    for (size_t i = 0; i < COUNT_OF(parts); i++)
+        size += parts[i].n;
+    text = pool_take(p, size + 1);
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        if (parts[i].n > 0)
+            memcpy(text + n, parts[i].p, parts[i].n);
+        for (size_t k = 0; i == 3 && k < parts[i].n; k++) /* the body begins on the second line */
+            if (is_blank(text[n + k]))
+                text[n + k] = ' ';
+        n += parts[i].n;
+    }
+    text[n] = '\0';
+    return (struct span){text, n};
 }
 
 /* Where the body begins: behind the brace, and the line's end if that follows. */
