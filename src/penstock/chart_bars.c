@@ -57,7 +57,8 @@ bars_collect(const struct chart *c, const struct chart_data *d, size_t drawn, st
                                  .colour = s});
         }
     }
-    qsort(b->items, b->count, sizeof *b->items, by_place);
+    if (b->count > 1)
+        qsort(b->items, b->count, sizeof *b->items, by_place);
     b->count = b->count > CHART_BARS_MAX ? CHART_BARS_MAX : b->count;
     for (size_t i = b->count; i-- > 1;) /* told once */
         if (b->items[i].place == b->items[i - 1].place)
@@ -157,6 +158,10 @@ chart_bars(const struct chart *c)
     drawn = d.count < CHART_SERIES_MAX ? d.count : CHART_SERIES_MAX;
     bars_collect(c, &d, drawn, &b);
     bars_measure(c, &d, &b);
+    if (b.count == 0 || !isfinite(b.high - b.low)) {
+        (void)err_set(c->err, ST_INVALID, "there is nothing to draw");
+        return false;
+    }
     used = b.label_width + 2 + (b.series_width > 0 ? b.series_width + 2 : 0) + 1 + b.value_width;
     room = c->look->width > used + 10 ? c->look->width - used : 10;
     chart_print_title(c);
@@ -181,7 +186,7 @@ chart_shares(const struct chart *c)
     bars_measure(c, &d, &b);
     for (size_t i = 0; i < d.series[0].count; i++)
         whole += isnan(d.series[0].points[i].y) ? 0 : d.series[0].points[i].y;
-    if (b.low < 0 || !(whole > 0)) {
+    if (b.low < 0 || !(whole > 0) || !isfinite(whole) || !(b.high > 0)) {
         (void)err_set(c->err, ST_INVALID, "a piechart needs shares of something: no value below 0");
         return false;
     }

@@ -272,7 +272,7 @@ chart_data_read(const struct chart *c, bool wants_time, bool wants_labels, struc
         row_read(c, &k, i, wants_labels, d);
         pool_check(c->pool);
     }
-    if (d->point_count == 0) {
+    if (d->point_count == 0 || d->count == 0) {
         (void)err_set(c->err, ST_INVALID, "there is nothing to draw");
         return false;
     }

@@ -97,7 +97,8 @@ draw(struct grid *g, struct chart_series *s, size_t index, bool is_scatter)
     bool has_last = false;
     long last_x = 0, last_y = 0;
 
-    qsort(s->points, s->count, sizeof *s->points, by_x);
+    if (s->count > 1)
+        qsort(s->points, s->count, sizeof *s->points, by_x);
     for (size_t i = 0; i < s->count; i++) {
         long x, y;
 
@@ -401,7 +402,8 @@ chart_lines(const struct chart *c, bool is_scatter, bool wants_time)
         return false;
     drawn = d.count < CHART_SERIES_MAX ? d.count : CHART_SERIES_MAX;
     grid_span(&g, &d, drawn, &step);
-    if (!isfinite(g.x_low) || !isfinite(g.y_low) || !isfinite(g.y_high) || !(step > 0)) {
+    if (!isfinite(g.x_low) || !isfinite(g.y_low) || !isfinite(g.y_high) || !isfinite(step) ||
+        !isfinite(g.x_high - g.x_low) || !isfinite(g.y_high - g.y_low) || !(step > 0)) {
         (void)err_set(c->err, ST_INVALID, "there is nothing to draw");
         return false;
     }
