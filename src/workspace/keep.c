@@ -139,7 +139,7 @@ workspace_verify(struct workspace *w, uint64_t *rows, struct err *err)
         if (st != ST_OK) {
             struct err why = *err;
 
-            err_set(err, st, "%.100s, table %.64s: %.150s", w->path, name, why.text);
+            err_set(err, st, "%.60s, table %.40s: %.200s", w->path, name, why.text);
             break;
         }
         *rows += duckdb_value_uint64(&r, 0, 0);

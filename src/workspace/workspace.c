@@ -52,7 +52,14 @@ sql_run(duckdb_connection c, const char *sql, duckdb_result *out, struct err *er
     if (duckdb_query(c, sql, &r) != DuckDBSuccess) {
         const char *why = duckdb_result_error(&r);
 
-        st = err_set(err, ST_IO, "%.300s", why != NULL ? why : "DuckDB failed without a word");
+        bool is_damage =
+            why != NULL && (strstr(why, "checksum") != NULL || strstr(why, "orrupt") != NULL);
+
+        st = err_set(err, ST_IO,
+                     is_damage ? "%.110s ... 'penstock workspace rebuild' makes the "
+                                 "file anew of what the journal still has"
+                               : "%.300s",
+                     why != NULL ? why : "DuckDB failed without a word");
     }
     if (st == ST_OK && out != NULL)
         *out = r;
