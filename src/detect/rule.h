@@ -9,6 +9,10 @@ struct rule {
     uint64_t position;         /* rows before it are not its business, or were looked at */
     int64_t ran, tried, since; /* as in detection_store.h; ticks */
     char broken[320];          /* why it cannot be run; "" */
+    /* the runner's: due, but what was in the journal then is not all in the workspace yet */
+    uint64_t barrier;   /* the journal's end then; 0: not due */
+    int64_t barrier_ms; /* since when; monotonic */
+    bool is_held;       /* in this look */
     struct rule *next;
 };
 

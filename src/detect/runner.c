@@ -4,7 +4,10 @@
  * [where the rule stands, what is delivered). It is exact: no record is in two windows or in none, whatever the clock does and however
  * late a record was; a run that was missed or failed leaves its records to the next one. A rule whose lookback is longer than its period
  * sees older records as well, by when they were admitted; its deduplication window keeps alerts about them from being made again. The
- * first run of a new rule sees its lookback. */
+ * first run of a new rule sees its lookback.
+ *
+ * A rule that is due waits until the workspace has what was in the journal at that moment, a minute at most, so that records do not
+ * miss their run by the seconds that an export lingers; others run meanwhile. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "detect/detect_inner.h"
@@ -18,6 +21,8 @@ enum {
     IDLE_MS = 60000,
     RETRY_MS = 1000,
     ASKED_MAX = 64,
+    HOLD_MS = 60000, /* that a run waits for the workspace to have what came before it was due */
+    LOOK_MS = 200,   /* between two looks whether it has */
 };
 
 struct asked {
@@ -102,11 +107,43 @@ reload(struct detect *d, struct err *err)
     st = rules_read(detect_control(d), false, &rules, err);
     if (st != ST_OK)
         return st;
+    for (struct rule *r = rules; r != NULL; r = r->next) {
+        const struct rule *old = rule_of(d, r->id);
+
+        if (old != NULL) {
+            r->barrier = old->barrier;
+            r->barrier_ms = old->barrier_ms;
+        }
+    }
     rules_free(d->rules);
     d->rules = rules;
     d->rules_version = version;
     d->has_rules = true;
     return ST_OK;
+}
+
+/* Whether the workspace has what was in the journal when the rule was found due, or has had its time. */
+static bool
+is_ready(struct detect *d, struct rule *rule)
+{
+    const struct control *c = detect_control(d);
+    int64_t now = clock_monotonic_ms();
+    struct workspace_place place;
+    struct err ignored;
+    enum status st;
+
+    if (d->o.delivered == NULL || rule->broken[0] != '\0')
+        return true;
+    if (rule->barrier == 0) {
+        rule->barrier = journal_extent(d->o.journal).end;
+        rule->barrier_ms = now;
+    }
+    if (now - rule->barrier_ms >= HOLD_MS)
+        return true;
+    st = rule->x.workspace != NULL
+             ? workspaces_find(c, rule->tenant, span_of(rule->x.workspace), &place, &ignored)
+             : workspaces_default(c, rule->tenant, &place, &ignored);
+    return st != ST_OK || d->o.delivered(d->o.app, rule->tenant, place.path) >= rule->barrier;
 }
 
 /* The rule to be run now: of the tenant that was served longest ago the one that is due longest. NULL: none is due; *wait: ms until
@@ -122,6 +159,8 @@ next_due(struct detect *d, int64_t now, int64_t *wait)
         int64_t due = due_of(r, now);
         uint64_t turn = *turn_of(d, r->tenant);
 
+        if (r->is_held)
+            continue;
         first = due < first ? due : first;
         if (due > now)
             continue;
@@ -134,6 +173,22 @@ next_due(struct detect *d, int64_t now, int64_t *wait)
     if (best == NULL && first != INT64_MAX && (first - now) / (TICKS_PER_SECOND / 1000) < IDLE_MS)
         *wait = (first - now) / (TICKS_PER_SECOND / 1000) + 1;
     return best;
+}
+
+/* The same of those that are ready. */
+static struct rule *
+next_ready(struct detect *d, int64_t now, int64_t *wait)
+{
+    struct rule *rule;
+    bool is_holding = false;
+
+    for (struct rule *r = d->rules; r != NULL; r = r->next)
+        r->is_held = false;
+    while ((rule = next_due(d, now, wait)) != NULL && !is_ready(d, rule))
+        is_holding = rule->is_held = true;
+    if (is_holding && *wait > LOOK_MS)
+        *wait = LOOK_MS;
+    return rule;
 }
 
 /* ---- a run ---- */
@@ -232,6 +287,7 @@ run_rule(struct detect *d, struct rule *rule, const char *trigger,
         ended.found = found;
     enum status kept = detect_commit(d, &ended, 1, UINT64_MAX, err);
 
+    rule->barrier = 0;
     if (kept == ST_OK) {
         rule->tried = started;
         if (st == ST_OK) {
@@ -342,7 +398,10 @@ detect_run(struct detect *d, const char *tenant, int64_t id, int wait_ms, json_t
 
 /* ---- the worker ---- */
 
-static bool
+/* What came of the oldest run that was asked for. */
+enum asking { ASKED_NONE, ASKED_RAN, ASKED_HELD };
+
+static enum asking
 run_asked(struct detect *d, struct err *err)
 {
     struct asked *a = asked_take(d);
@@ -351,8 +410,10 @@ run_asked(struct detect *d, struct err *err)
     struct rule *rule;
 
     if (a == NULL)
-        return false;
+        return ASKED_NONE;
     rule = rule_of(d, a->id);
+    if (rule != NULL && !is_ready(d, rule))
+        return ASKED_HELD;
     if (rule == NULL)
         (void)err_set(&a->err, ST_END, "the rule is not there any more, or is disabled");
     else if (run_rule(d, rule, "request", &record, error, err) == ST_OK)
@@ -360,7 +421,7 @@ run_asked(struct detect *d, struct err *err)
     else
         a->err = *err;
     asked_end(d, a);
-    return true;
+    return ASKED_RAN;
 }
 
 int64_t
@@ -373,11 +434,12 @@ runner_work(struct detect *d)
 
     while (!atomic_load(&d->is_stopping)) {
         enum status st = reload(d, &err);
+        enum asking asking = st == ST_OK ? run_asked(d, &err) : ASKED_NONE;
         struct rule *rule;
 
-        if (st == ST_OK && run_asked(d, &err))
+        if (asking == ASKED_RAN)
             continue;
-        rule = st == ST_OK ? next_due(d, d->o.now(d->o.clock), &wait) : NULL;
+        rule = st == ST_OK ? next_ready(d, d->o.now(d->o.clock), &wait) : NULL;
         if (rule != NULL) {
             *turn_of(d, rule->tenant) = ++d->turn;
             st = run_rule(d, rule, "schedule", &record, error, &err);
@@ -388,7 +450,7 @@ runner_work(struct detect *d)
         if (st != ST_OK)
             return RETRY_MS;
         if (rule == NULL)
-            return wait;
+            return asking == ASKED_HELD && wait > LOOK_MS ? LOOK_MS : wait;
     }
     return IDLE_MS;
 }

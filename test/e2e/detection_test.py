@@ -8,14 +8,17 @@ import collections
 import json
 import pathlib
 import random
+import struct
+import subprocess
 import sys
+import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "lib")]
 from arm import DELETE, Arm, changed  # noqa: E402
 from check import Checks, Failed, wait_for  # noqa: E402
-from daemon import LOCAL, SUBSCRIPTION, TENANT, Daemon, has_workspaces, storage_id  # noqa: E402
+from daemon import BUILD, LOCAL, SUBSCRIPTION, TENANT, Daemon, has_workspaces, storage_id  # noqa: E402
 
 OTHER = "b0a4d6c2-3e77-4a19-9c41-58e2f7d10a22"
 RULES = "/beta/security/rules/detectionRules"
@@ -382,6 +385,61 @@ def scheduled():
         check("the other tenant's rule sees none of these rows", runs(daemon, theirs, OTHER)[0]["rows"] == 0, runs(daemon, theirs, OTHER))
 
 
+def schedule():
+    """By the clock, which is moved: an hour, ten hours while it runs, ten while it is down. Each record in one run, one run for what was missed."""
+    shim = BUILD / "test" / "clock_shift.so"
+    shim.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE", "-o", str(shim), str(HERE.parent / "lib" / "clock_shift.c"), "-ldl"], check=True)
+    with tempfile.NamedTemporaryFile() as shift_file:
+        def shift(hours):
+            shift_file.seek(0)
+            shift_file.write(struct.pack("<q", int(hours * 3600)))
+            shift_file.flush()
+
+        shift(0)
+        with Daemon(environment={"LD_PRELOAD": str(shim), "CLOCK_SHIFT_FILE": shift_file.name}) as daemon:
+            started(daemon)
+            number = made(daemon, rule("bad", "DeviceEvents | where ActionType == 'Bad'", "1H", title="{{DeviceId}}"))["id"]
+            path = f"{RULES}/{number}?tenantId={TENANT}"
+            wait_for(lambda: len(runs(daemon, number)) == 1, 20, "the first run")
+
+            def ring():  # a change makes the runner look at the clock at once
+                daemon.request("PATCH", path, json.dumps({"isEnabled": True}))
+
+            def waits(name, count):
+                wait_for(lambda: len(runs(daemon, number)) >= count, 30, lambda: f"{name}: {runs(daemon, number)}")
+                check(name, len(runs(daemon, number)) == count and runs(daemon, number)[0]["trigger"] == "schedule", runs(daemon, number)[0])
+
+            send(daemon, event(1))
+            wait_workspace(daemon)
+            ring()
+            check("before it is due nothing runs", len(runs(daemon, number)) == 1, runs(daemon, number))
+            shift(1.01)
+            ring()
+            waits("an hour later it runs", 2)
+            check("and sees what came", runs(daemon, number)[0]["rows"] == 1, runs(daemon, number)[0])
+            send(daemon, event(2), event(3))
+            wait_workspace(daemon)
+            shift(11.5)
+            ring()
+            waits("ten hours later it runs once", 3)
+            due = daemon.get(path).json()["schedule"]["nextRunDateTime"]
+            began = daemon.get(path).json()["createdDateTime"]
+            check("on its grid", due[14:19] == began[14:19], due, began)
+            send(daemon, event(4))
+            wait_workspace(daemon)
+            daemon.kill()
+            shift(21.5)
+            daemon.start()
+            waits("after a night off one run sees what was missed", 4)
+            check("all of it", runs(daemon, number)[0]["rows"] == 1, runs(daemon, number)[0])
+            shift(5)
+            ring()
+            wait_for(lambda: len(runs(daemon, number)) == 5, 30, lambda: f"a clock that was set back stops nothing: {runs(daemon, number)}")
+            info, _ = wait_exported(daemon, 4)
+            check("each record made its alert, once", sorted(i["properties"]["Title"] for i in info) == [f"dev-{n}" for n in range(1, 5)], info)
+
+
 def test_runs():
     with Daemon() as daemon:
         started(daemon)
@@ -495,6 +553,7 @@ SECTIONS = {
     "continuous-kills": (continuous_kills, "kills"),
     "command": (command, None),
     "scheduled": (scheduled, "workspace"),
+    "schedule": (schedule, "workspace"),
     "test-runs": (test_runs, "workspace"),
     "scheduled-kills": (scheduled_kills, "workspace kills"),
 }
