@@ -285,6 +285,8 @@ sql_carry(struct sql_build *b, const struct kql_op *op)
         return NULL;
     }
     step->is_repeatable = step->is_repeatable && !step->is_volatile;
+    if (op->kind == KQL_OP_SUMMARIZE || op->kind == KQL_OP_COUNT_ROWS)
+        step->groupings++;
     if (op->kind == KQL_OP_MATERIALIZE && b->o->keeps_materialized && !step->is_repeatable) {
         sql_refuse(b, "what is materialized is wanted in several places");
         node->why = b->why;
@@ -302,6 +304,8 @@ sql_use(struct sql_build *b, struct sql_step *step, struct sql_step *input)
     step->inputs[step->input_count++] = input;
     if (input->depth + 1 > step->depth)
         step->depth = input->depth + 1;
+    if (input->groupings % SQL_GROUPINGS_MAX > step->groupings)
+        step->groupings = input->groupings % SQL_GROUPINGS_MAX;
     step->is_repeatable = step->is_repeatable && input->is_repeatable;
     return input->id;
 }

@@ -19,6 +19,9 @@ enum {
     SQL_CELLS_MAX = 20000,   /* of a datatable */
     SQL_ORDER_MAX = 8,       /* hidden columns of a step */
     SQL_COLUMNS_MAX = 2000,  /* of a step */
+    /* Groupings one over the other that DuckDB plans together: its filter pushdown takes twice as long for each further one
+     * (1.5.5), and cannot be interrupted. The rows of one more are kept between. */
+    SQL_GROUPINGS_MAX = 8,
 };
 
 /* SQL that grows. */
@@ -53,6 +56,7 @@ struct sql_step {
         counts_rows; /* k0 alone, a number that no other row has: the order in which the rows came */
     uint32_t depth;
     bool is_repeatable; /* running it twice gives the same rows */
+    uint32_t groupings; /* one over the other, up to and with this step */
     bool is_volatile;   /* an expression of its own gives another value each time: it is run once */
     struct sql_list scalars, sets; /* that its own programs ask for */
     /* What its text reads of inputs: of a column of its own, or beside them. No columns: all of its text is needed. */

@@ -107,7 +107,7 @@ sql_statement_holds(struct sql_build *b, struct sql_step *root, const struct sql
 static bool
 is_kept(const struct sql_step *step)
 {
-    return step->is_volatile ||
+    return step->is_volatile || step->groupings == SQL_GROUPINGS_MAX ||
            (step->uses > 1 && (step->op->kind == KQL_OP_MATERIALIZE || !step->is_repeatable));
 }
 

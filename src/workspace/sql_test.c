@@ -435,6 +435,62 @@ check_query(struct sql_bed *bed, const char *query, int parts)
     pool_free(&pool);
 }
 
+/* ---- long queries: what DuckDB plans in no time (it cannot be interrupted while it plans), else the row engine ---- */
+
+static const struct {
+    const char *name, *begin, *again, *between, *end; /* %zu in 'again': which one it is */
+    size_t count;
+    int parts;
+} long_queries[] = {
+  /* clang-format off */
+    {"conditions one behind the other", "Events", " | where n != %zu00", "", "", 200, WHOLE},
+    {"more than fit in a statement", "Events", " | where n != %zu00", "", "", 400, ANY},
+    {"groups of groups", "Events", " | summarize n = sum(n) by name", "", "", 60, WHOLE},
+    {"counts of counts", "Events", " | count | project n = Count", "", "", 60, WHOLE},
+    {"latest of the latest", "Events", " | summarize arg_max(n, k) by name", "", "", 60, WHOLE},
+    {"joins of groups", "Events | project name, n",
+     " | join kind=inner (Devices | summarize c = count() by name) on name | summarize n = max(n) by name",
+     "", "", 20, WHOLE},
+    {"lookups", "Events | project name, n",
+     " | lookup (Devices | summarize c%zu = count() by name) on name", "", "", 30, WHOLE},
+    {"tops of tops", "Events | project name, n", " | top 9 by n asc", "", "", 60, WHOLE},
+    {"sub-queries", "Events | project name, n",
+     " | where name in (Devices | where n != %zu00 | project name)", "", "", 40, WHOLE},
+    {"alternatives", "Events | where ", "n == %zu", " or ", "", 400, WHOLE},
+    {"a long list", "Events | where n in (", "%zu", ", ", ")", 5000, WHOLE},
+    {"many tables", "union ", "(Events | where n == %zu)", ", ", "", 200, WHOLE},
+    {"too many tables", "union ", "(Events | where n == %zu)", ", ", "", 600, ANY},
+    {"a long table", "datatable(n: long)[", "%zu", ", ", "] | summarize sum(n)", 5000, WHOLE},
+    {"too long a table", "datatable(n: long)[", "%zu", ", ", "] | summarize sum(n)", 30000, ANY},
+  /* clang-format on */
+};
+
+static void
+check_long(struct sql_bed *bed)
+{
+    for (size_t i = 0; i < COUNT_OF(long_queries); i++) {
+        char *text = NULL;
+        size_t size = 0;
+        FILE *out = open_memstream(&text, &size);
+
+        fputs(long_queries[i].begin, out);
+        for (size_t k = 0; k < long_queries[i].count; k++) {
+            const char *at = strstr(long_queries[i].again, "%zu");
+            int before = at != NULL ? (int)(at - long_queries[i].again) : 0;
+
+            fputs(k == 0 ? "" : long_queries[i].between, out);
+            if (at != NULL)
+                fprintf(out, "%.*s%zu%s", before, long_queries[i].again, k, at + 3);
+            else
+                fputs(long_queries[i].again, out);
+        }
+        fputs(long_queries[i].end, out);
+        fclose(out);
+        check_query(bed, text, long_queries[i].parts);
+        free(text);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -451,6 +507,8 @@ main(int argc, char **argv)
     for (size_t i = 0; i < COUNT_OF(queries); i++)
         if (argc < 2 || strstr(queries[i].query, argv[1]) != NULL)
             check_query(&bed, queries[i].query, queries[i].parts);
+    if (argc < 2)
+        check_long(&bed);
     sql_bed_end(&bed);
     return test_end();
 }
