@@ -110,6 +110,12 @@ plan_open(struct rebuilding *r, struct err *err)
     if (!r->o->is_path) {
         st = workspaces_find(&c, NULL, span_of(r->o->name), place, err);
         path = place->path;
+        if (st == ST_INVALID && r->o->config == NULL) {
+            struct err why = *err;
+
+            err_set(err, st, "%.250s (does the configuration name it? say --config FILE)",
+                    why.text);
+        }
     }
     if (st == ST_OK && !path_without_links(path, r->path, sizeof r->path))
         st = err_set(err, ST_IO, "there is no folder of %.200s: %s", path, strerror(errno));
