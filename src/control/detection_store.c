@@ -415,6 +415,29 @@ store_detection_cursor(struct store *s, uint64_t *cursor, struct err *err)
     return store_leave(s, st == ST_OK && position < 0 ? ST_END : st, false);
 }
 
+enum status
+store_detection_clamp(struct store *s, uint64_t end, uint64_t *moved, struct err *err)
+{
+    static const char *const updates[] = {
+        "UPDATE detections SET position = ?1 WHERE position > ?1",
+        "UPDATE detection_cursor SET position = ?1 WHERE position > ?1",
+    };
+    static const char what[] = "bring detections to the journal's end";
+    sqlite3_stmt *x;
+    enum status st = ST_OK;
+
+    *moved = 0;
+    store_enter(s);
+    for (size_t i = 0; i < COUNT_OF(updates) && st == ST_OK; i++) {
+        st = store_prepare(s, &x, what, err, updates[i], "i", (int64_t)end);
+        if (st == ST_OK)
+            st = store_finish(s, x, what, err);
+        if (st == ST_OK)
+            *moved += (uint64_t)sqlite3_changes64(s->db);
+    }
+    return store_leave(s, st, false);
+}
+
 /* ---- the outbox ---- */
 
 static bool

@@ -97,6 +97,10 @@ MUST_CHECK enum status store_detection_forget(struct store *s, int64_t rule, int
 /* ST_END: it never stood anywhere. */
 MUST_CHECK enum status store_detection_cursor(struct store *s, uint64_t *cursor, struct err *err);
 
+/* No rule, nor the cursor, stands behind 'end': for a journal that was replaced by a new one. *moved: how many did. */
+MUST_CHECK enum status store_detection_clamp(struct store *s, uint64_t end, uint64_t *moved,
+                                             struct err *err);
+
 /* The oldest; ST_END: none waits. 'visit' must not call the store. */
 MUST_CHECK enum status
 store_detection_outbox_first(struct store *s,

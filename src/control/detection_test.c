@@ -439,6 +439,11 @@ check_commits(void)
     CHECK(store_detection_outbox_drop(c.store, noted.id, &err) == ST_OK &&
               store_detection_outbox_first(c.store, note_outbox, &noted, &err) == ST_END,
           "and is gone");
+    uint64_t moved;
+    CHECK(store_detection_clamp(c.store, 90, &moved, &err) == ST_OK && moved == 1 &&
+              stored(id).x.position == 90,
+          "a journal that was replaced: %llu", (unsigned long long)moved);
+    CHECK(store_detection_clamp(c.store, 90, &moved, &err) == ST_OK && moved == 0, "once");
     struct store_detection_step gone = {
         .run = {.rule = 999, .trigger = "", .error = "", .code = ""},
           .moves = true

@@ -284,6 +284,16 @@ stream_make(struct detect *d, struct err *err)
     st = scanner_init(&s->scanner, &a, SCAN_ROWS, &limits, err);
     if (st == ST_OK)
         st = journal_buffer_make(&s->buffer, err);
+    uint64_t end = journal_extent(d->o.journal).end, moved = 0;
+
+    if (st == ST_OK)
+        st = store_detection_clamp(detect_control(d)->store, end, &moved, err);
+    if (moved > 0)
+        log_line(
+            LOG_WARN, "detect",
+            "the journal ends at %llu, before where detections stood: it is another one; rules "
+            "begin at its end",
+            (unsigned long long)end);
     if (st == ST_OK)
         st = store_detection_cursor(detect_control(d)->store, &s->cursor, err);
     s->has_cursor = st == ST_OK;

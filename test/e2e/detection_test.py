@@ -8,6 +8,7 @@ import collections
 import json
 import pathlib
 import random
+import shutil
 import struct
 import subprocess
 import sys
@@ -302,6 +303,24 @@ def continuous():
         check("at most 150 a run, the rest counted", all(r["alerts"] <= 150 for r in slots) and sum(r["alerts"] + r["dropped"] for r in slots) == 203, slots)
 
 
+def journal_replaced():
+    """Somebody deletes the journal: rules go on with what comes."""
+    with Daemon() as daemon:
+        started(daemon)
+        send(daemon, *(event(n, action="Good") for n in range(50)))
+        made(daemon, changed(rule("bad", "DeviceEvents | where ActionType == 'Bad'", "0", title="{{DeviceId}}")))
+        send(daemon, event(1))
+        wait_exported(daemon, 1)
+        daemon.kill()
+        shutil.rmtree(daemon.data / "journal")
+        shutil.rmtree(daemon.data / "exports")
+        daemon.start()
+        send(daemon, event(2))
+        info, _ = wait_exported(daemon, 2)
+        check("an alert of what came behind", sorted(i["properties"]["Title"] for i in info) == ["dev-1", "dev-2"], info)
+        check("and it is told", "it is another one" in daemon.log(), daemon.log_tail())
+
+
 def continuous_kills(count):
     """Events under kill -9: each makes its alert, once."""
     rng = random.Random(7)
@@ -550,6 +569,7 @@ SECTIONS = {
     "resource": (resource, None),
     "input": (bad_input, None),
     "continuous": (continuous, None),
+    "journal": (journal_replaced, None),
     "continuous-kills": (continuous_kills, "kills"),
     "command": (command, None),
     "scheduled": (scheduled, "workspace"),
