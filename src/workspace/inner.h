@@ -19,8 +19,9 @@ enum {
 
 /* A column of a table of the file, in the file's order, behind the housekeeping ones. */
 struct stored_column {
-    const char *name; /* as records spell it */
-    const char *sql;  /* quoted */
+    const char *name;     /* as records spell it */
+    const char *sql;      /* quoted */
+    const char *sql_name; /* not quoted */
     enum kql_type type;
 };
 
@@ -29,7 +30,9 @@ struct stored_table {
     const char *sql_name; /* not quoted */
     struct stored_column *columns;
     size_t count, room;
-    size_t time; /* place of the event time's column; SIZE_MAX: none */
+    bool is_there;      /* in the file, before it was opened */
+    size_t there_count; /* of its columns, those that were */
+    size_t time;        /* place of the event time's column; SIZE_MAX: none */
     /* column + 1 by the hash of its name in small letters; a power of two */
     uint16_t *slots;
     size_t slot_count;
