@@ -117,8 +117,19 @@ print_hunt_end(struct query_local *s, const struct hunt *h, const struct err *er
         fprintf(stderr, "penstock query: %s\n", err->text);
     else if (h->outcome == HUNT_REFUSED && h->diagnostics.error_count == 0)
         fprintf(stderr, "penstock query: %s\n", err->text);
-    if (h->partial == HUNT_CUT_ROWS)
-        fputs("penstock query: there are more rows (--max-rows)\n", stderr);
+}
+
+/* A cut answer ends the query here, as by the row engine. */
+static bool
+is_cut(const struct hunt *h, const struct hunt_request *r, struct err *err)
+{
+    if (h->partial != HUNT_CUT_ROWS)
+        return false;
+    err_set(err, ST_FULL,
+            "the answer has more than %llu rows: summarize or take fewer, or raise the limit of "
+            "rows of an answer (max-rows)",
+            (unsigned long long)r->limits.answer_rows_max);
+    return true;
 }
 
 static int
@@ -131,7 +142,9 @@ run_hunt(struct query_local *s, struct span text)
     bool is_done = hunt_run(s->duckdb.workspace, &r, &h, &err) == ST_OK;
 
     print_hunt_end(s, &h, &err);
-    if (is_done)
+    if (is_cut(&h, &r, &err))
+        fprintf(stderr, "penstock query: %s\n", err.text);
+    else if (is_done)
         code = query_show(s->o->format, &h.answers, NULL);
     hunt_end(&h);
     return code;
@@ -340,6 +353,7 @@ batch_hunt(struct query_local *s, struct span id, struct span text)
     bool is_done = hunt_run(s->duckdb.workspace, &r, &h, &err) == ST_OK;
 
     print_rejected(&h);
+    is_done = is_done && !is_cut(&h, &r, &err);
     batch_print(id, is_done ? &h.answers : NULL, &h.diagnostics,
                 h.outcome == HUNT_FAILED || h.outcome == HUNT_REFUSED ? "run"
                 : h.outcome == HUNT_BROKEN                            ? "database"

@@ -3,6 +3,8 @@
 #include "workspace/fill.h"
 #include <stdlib.h>
 
+enum { MEMORY_MIN = 64 << 20 }; /* bytes: less, no workspace is opened with */
+
 /* Of rows that are nobody's. */
 #define TENANT "00000000-0000-0000-0000-000000000000"
 
@@ -21,25 +23,22 @@ by_name(const void *a, const void *b)
     return strcmp(((const struct catalog_table *)a)->name, ((const struct catalog_table *)b)->name);
 }
 
-/* Names of columns end at a NUL (query_table.c); a table's is what stands before '='. */
-static char *
-table_name(const struct query_table *t)
-{
-    return strndup(t->name.p, t->name.n);
-}
-
 /* The catalog that is there, with the files' tables as they are read. */
 static enum status
 catalog_make(struct query_workspace *q, const struct query_tables *tables, struct err *err)
 {
     const struct catalog *base = tables->catalog.catalog;
-    size_t column_count = 0, count = base->table_count, at = 0;
+    size_t column_count = 0, count = base->table_count, at = 0, names_size = 1;
+    char *name;
 
-    for (size_t i = 0; i < tables->count; i++)
+    for (size_t i = 0; i < tables->count; i++) {
         column_count += tables->tables[i]->column_count;
+        names_size += tables->tables[i]->name.n + 1;
+    }
+    name = q->names = malloc(names_size);
     q->tables = calloc(base->table_count + tables->count + 1, sizeof *q->tables);
     q->columns = calloc(column_count + 1, sizeof *q->columns);
-    if (q->tables == NULL || q->columns == NULL)
+    if (q->tables == NULL || q->columns == NULL || q->names == NULL)
         return err_set(err, ST_FULL, "no memory for the tables of files");
     memcpy(q->tables, base->tables, count * sizeof *q->tables);
     for (size_t i = 0; i < tables->count; i++) {
@@ -49,14 +48,16 @@ catalog_make(struct query_workspace *q, const struct query_tables *tables, struc
 
         if (t->known != NULL)
             to = &q->tables[t->known - base->tables];
-        *to = (struct catalog_table){.name = t->known != NULL ? t->known->name : table_name(t),
+        /* a column's name ends at a NUL already (query_table.c), a table's at '=' */
+        memcpy(name, t->name.p, t->name.n);
+        name[t->name.n] = '\0';
+        *to = (struct catalog_table){.name = name,
                                      .family = "configuration",
                                      .product = "",
                                      .time_column = t->known != NULL ? t->known->time_column : NULL,
                                      .columns = columns,
                                      .column_count = t->column_count};
-        if (to->name == NULL)
-            return err_set(err, ST_FULL, "no memory for the tables of files");
+        name += t->name.n + 1;
         count += t->known == NULL;
         for (uint32_t c = 0; c < t->column_count; c++)
             q->columns[at++] =
@@ -91,7 +92,10 @@ enum status
 query_workspace_open(struct query_workspace *q, const char *file, const struct query_tables *tables,
                      size_t memory_max, struct err *err)
 {
-    struct workspace_options options = {.memory_max = memory_max, .is_read_only = file != NULL};
+    struct workspace_options options = {
+        .memory_max = memory_max > MEMORY_MIN ? memory_max : MEMORY_MIN,
+        .is_read_only = file != NULL,
+    };
     enum status st = ST_OK;
 
     *q = (struct query_workspace){0};
@@ -111,12 +115,12 @@ query_workspace_open(struct query_workspace *q, const char *file, const struct q
     return st;
 }
 
-/* Names that are not of the catalog are this program's for its whole life: few. */
 void
 query_workspace_close(struct query_workspace *q)
 {
     workspace_close(q->workspace);
     free(q->tables);
     free(q->columns);
+    free(q->names);
     *q = (struct query_workspace){0};
 }

@@ -9,6 +9,7 @@ struct query_workspace {
     struct catalog catalog; /* what the workspace was opened with */
     struct catalog_table *tables;
     struct catalog_column *columns;
+    char *names;
 };
 
 /* 'file' NULL: in memory, filled with the rows of 'tables', of whose catalog it has the other tables, empty. Else that file,

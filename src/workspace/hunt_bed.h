@@ -108,7 +108,8 @@ static inline void
 bed_write(struct workspace *w, const char *tenant, const char *table, const char *body,
           uint32_t count)
 {
-    static uint64_t offset, position;
+    static uint64_t position;
+    char object[32];
     struct workspace_writer *writer = NULL;
     struct err err = {""};
     struct workspace_rows r = {.tenant = tenant,
@@ -116,13 +117,13 @@ bed_write(struct workspace *w, const char *tenant, const char *table, const char
                                .body = span_of(body),
                                .row_count = count,
                                .position = position++,
-                               .object = "bed",
-                               .offset = offset};
+                               .object = object};
 
+    snprintf(object, sizeof object, "bed%llu",
+             (unsigned long long)position); /* its own each time */
     CHECK(workspace_writer_open(w, &writer, &err) == ST_OK, "writer: %s", err.text);
     workspace_write(writer, &r, 1, 638000000000000000);
     CHECK(r.written == WORKSPACE_DONE, "write: %s", r.err.text);
-    offset += r.body.n;
     workspace_writer_close(writer);
 }
 

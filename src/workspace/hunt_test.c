@@ -1,5 +1,6 @@
 /* hunt_test.c - queries over a workspace: whose rows they see, in which shape, what ends them and how that is told. */
 #include "workspace/hunt_bed.h"
+#include "workspace/inner.h"
 
 static struct workspace *w;
 static const char *const one[] = {ONE};
@@ -303,6 +304,92 @@ check_ends(void)
     CHECK(strncmp(asked(&r), "5: ", 3) == 0, "cancelled before it began: %s", asked(&r));
 }
 
+/* What DuckDB itself, and functions of ours inside it, may hold. Tables in memory, so that nothing can be put aside. */
+static void
+check_memory(void)
+{
+    static const struct workspace_options options = {
+        .catalog = &bed_catalog, .memory_max = (size_t)64 << 20, .threads = 2};
+    static const struct {
+        const char *name, *text, *begins;
+        size_t memory_max;
+    } cases[] = {
+        {"of DuckDB",            "range i from 1 to 20000000 step 1 | summarize count() by i | count",
+         "2: the query needs more memory than it or the database may hold",                                                                                                   0              },
+        {"of functions of ours",
+         "range i from 1 to 300000 step 1 | extend s = strcat(i, strrep('x', 200)) | summarize "
+         "l = make_list(s) by i % 3 | project array_length(l)",                                            "2: the query needs more memory than it or the database may hold", (size_t)8 << 20},
+        {"none of it",           "range i from 1 to 1000000 step 1 | summarize count() by i % 10 | count",
+         "10;",                                                                                                                                                               0              },
+    };
+    struct workspace *files = w, *other = NULL;
+    struct err err = {""};
+    uint64_t rejected;
+    struct hunt_seats_state seats;
+
+    CHECK(workspace_open(WORKSPACE_IN_MEMORY, &options, &w, &err) == ST_OK, "%s", err.text);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct hunt_request r = bed_request(cases[i].text, one, 1);
+
+        r.engine = HUNT_MOST;
+        r.limits.memory_max = cases[i].memory_max;
+        const char *got = asked(&r);
+
+        CHECK(strncmp(got, cases[i].begins, strlen(cases[i].begins)) == 0, "%s: %s", cases[i].name,
+              got);
+    }
+    hunt_seats_look(w, &seats);
+    rejected = seats.rejected;
+    CHECK(rejected == 0, "%llu rejected", (unsigned long long)rejected);
+    /* each opening is tables of its own */
+    CHECK(workspace_open(WORKSPACE_IN_MEMORY, &options, &other, &err) == ST_OK && other != w, "%s",
+          err.text);
+    bed_write(other, ONE, "DeviceLogons", "{\"AccountName\":\"x\"}\n", 1);
+    struct hunt_request r = bed_request("DeviceLogons | count", one, 1);
+
+    check_answer(&r, "0;");
+    workspace_close(w);
+    w = other;
+    check_answer(&r, "1;");
+    workspace_close(w);
+    w = files;
+}
+
+/* SQL of ours that DuckDB refuses (here since a function of its own is another) is told of, and the answer is right. */
+static void
+check_rejected(void)
+{
+    struct hunt_request r =
+        bed_request("DeviceEvents | where DeviceName startswith_cs 'an' | project "
+                    "DeviceName",
+                    one, 1);
+    duckdb_connection c;
+    struct hunt_seats_state seats;
+    struct hunt h;
+    struct err err = {""};
+
+    CHECK(workspace_connect(w, &c, &err) == ST_OK &&
+              sql_run(c, "CREATE MACRO starts_with(a, b) AS error('not today')", NULL, &err) ==
+                  ST_OK,
+          "%s", err.text);
+    r.explains = true;
+    CHECK(hunt_run(w, &r, &h, &err) == ST_OK && h.answers.count == 1 &&
+              h.answers.items[0].row_count == 1 && strstr(h.rejected.text, "not today") != NULL &&
+              strstr(h.explanation.p, "not today") != NULL,
+          "rejected: %s, '%s'", err.text, h.rejected.text);
+    hunt_end(&h);
+    hunt_seats_look(w, &seats);
+    CHECK(seats.rejected == 1, "%llu rejected", (unsigned long long)seats.rejected);
+    CHECK(sql_run(c, "DROP MACRO starts_with", NULL, &err) == ST_OK, "%s", err.text);
+    /* what no engine can do ends it */
+    CHECK(sql_run(c, "ALTER TABLE \"DeviceEvents\" RENAME TO gone", NULL, &err) == ST_OK, "%s",
+          err.text);
+    CHECK(strncmp(asked(&r), "7: ", 3) == 0, "a table that is gone: %s", asked(&r));
+    CHECK(sql_run(c, "ALTER TABLE gone RENAME TO \"DeviceEvents\"", NULL, &err) == ST_OK, "%s",
+          err.text);
+    duckdb_disconnect(&c);
+}
+
 static void
 check_checks(void)
 {
@@ -342,6 +429,8 @@ main(void)
     check_tenants();
     check_ends();
     check_checks();
+    check_memory();
+    check_rejected();
     workspace_close(w);
     bed_remove();
     return test_end();
