@@ -467,6 +467,13 @@ program_end(struct program_run *run)
 }
 
 void
+program_leave(struct program_run **run)
+{
+    if (*run != NULL)
+        program_end(*run);
+}
+
+void
 program_fail(struct program_run *run, const struct pool *ended, struct err *err)
 {
     fail(run->program->owner, ended->why, &ended->reason);

@@ -170,7 +170,7 @@ update(duckdb_function_info info, duckdb_data_chunk input, duckdb_aggregate_stat
     struct work w = {.states = states, .count = duckdb_data_chunk_get_size(input)};
     struct cell_column number;
     duckdb_vector arguments[ARGUMENTS_MAX];
-    struct program_run *run = NULL;
+    PROGRAM_RUN run = NULL;
     struct err err = {"an aggregate has no number"};
 
     if (w.count == 0)
@@ -184,8 +184,6 @@ update(duckdb_function_info info, duckdb_data_chunk input, duckdb_aggregate_stat
     if (run == NULL || !program_is_of(run->program, function_of(run->program), f, &err) ||
         !program_open(run, arguments, count, &err) || !work_do(run, &w, &err))
         duckdb_aggregate_function_set_error(info, err.text);
-    if (run != NULL)
-        program_end(run);
 }
 
 /* All of them are one aggregate's; NULL: none saw a row. */
@@ -207,7 +205,7 @@ combine(duckdb_function_info info, duckdb_aggregate_state *source, duckdb_aggreg
 {
     struct work w = {.states = source, .targets = target, .count = count};
     struct program *program = program_of(source, count);
-    struct program_run *run;
+    PROGRAM_RUN run = NULL;
     struct err err = {""};
 
     if (program == NULL)
@@ -215,8 +213,6 @@ combine(duckdb_function_info info, duckdb_aggregate_state *source, duckdb_aggreg
     run = program_begin(program->number, &err);
     if (run == NULL || !work_do(run, &w, &err))
         duckdb_aggregate_function_set_error(info, err.text);
-    if (run != NULL)
-        program_end(run);
 }
 
 static void
@@ -227,7 +223,7 @@ finalize(duckdb_function_info info, duckdb_aggregate_state *source, duckdb_vecto
     struct program *program = program_of(source, count);
     struct cell_target target;
     struct work w = {.states = source, .count = count, .offset = offset, .target = &target};
-    struct program_run *run;
+    PROGRAM_RUN run = NULL;
     struct err err = {""};
 
     cell_target_open(&target, program == NULL ? f->type : program->type, result);
@@ -239,8 +235,6 @@ finalize(duckdb_function_info info, duckdb_aggregate_state *source, duckdb_vecto
     run = program_begin(program->number, &err);
     if (run == NULL || !work_do(run, &w, &err))
         duckdb_aggregate_function_set_error(info, err.text);
-    if (run != NULL)
-        program_end(run);
 }
 
 /* ---- registering ---- */

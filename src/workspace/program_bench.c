@@ -17,23 +17,24 @@ static const struct kql_column columns[] = {
 static const struct {
     const char *name, *expression, *sql;
 } rows[] = {
-    {"has, rare",            "line has 'mimikatz'",                           "contains(lower(c0), 'mimikatz')"       },
-    {"has, common",          "line has 'policy'",                             "contains(lower(c0), 'policy')"         },
-    {"contains",             "line contains 'katz.ex'",                       "contains(lower(c0), 'katz.ex')"        },
+    {"has, rare",            "line has 'mimikatz'",                             "contains(lower(c0), 'mimikatz')"       },
+    {"has, common",          "line has 'policy'",                               "contains(lower(c0), 'policy')"         },
+    {"contains",             "line contains 'katz.ex'",                         "contains(lower(c0), 'katz.ex')"        },
     {"has_any",              "line has_any ('mimikatz', 'psexec', 'rubeus')",
      "(contains(lower(c0), 'mimikatz') OR contains(lower(c0), 'psexec') OR contains(lower(c0), "
-     "'rubeus'))"                                                                                                     },
-    {"has, in a dictionary", "image has 'service77'",                         "contains(lower(c1), 'service77')"      },
+     "'rubeus'))"                                                                                                       },
+    {"has, in a dictionary", "image has 'service77'",                           "contains(lower(c1), 'service77')"      },
     {"==~, in a dictionary", "image =~ 'C:\\\\Windows\\\\SERVICE77.exe'",
-     "lower(c1) = 'c:\\windows\\service77.exe'"                                                                       },
-    {"endswith",             "image endswith '77.EXE'",                       "suffix(lower(c1), '77.exe')"           },
-    {"number",               "n % 7 == 3",                                    "c2 % 7 = 3"                            },
+     "lower(c1) = 'c:\\windows\\service77.exe'"                                                                         },
+    {"endswith",             "image endswith '77.EXE'",                         "suffix(lower(c1), '77.exe')"           },
+    {"number",               "n % 7 == 3",                                      "c2 % 7 = 3"                            },
     {"two columns",          "line has 'mimikatz' or n == 77",
-     "(contains(lower(c0), 'mimikatz') OR c2 = 77)"                                                                   },
-    {"regex",                "line matches regex 'mimi[a-z]+\\\\.exe'",       "regexp_matches(c0, 'mimi[a-z]+\\.exe')"},
-    {"dynamic",              "tolong(data.port) == 445",                      "CAST(c3->>'port' AS BIGINT) = 445"     },
-    {"regex, all pass", "line matches regex 'svchost.*--out 9[0-9]{2}7$'", "regexp_matches(c0, 'svchost.*--out 9[0-9]{2}7$')"},
-    {"text out",             "strlen(toupper(line)) == 9",                    "length(upper(c0)) = 9"                 },
+     "(contains(lower(c0), 'mimikatz') OR c2 = 77)"                                                                     },
+    {"regex",                "line matches regex 'mimi[a-z]+\\\\.exe'",         "regexp_matches(c0, 'mimi[a-z]+\\.exe')"},
+    {"dynamic",              "tolong(data.port) == 445",                        "CAST(c3->>'port' AS BIGINT) = 445"     },
+    {"regex, all pass",      "line matches regex 'svchost.*--out 9[0-9]{2}7$'",
+     "regexp_matches(c0, 'svchost.*--out 9[0-9]{2}7$')"                                                                 },
+    {"text out",             "strlen(toupper(line)) == 9",                      "length(upper(c0)) = 9"                 },
 };
 
 static int64_t /* nanoseconds */

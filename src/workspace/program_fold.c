@@ -124,7 +124,7 @@ call(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
     size_t count = duckdb_data_chunk_get_size(input);
     duckdb_vector lists;
     struct cell_column number;
-    struct program_run *run = NULL;
+    PROGRAM_RUN run = NULL;
     struct err err = {"a fold has no number, or not one list"};
 
     if (count == 0)
@@ -139,8 +139,6 @@ call(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
     if (run == NULL || !program_is_of(run->program, own, f, &err) ||
         !columns_open(run, lists, &err) || !fold_all(run, lists, count, output, &err))
         duckdb_scalar_function_set_error(info, err.text);
-    if (run != NULL)
-        program_end(run);
 }
 
 enum status

@@ -77,6 +77,11 @@ MUST_CHECK bool program_enter(struct program *program, struct err *err);
  * statement ends. */
 struct program_run *program_begin(uint64_t number, struct err *err);
 void program_end(struct program_run *run);
+/* A run that is ended when its scope is left, also by an exception: DuckDB throws one when there is no memory for a text that is
+ * written into its vectors, and it goes through our frames (these files are compiled with -fexceptions). A call that is not ended
+ * would be waited for for ever. */
+void program_leave(struct program_run **run);
+#define PROGRAM_RUN __attribute__((cleanup(program_leave))) struct program_run *
 /* Looks at the arguments of a chunk: what they are and how many. False: err. */
 MUST_CHECK bool program_open(struct program_run *run, const duckdb_vector *arguments, size_t count,
                              struct err *err);

@@ -171,6 +171,12 @@ program_run_chunk(struct program_run *run, size_t count, duckdb_vector output, s
 
 /* ---- what DuckDB calls ---- */
 
+static void
+free_room(void **room)
+{
+    free(*room);
+}
+
 static bool
 call_run(const struct program_function *f, duckdb_data_chunk input, struct program_run *run,
          duckdb_vector output, struct err *err)
@@ -178,23 +184,20 @@ call_run(const struct program_function *f, duckdb_data_chunk input, struct progr
     enum { ROOM = 8 };
     size_t count = duckdb_data_chunk_get_column_count(input) - 1;
     duckdb_vector few[ROOM], *arguments = few;
+    __attribute__((cleanup(free_room))) void *room = NULL; /* also by an exception */
 
     if (!program_is_of(run->program, function_of(run->program), f, err))
         return false;
     if (count > ROOM)
-        arguments = calloc(count, sizeof *arguments);
+        arguments = room = calloc(count, sizeof *arguments);
     if (arguments == NULL) {
         err_set(err, ST_FULL, "no memory for %zu arguments", count);
         return false;
     }
     for (size_t i = 0; i < count; i++)
         arguments[i] = duckdb_data_chunk_get_vector(input, i + 1);
-    bool is_done = program_open(run, arguments, count, err) &&
-                   program_run_chunk(run, duckdb_data_chunk_get_size(input), output, err);
-
-    if (arguments != few)
-        free(arguments);
-    return is_done;
+    return program_open(run, arguments, count, err) &&
+           program_run_chunk(run, duckdb_data_chunk_get_size(input), output, err);
 }
 
 static void
@@ -202,7 +205,7 @@ call(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
 {
     const struct program_function *f = duckdb_scalar_function_get_extra_info(info);
     struct cell_column number;
-    struct program_run *run;
+    PROGRAM_RUN run = NULL;
     struct err err = {""};
 
     if (duckdb_data_chunk_get_size(input) == 0)
@@ -212,8 +215,6 @@ call(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
     if (run == NULL || !call_run(f, input, run, output, &err))
         duckdb_scalar_function_set_error(info, err.text[0] != '\0' ? err.text
                                                                    : "a program has no number");
-    if (run != NULL)
-        program_end(run);
 }
 
 enum status
