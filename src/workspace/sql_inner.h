@@ -56,6 +56,8 @@ struct sql_step {
         counts_rows; /* k0 alone, a number that no other row has: the order in which the rows came */
     uint32_t depth;
     bool is_repeatable; /* running it twice gives the same rows */
+    /* A byte per column: whether it is a table's as it is stored. NULL: the step's rows are not those of one table. */
+    uint8_t *is_stored;
     uint32_t groupings; /* one over the other, up to and with this step */
     bool is_volatile;   /* an expression of its own gives another value each time: it is run once */
     struct sql_list scalars, sets; /* that its own programs ask for */

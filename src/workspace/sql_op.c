@@ -57,6 +57,15 @@ shown(struct sql_build *b, const struct workspace_column *column, uint32_t index
     return call->function == NULL ? NULL : call;
 }
 
+/* A column's name and nothing else. */
+static bool
+is_quoted_name(const char *sql)
+{
+    const char *end = sql[0] == '"' ? strchr(sql + 1, '"') : NULL;
+
+    return end != NULL && end[1] == '\0';
+}
+
 bool
 sql_table_step(struct sql_build *b, struct sql_step *step, const struct kql_op *op)
 {
@@ -75,6 +84,7 @@ sql_table_step(struct sql_build *b, struct sql_step *step, const struct kql_op *
     stored = (struct kql_schema){.columns = columns, .count = op->schema.count};
     s = sql_scope_of(b, step, NULL, &stored, "");
     s.stored = table->shape->columns;
+    step->is_stored = pool_zeroed(b->pool, op->schema.count, 1);
     sql_select(step, "SELECT");
     for (uint32_t i = 0; i < op->schema.count; i++) {
         const struct workspace_column *c = &table->shape->columns[i];
@@ -82,6 +92,7 @@ sql_table_step(struct sql_build *b, struct sql_step *step, const struct kql_op *
 
         sql_column_begin(step, i);
         if (c->stored == c->type) {
+            step->is_stored[i] = is_quoted_name(c->sql);
             sql_put_column(&s, &step->text, i);
         } else {
             e = shown(b, c, i);
@@ -203,6 +214,7 @@ sql_where_step(struct sql_build *b, struct sql_step *step, const struct kql_op *
     sql_select(step, "SELECT");
     sql_pass_columns(step, input);
     sql_pass_order(step, input);
+    step->is_stored = input->is_stored;
     sql_put(&step->text, " FROM t%u WHERE ", sql_use(b, step, input));
     return sql_conjunction(&s, &step->text, op->u.predicate);
 }
@@ -218,6 +230,11 @@ sql_project_step(struct sql_build *b, struct sql_step *step, const struct kql_op
     if (!put_values(&s, &step->text, op))
         return false;
     sql_pass_order(step, input);
+    if (input->is_stored != NULL)
+        step->is_stored = pool_zeroed(b->pool, op->schema.count, 1);
+    for (uint32_t i = 0; i < op->schema.count && input->is_stored != NULL; i++)
+        step->is_stored[i] = op->u.project.exprs[i]->kind == KQL_EXPR_COLUMN &&
+                             input->is_stored[op->u.project.exprs[i]->column];
     sql_put(&step->text, " FROM t%u", sql_use(b, step, input));
     return true;
 }

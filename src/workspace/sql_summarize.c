@@ -198,8 +198,19 @@ put_layers(struct sql_summary *m, struct sql_text *t)
     sql_put(t, ")");
 }
 
+/* Columns of a table, none of them real (whose 0.0 and -0.0 are one key). */
+static bool
+are_stored(const struct sql_step *input, const struct kql_expr *const *exprs, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (input->is_stored == NULL || exprs[i]->kind != KQL_EXPR_COLUMN ||
+            !input->is_stored[exprs[i]->column] || exprs[i]->type == KQL_REAL)
+            return false;
+    return true;
+}
+
 /* One arg_max or arg_min by keys and nothing else: the first row of each group in an order, for which DuckDB reads the other
- * columns of only those rows. */
+ * columns of only those rows; if they are a table's own, or it would copy them all. */
 static bool
 put_first_rows(struct sql_summary *m, struct sql_text *t, bool *is_done)
 {
@@ -211,9 +222,9 @@ put_first_rows(struct sql_summary *m, struct sql_text *t, bool *is_done)
     if (key_count == 0 || op->u.summarize.aggregate_count != 1 || m->input->order_count > 0 ||
         e->count < 2 || !sql_is_arg(e))
         return true;
-    for (uint32_t i = 0; i < key_count; i++)
-        if (op->u.summarize.keys[i]->type == KQL_REAL)
-            return true;
+    if (!are_stored(m->input, op->u.summarize.keys, key_count) ||
+        !are_stored(m->input, e->arguments, e->count))
+        return true;
     for (uint32_t i = 0; i < e->count; i++) {
         uint32_t raw = sql_raw_next(m);
 
