@@ -123,7 +123,8 @@ const struct key_row config_keys[] = {
     {"posture", "portal", KEY_TEXT, AT(posture.portal), NULL, 0, 0, NULL, true,
      "Host (and :port) in links of compliance events, like portal.example.com; without it they are null."},
     {"workspaces", "memory", KEY_SIZE, AT(workspaces.memory_max), "1 GiB", 64 * MIB, TIB, NULL, true,
-     "What the database of each open workspace may hold in memory; a query that needs more spills to disk, or ends."},
+     "What the database of each open workspace may hold in memory; what queries need beyond it is put "
+     "aside beside its file, together at most four times as much, or they end."},
     {"workspaces", "threads", KEY_COUNT, AT(workspaces.threads), "0", 0, 256, NULL, true,
      "Threads of each open workspace's database; 0: as many as there are processors."},
     {"workspaces", "keepAge", KEY_DURATION, AT(workspaces.keep_age_ms), "0", 0, 36500 * DAY_MS, NULL, false,

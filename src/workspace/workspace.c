@@ -80,12 +80,13 @@ static enum status
 configure(const struct workspace *w, const struct workspace_options *o, duckdb_config *config,
           struct err *err)
 {
-    char memory[32], threads[32], temporary[WORKSPACE_PATH_MAX + 8];
+    char memory[32], threads[32], temporary[WORKSPACE_PATH_MAX + 8], spilled[32];
     const char *const rows[][2] = {
         {"access_mode",                  o->is_read_only ? "READ_ONLY" : "READ_WRITE"},
         {"memory_limit",                 memory                                      },
         {"threads",                      threads                                     },
         {"temp_directory",               temporary                                   },
+        {"max_temp_directory_size",      spilled                                     },
         {"autoinstall_known_extensions", "false"                                     },
         {"autoload_known_extensions",    "false"                                     },
         {"allow_community_extensions",   "false"                                     },
@@ -95,6 +96,7 @@ configure(const struct workspace *w, const struct workspace_options *o, duckdb_c
     };
 
     snprintf(memory, sizeof memory, "%zuMiB", o->memory_max >> 20);
+    snprintf(spilled, sizeof spilled, "%zuMiB", (o->memory_max >> 20) * WORKSPACE_SPILL);
     snprintf(threads, sizeof threads, "%u",
              o->threads != 0 ? o->threads : (unsigned)sysconf(_SC_NPROCESSORS_ONLN));
     snprintf(temporary, sizeof temporary, "%s", is_in_memory(w->path) ? "" : w->path);

@@ -13,6 +13,7 @@ struct workspace;
 enum {
     WORKSPACE_PATH_MAX = 3000,       /* bytes of a path */
     WORKSPACE_APPEND_MAX = 32 << 20, /* bytes of rows appended at once */
+    WORKSPACE_SPILL = 4, /* times memory_max: what queries may put aside in files, all together */
 };
 
 struct workspace_options {
