@@ -582,7 +582,7 @@ check_hardened(void)
     for (size_t i = 0; i < COUNT_OF(refused); i++)
         CHECK(strncmp(asked(w, refused[i]), "failed:", 7) == 0, "%s went through", refused[i]);
     /* the disk is also the journal's: what is put aside there has its limit */
-    CHECK(strstr(asked(w, "SELECT current_setting('max_temp_directory_size')"), "4.0 GiB") != NULL,
+    CHECK(strstr(asked(w, "SELECT current_setting('max_temp_directory_size')"), "1.0 GiB") != NULL,
           "queries may put aside %s",
           asked(w, "SELECT current_setting('max_temp_directory_size')"));
     workspace_close(w);
