@@ -217,8 +217,7 @@ static const char *const query_forms_text[] = {
     "hash_sha256(%s)",
     "tostring(%i)",
     "format_timespan(%d, 'hh:mm')",
-    "toscalar(Right | "
-    "summarize max(s2))",
+    "toscalar(Right | summarize max(s2))",
     "tohex(%l)",
     "max_of(%s, %s)",
 };
