@@ -38,8 +38,9 @@ struct hunt_limits {
     uint64_t answer_rows_max; /* default 500,000; beyond: cut off, is_partial */
     size_t
         answer_size_max; /* bytes of the answer's values as text, about; default 64 MiB; beyond: cut off, is_partial */
-    size_t
-        memory_max; /* what the query may hold besides DuckDB's own (workspace_options.memory_max); default 512 MiB */
+    /* What the query may hold in the row engine, its answer included, and as much again in functions inside DuckDB; beside DuckDB's
+     * own (workspace_options.memory_max). Default 512 MiB */
+    size_t memory_max;
     uint64_t rows_max; /* that an operator of the row engine may give; default 100 million */
 };
 extern const struct hunt_limits hunt_limits_default;

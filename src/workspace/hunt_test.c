@@ -304,6 +304,55 @@ check_ends(void)
     CHECK(strncmp(asked(&r), "5: ", 3) == 0, "cancelled before it began: %s", asked(&r));
 }
 
+/* What is materialized is run once for all that want it, also where DuckDB runs one of them and the row engine another. */
+static void
+check_shared(void)
+{
+    static const char *const queries[] = {
+        "let T = materialize(DeviceEvents | extend r = rand()); T | summarize sum(r); T | "
+        "summarize "
+        "sum(r)",
+        "let T = materialize(DeviceEvents | extend r = rand()); T | summarize sum(r); T | "
+        "mv-expand "
+        "x = pack_array(r) to typeof(real) | summarize sum(x)",
+        "let T = materialize(range i from 1 to 5 step 1 | extend r = rand()); T | project d = "
+        "bag_pack('r', r) | evaluate bag_unpack(d) | summarize sum(r); T | summarize sum(r)",
+        "let s = toscalar(DeviceEvents | extend r = rand() | summarize sum(r)); print s; print s",
+    };
+
+    for (size_t i = 0; i < COUNT_OF(queries); i++)
+        for (int engine = HUNT_BEST; engine <= HUNT_ROWS_ONLY; engine++) {
+            struct hunt_request r = bed_request(queries[i], one, 1);
+            struct hunt h;
+            struct err err = {""};
+            bool is_same;
+
+            r.engine = (enum hunt_engine)engine;
+            is_same = hunt_run(w, &r, &h, &err) == ST_OK && h.answers.count == 2 &&
+                      h.answers.items[0].row_count == 1 && h.answers.items[1].row_count == 1 &&
+                      h.answers.items[0].rows[0][0].r - h.answers.items[1].rows[0][0].r < 1e-9 &&
+                      h.answers.items[1].rows[0][0].r - h.answers.items[0].rows[0][0].r < 1e-9;
+            CHECK(is_same, "engine %d: %s: %s", engine, queries[i], err.text);
+            hunt_end(&h);
+        }
+}
+
+/* Neither an explanation nor an error shows what the query wants hidden. */
+static void
+check_hidden(void)
+{
+    struct hunt_request r = bed_request(
+        "DeviceEvents | where DeviceName == h'hush-hush' or DeviceName has h'hush-hush'", one, 1);
+    struct hunt h;
+    struct err err = {""};
+
+    r.explains = true;
+    CHECK(hunt_run(w, &r, &h, &err) == ST_OK && h.explanation.n > 0 &&
+              memmem(h.explanation.p, h.explanation.n, "hush", 4) == NULL,
+          "shown: %.*s", (int)h.explanation.n, h.explanation.p);
+    hunt_end(&h);
+}
+
 /* What DuckDB itself, and functions of ours inside it, may hold. Tables in memory, so that nothing can be put aside. */
 static void
 check_memory(void)
@@ -429,6 +478,8 @@ main(void)
     check_tenants();
     check_ends();
     check_checks();
+    check_shared();
+    check_hidden();
     check_memory();
     check_rejected();
     workspace_close(w);
