@@ -4,6 +4,7 @@
 #include "api/api.h"
 #include "api/arm.h"
 #include "api/call.h"
+#include "api/cors.h"
 #include "api/defender.h"
 #include "api/hunting_parse.h"
 #include "api/kusto.h"
@@ -446,7 +447,7 @@ call_now(const struct call *c)
     return c->api->now(c->api->clock);
 }
 
-/* Every answer, whoever gave it, carries the client's own id back. */
+/* Every answer, whoever gave it, carries the client's own id back, and what a browser wants to know. */
 static void
 answered(struct call *c, struct http_reply *reply)
 {
@@ -457,6 +458,7 @@ answered(struct call *c, struct http_reply *reply)
     c->status = reply->status;
     if (id != NULL)
         call_header(reply, "x-ms-client-request-id", id);
+    cors_answered(c, reply);
 }
 
 static void
@@ -473,12 +475,11 @@ begin(struct call *c, struct http_reply *reply)
         return;
     }
     if (c->route == NULL) {
-        bool asks = strcmp(c->request->method, "OPTIONS") == 0;
-
-        if (asks)
-            reply->status = 204;
-        else
-            http_reply_error(reply, 405, "MethodNotAllowed", "this path knows %s", allow);
+        if (strcmp(c->request->method, "OPTIONS") == 0) {
+            cors_options(c, allow, reply);
+            return;
+        }
+        http_reply_error(reply, 405, "MethodNotAllowed", "this path knows %s", allow);
         call_header(reply, "Allow", allow);
         return;
     }

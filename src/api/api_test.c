@@ -18,7 +18,7 @@
 #include "api/api_cases.h"
 
 static const char configuration[] = "tenants: [{id: " A ", name: a}, {id: " B ", name: b}]\n"
-                                    "http: {tls: off}\n"
+                                    "http: {tls: off, allowedOrigins: [https://editor.example]}\n"
                                     "limits: {body: 1MiB, record: 64KiB, depth: 32, columns: 100}\n"
                                     "catalog: {unknownTables: false}\n";
 

@@ -1,6 +1,7 @@
 /* arm.c - the way of a request to its row of an ARM table, and back out with ARM's headers. */
 #include "api/arm.h"
 #include "api/arm_target.h"
+#include "api/cors.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/inventory.h"
@@ -152,6 +153,7 @@ answered(struct arm_call *a, struct http_reply *reply)
         snprintf(text, sizeof text, "%d", a->pace.left);
         call_header(reply, a->pace.header, text);
     }
+    cors_answered(&a->base, reply);
 }
 
 /* ---- who may ---- */
@@ -440,11 +442,10 @@ begin(struct arm_call *a, struct http_reply *reply)
     } else if (allow[0] == '\0') {
         arm_error(reply, 404, "InvalidResourceType", NULL, NULL,
                   "There is no such resource type or operation at this path.");
+    } else if (strcmp(method, "OPTIONS") == 0) {
+        cors_options(&a->base, allow, reply);
     } else {
-        if (strcmp(method, "OPTIONS") == 0)
-            reply->status = 204;
-        else
-            arm_error(reply, 405, "MethodNotAllowed", NULL, NULL, "This path knows %s.", allow);
+        arm_error(reply, 405, "MethodNotAllowed", NULL, NULL, "This path knows %s.", allow);
         call_header(reply, "Allow", allow);
     }
     free(p);

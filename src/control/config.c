@@ -58,6 +58,8 @@ const struct key_row config_keys[] = {
      "Request line and headers together."},
     {"http", "publicUrl", KEY_TEXT, AT(http.public_url), NULL, 0, 0, NULL, false,
      "What clients call the daemon where a proxy stands before it (https://arm.example); for links in answers. By default what their Host header says."},
+    {"http", "allowedOrigins", KEY_ORIGINS, AT(http.allowed_origins), NULL, 0, CONFIG_ORIGINS_MAX, NULL, false,
+     "Pages whose scripts may call from a browser, as https://dataexplorer.azure.com: a list of scheme://host[:port]. Every call still needs its token. Without it browsers keep answers from pages of other origins."},
     {"arm", "readBurst", KEY_COUNT, AT(arm.burst[0]), "250", 0, 1000000, NULL, false,
      "Reads that one token may make of one subscription at once; 0: no limit. Beyond, 429 with Retry-After."},
     {"arm", "readsPerSecond", KEY_COUNT, AT(arm.per_s[0]), "25", 1, 1000000, NULL, false,
@@ -407,6 +409,9 @@ config_value_write(const struct config *c, const struct key_row *row, char out[4
     case KEY_CHOICE:
         snprintf(out, 4200, "%s", row->choices[integer_get(c, row)]);
         break;
+    case KEY_ORIGINS: /* config_show.c writes them as the list they are */
+        out[0] = '\0';
+        break;
     }
 }
 
@@ -428,6 +433,8 @@ limits_write(const struct key_row *row, char *out, size_t size)
         united_write(row->min, units, low, sizeof low);
         united_write(row->max, units, high, sizeof high);
         snprintf(out, size, "%s to %s", low, high);
+    } else if (row->type == KEY_ORIGINS) {
+        snprintf(out, size, "at most %llu", (unsigned long long)row->max);
     }
 }
 
@@ -437,7 +444,8 @@ static const char *const type_texts[] = {"text",
                                          "a number",
                                          "a size like 64 MiB",
                                          "a duration like 30 s, 5 min or 7 d",
-                                         "one of"};
+                                         "one of",
+                                         "a list of origins"};
 
 static bool
 value_read(const struct key_row *row, const char *text, uint64_t *value)
@@ -584,7 +592,7 @@ section_read(struct config_reader *r, const char *section, const json_t *object,
     {
         const struct key_row *row = row_find(section, key);
 
-        if (row != NULL && st == ST_OK)
+        if (row != NULL && row->type != KEY_ORIGINS && st == ST_OK)
             st = value_take(r, row, object, value);
     }
     return st;
@@ -594,12 +602,13 @@ static const struct {
     const char *section, *name; /* where the list stands */
     enum status (*read)(struct config_reader *r, const json_t *list);
 } lists[] = {
-    {"",           "tenants",      config_read_tenants  },
-    {"",           "resources",    config_read_resources},
-    {"",           "deviceGroups", config_read_groups   },
-    {"catalog",    "tables",       config_read_tables   },
-    {"workspaces", "tables",       config_read_kept     },
-    {"",           "sources",      config_read_sources  },
+    {"",           "tenants",        config_read_tenants  },
+    {"",           "resources",      config_read_resources},
+    {"",           "deviceGroups",   config_read_groups   },
+    {"catalog",    "tables",         config_read_tables   },
+    {"workspaces", "tables",         config_read_kept     },
+    {"http",       "allowedOrigins", config_read_origins  },
+    {"",           "sources",        config_read_sources  },
 };
 
 static enum status
@@ -994,7 +1003,7 @@ void
 config_describe(bool (*visit)(void *app, const struct config_key *key), void *app)
 {
     static const char *const types[] = {"text", "path",     "true or false", "number",
-                                        "size", "duration", "one of"};
+                                        "size", "duration", "one of",        "list of origins"};
     char name[120];
     bool goes_on = true;
 

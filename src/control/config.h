@@ -19,6 +19,8 @@ enum {
     CONFIG_TABLES_MAX = 1000,
     CONFIG_COLUMNS_MAX = 2000,       /* of one added table */
     CONFIG_SUBSCRIPTIONS_MAX = 1000, /* of one tenant */
+    CONFIG_ORIGINS_MAX = 32,
+    CONFIG_ORIGIN_SIZE = 280, /* of one, with its NUL */
 };
 
 enum config_tls { CONFIG_TLS_OFF, CONFIG_TLS_SELF_SIGNED, CONFIG_TLS_FILES };
@@ -78,6 +80,9 @@ struct config {
         uint64_t idle_ms, grace_ms;
         uint64_t head_size_max;
         const char *public_url; /* without a slash at its end; NULL: what the client's Host says */
+        /* of pages whose scripts may call, as browsers write them: lower case, no default port */
+        const char *const *allowed_origins;
+        size_t allowed_origin_count;
     } http;
     struct {
         /* of one token in one subscription: reads, writes, deletes. 0: no limit */

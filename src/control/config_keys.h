@@ -5,7 +5,17 @@
 #include "control/heap.h"
 #include "wire/yaml.h"
 
-enum key_type { KEY_TEXT, KEY_PATH, KEY_YES_NO, KEY_COUNT, KEY_SIZE, KEY_DURATION, KEY_CHOICE };
+enum key_type {
+    KEY_TEXT,
+    KEY_PATH,
+    KEY_YES_NO,
+    KEY_COUNT,
+    KEY_SIZE,
+    KEY_DURATION,
+    KEY_CHOICE,
+    /* read by a function of its own (config_origins.c); no default */
+    KEY_ORIGINS
+};
 
 /* One key with a single value. Integers of any width are set by offset and size. */
 struct key_row {
@@ -63,6 +73,7 @@ MUST_CHECK enum status config_read_resources(struct config_reader *r, const json
 MUST_CHECK enum status config_read_groups(struct config_reader *r, const json_t *list);
 MUST_CHECK enum status config_read_tables(struct config_reader *r, const json_t *list);
 MUST_CHECK enum status config_read_kept(struct config_reader *r, const json_t *list);
+MUST_CHECK enum status config_read_origins(struct config_reader *r, const json_t *list);
 MUST_CHECK enum status config_read_sources(struct config_reader *r, const json_t *list);
 
 /* A single value as one would write it. */

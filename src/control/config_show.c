@@ -42,6 +42,17 @@ kept_put(FILE *out, const struct config *c)
 }
 
 static void
+origins_put(FILE *out, const struct config *c)
+{
+    if (c->http.allowed_origin_count > 0)
+        fprintf(out, "  allowedOrigins:\n");
+    for (size_t i = 0; i < c->http.allowed_origin_count; i++) {
+        fprintf(out, "    - ");
+        text_put(out, c->http.allowed_origins[i]);
+    }
+}
+
+static void
 keys_put(FILE *out, const struct config *c)
 {
     const char *section = "";
@@ -56,6 +67,8 @@ keys_put(FILE *out, const struct config *c)
         if (strcmp(section, row->section) != 0)
             fprintf(out, "%s:\n", row->section);
         section = row->section;
+        if (row->type == KEY_ORIGINS)
+            origins_put(out, c);
         if (value[0] == '\0')
             continue;
         fprintf(out, "%s%s: ", indent, row->name);

@@ -42,8 +42,8 @@ struct http_reply {           /* zeroed before every request */
     unsigned retry_after_s; /* 0: no header */
     struct {
         char name[48];
-        char value[200];
-    } headers[6]; /* further ones; the first empty name ends them */
+        char value[400];
+    } headers[14]; /* further ones; the first empty name ends them */
 };
 
 /* Formats a body. For JSON errors use http_reply_error. */
