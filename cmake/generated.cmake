@@ -51,6 +51,23 @@ if(BUILD_TESTING)
              WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 endif()
 
+# Defender's own functions: data/functions as texts.
+file(GLOB function_files CONFIGURE_DEPENDS data/functions/*.kql)
+set(function_data ${CMAKE_BINARY_DIR}/generated/function_data.c)
+add_custom_command(
+    OUTPUT ${function_data}
+    COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/script/generate-functions
+            ${CMAKE_SOURCE_DIR}/data/functions ${function_data}
+    DEPENDS ${function_files} script/generate-functions
+    COMMENT "functions"
+    VERBATIM)
+list(APPEND GENERATED_kql ${function_data})
+if(BUILD_TESTING)
+    add_test(NAME law/functions
+             COMMAND ${Python3_EXECUTABLE} script/generate-functions --self-test data/functions
+             WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+endif()
+
 # The templates of messages: data/templates as texts.
 file(GLOB template_files CONFIGURE_DEPENDS data/templates/*.json)
 set(template_data ${CMAKE_BINARY_DIR}/generated/template_data.c)

@@ -137,7 +137,9 @@ stored_function(void *context, struct span name, struct span *text)
 {
     const struct bed *bed = context;
 
-    return bed->functions->function(bed->functions->context, name, text);
+    return (bed->functions != NULL &&
+            bed->functions->function(bed->functions->context, name, text)) ||
+           kql_defender_function(name, true, text);
 }
 
 static void
@@ -153,7 +155,7 @@ check(struct pool *pool, const struct control *c, const struct detection_functio
         .table_at = kql_catalog_table_at,
         .context = &bed,
         .now = clock_ticks(),
-        .function = functions != NULL ? stored_function : NULL,
+        .function = stored_function,
     };
     struct kql_diagnostics d;
     struct kql_bound bound;

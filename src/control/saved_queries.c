@@ -337,7 +337,8 @@ check_table_at(void *context, size_t index, struct kql_table *out)
 static bool
 check_function(void *context, struct span name, struct span *text)
 {
-    return saved_functions_find(&((struct checking *)context)->functions, name, text);
+    return saved_functions_find(&((struct checking *)context)->functions, name, text) ||
+           kql_defender_function(name, true, text);
 }
 
 /* What is wrong as an array; a function's lines without that of "let NAME = (PARAMETERS) {". */

@@ -590,6 +590,19 @@ bind_function_body(struct bind *b, const struct kql_syntax *function)
     return result;
 }
 
+/* T | invoke FileProfile(SHA1, 500): the functions of Defender take a column by its bare name. */
+static bool
+names_column(struct bind *b, const struct bind_symbol *f, const struct kql_syntax *parameter,
+             const struct kql_syntax *given, const struct kql_op *input)
+{
+    const struct kql_syntax *type = parameter->child_count > 0 ? parameter->children[0] : NULL;
+
+    return input != NULL && bind_is_foreign(f->name) && given->kind == SYN_NAME && type != NULL &&
+           type->kind == SYN_TYPE && type->value.type == KQL_STRING &&
+           bind_find_symbol(b, given->name) == NULL &&
+           bind_find_column(&input->schema, given->name) != UINT32_MAX;
+}
+
 static struct bind_called
 call_function(struct bind *b, const struct bind_symbol *f, const struct kql_syntax *s,
               const struct kql_op *input)
@@ -626,6 +639,10 @@ call_function(struct bind *b, const struct bind_symbol *f, const struct kql_synt
                          "invoke needs a function whose first parameter is a table: "
                          "(T:(*), ...)");
             return result;
+        } else if (given[i] != NULL && names_column(b, f, parameter, given[i], input)) {
+            arguments[i] =
+                bind_scalar_symbol(b, parameter->name,
+                                   bind_const(b, KQL_STRING, kql_string(given[i]->name), given[i]));
         } else if (given[i] != NULL) {
             arguments[i] =
                 bind_scalar_symbol(b, parameter->name, scalar_argument(b, parameter, given[i]));

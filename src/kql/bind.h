@@ -78,6 +78,11 @@ MUST_CHECK bool kql_bind_function(struct pool *p, struct span name, struct span 
                                   const struct kql_environment *environment,
                                   struct kql_diagnostics *d, bool *is_table);
 
+/* For function() of an environment that has the tables of devices: the text of a
+ * function that Defender has itself, over these tables (FileProfile, SeenBy, DeviceFromIP, AssignedIPAddresses;
+ * data/functions; a stored function goes before). False: none of that name. */
+MUST_CHECK bool kql_defender_function(struct span name, bool is_hunting, struct span *text);
+
 /* An environment's table() and table_at() over the catalog: hunting shapes, or workspace shapes.
  * Context: struct kql_catalog_tables. */
 struct kql_table_columns;

@@ -1,8 +1,8 @@
 /* bind_foreign.c - functions that Defender and Sentinel store, over data of their own: file
- * profiles, watchlists, parsers of other products' tables. None is built; a stored function or one of
- * the query of that name goes before. They are refused by name; where the environment defers that,
- * what they give has the columns that are known, so that the rest of the query is checked, and the
- * query ends when a row gets there. */
+ * profiles, watchlists, parsers of other products' tables. What an environment has of them (some are
+ * in data/functions), a stored function or one of the query goes before. They are refused by name;
+ * where the environment defers that, what they give has the columns that are known, so that the rest
+ * of the query is checked, and the query ends when a row gets there. */
 #include "kql/bind_inner.h"
 
 /* What invoke FileProfile(SHA1) adds (its reference page). */

@@ -131,7 +131,7 @@ environment_of(struct hunting *h)
         .parameters = r->parameters,
         .parameter_count = r->parameter_count,
         .defers_not_built = true,
-        .function = r->function != NULL ? hunt_function : NULL,
+        .function = hunt_function,
     };
 }
 

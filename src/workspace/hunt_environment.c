@@ -277,7 +277,8 @@ hunt_function(void *context, struct span name, struct span *text)
     struct hunting *h = context;
     const struct hunt_request *r = h->request;
 
-    if (!r->function(r->function_context, name, text))
+    if ((r->function == NULL || !r->function(r->function_context, name, text)) &&
+        !kql_defender_function(name, r->shape != HUNT_WORKSPACE, text))
         return false;
     h->shows_overflow = h->shows_overflow || mentions(*text, HUNT_OVERFLOW_COLUMN);
     h->shows_ingestion = h->shows_ingestion || mentions(*text, "ingestion_time");
