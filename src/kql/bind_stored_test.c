@@ -191,8 +191,8 @@ test_checked(struct pool *pool)
         bool is_table = false;
 
         pool_reset(pool);
-        text = kql_function_text(pool, name, span_of(checked[i].parameters),
-                                 span_of(checked[i].body));
+        text =
+            kql_function_text(pool, name, span_of(checked[i].parameters), span_of(checked[i].body));
         kql_diagnostics_init(&d, pool, text);
         if (kql_bind_function(pool, name, text, &e, &d, &is_table))
             line = span_of(is_table ? "table" : "value");
@@ -215,9 +215,9 @@ chained(void *context, struct span name, struct span *text)
 
     if (name.n < 2 || name.p[0] != 'f' || sscanf(name.p + 1, "%u", &n) != 1)
         return false;
-    *text = kql_function_text(
-        context, pool_printf(context, "f%u", n), SPAN_LITERAL("a:long"),
-        n == 0 ? SPAN_LITERAL("a") : pool_printf(context, "f%u(a) + f%u(a)", n - 1, n - 1));
+    *text = kql_function_text(context, pool_printf(context, "f%u", n), SPAN_LITERAL("a:long"),
+                              n == 0 ? SPAN_LITERAL("a")
+                                     : pool_printf(context, "f%u(a) + f%u(a)", n - 1, n - 1));
     return true;
 }
 
