@@ -28,7 +28,7 @@ if(NOT DUCKDB AND PENSTOCK_DUCKDB MATCHES "^(auto|npm)$")
     endif()
 endif()
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
-             ${CMAKE_SOURCE_DIR}/script/get-duckdb ${CMAKE_SOURCE_DIR}/cmake/duckdb/package-lock.json)
+             ${CMAKE_SOURCE_DIR}/script/get-duckdb ${CMAKE_SOURCE_DIR}/cmake/duckdb/packages)
 
 if(DUCKDB)
     add_library(duckdb SHARED IMPORTED)
