@@ -64,6 +64,13 @@ void hunting_put_quoted(struct hunting_text *t, struct span text);
  * string that holds it. (A dynamic value of another type is written as a value of that type.) */
 enum hunting_dynamic { HUNTING_DYNAMIC_JSON, HUNTING_DYNAMIC_TEXT };
 void hunting_put_cell(struct hunting_text *t, const struct kql_value *v, enum hunting_dynamic how);
+/* The rows as arrays with commas between them, whole ones within 'limit' bytes of text; *count: how many. False: it was met. The
+ * text has no limit behind it. */
+MUST_CHECK bool hunting_put_rows(struct hunting_text *out, const struct kql_answer *a, size_t limit,
+                                 enum hunting_dynamic how, size_t *count);
+/* What 'render' says of a property, its name in any case. False: nothing. 'render' may be NULL. */
+MUST_CHECK bool hunting_render_property(const struct kql_op *render, const char *name,
+                                        struct span *value);
 void hunting_text_free(struct hunting_text *t);
 /* Cuts back to 'n' bytes, and takes more again. */
 void hunting_text_cut(struct hunting_text *t, size_t n);

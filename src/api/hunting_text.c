@@ -2,6 +2,7 @@
 #include "api/hunting.h"
 #include "base/utf8.h"
 #include <stdlib.h>
+#include <strings.h>
 
 enum { ROOM_MIN = 4096 };
 
@@ -62,24 +63,6 @@ hunting_text_free(struct hunting_text *t)
 
 /* ---- strings ---- */
 
-/* Size of the well-formed sequence at 'p' that begins with a byte of 0x80 or more; 0: there is none. (RFC 3629, section
- * 4: no surrogates, nothing longer than it must be, nothing above U+10FFFF.) */
-static size_t
-sequence_size(const unsigned char *p, size_t n)
-{
-    size_t size = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-
-    if (p[0] < 0xc2 || p[0] > 0xf4 || n < size)
-        return 0;
-    for (size_t i = 1; i < size; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-        return 0;
-    return size;
-}
-
 static void
 put_escaped(struct hunting_text *t, unsigned char c)
 {
@@ -107,7 +90,7 @@ hunting_put_quoted(struct hunting_text *t, struct span text)
             i++;
             continue;
         }
-        size = p[i] >= 0x80 ? sequence_size(p + i, text.n - i) : 0;
+        size = p[i] >= 0x80 ? utf8_length(p + i, text.n - i) : 0;
         if (size > 0) {
             i += size;
             continue;
@@ -225,4 +208,47 @@ hunting_put_cell(struct hunting_text *t, const struct kql_value *v, enum hunting
     default:
         hunting_put(t, span_of("null"));
     }
+}
+
+bool
+hunting_put_rows(struct hunting_text *out, const struct kql_answer *a, size_t limit,
+                 enum hunting_dynamic how, size_t *count)
+{
+    bool has_all = true;
+
+    *count = 0;
+    out->limit = limit;
+    for (size_t r = 0; r < a->row_count && has_all; r++) {
+        size_t before = out->n;
+
+        hunting_put(out, span_of(r == 0 ? "[" : ",["));
+        for (uint32_t i = 0; i < a->schema.count; i++) {
+            if (i > 0)
+                hunting_put(out, span_of(","));
+            hunting_put_cell(out, &a->rows[r][i], how);
+        }
+        hunting_put(out, span_of("]"));
+        if (out->is_over) {
+            hunting_text_cut(out, before);
+            has_all = false;
+        } else {
+            ++*count;
+        }
+    }
+    out->limit = 0;
+    return has_all;
+}
+
+bool
+hunting_render_property(const struct kql_op *render, const char *name, struct span *value)
+{
+    for (uint32_t i = 0; render != NULL && i < render->u.render.property_count; i++) {
+        const struct span key = render->u.render.properties[i].name;
+
+        if (key.n == strlen(name) && strncasecmp(key.p, name, key.n) == 0) {
+            *value = render->u.render.properties[i].value;
+            return true;
+        }
+    }
+    return false;
 }

@@ -52,35 +52,6 @@ put_cut_error(struct hunting_text *out, const struct kusto_call *k, const char *
 
 /* ---- rows ---- */
 
-/* Whole rows within 'limit' bytes of text. False: it was met. */
-static bool
-put_rows(struct hunting_text *out, const struct kql_answer *a, size_t limit, size_t *count)
-{
-    bool has_all = true;
-
-    *count = 0;
-    out->limit = limit;
-    for (size_t r = 0; r < a->row_count && has_all; r++) {
-        size_t before = out->n;
-
-        hunting_put(out, span_of(r == 0 ? "[" : ",["));
-        for (uint32_t i = 0; i < a->schema.count; i++) {
-            if (i > 0)
-                hunting_put(out, span_of(","));
-            hunting_put_cell(out, &a->rows[r][i], HUNTING_DYNAMIC_JSON);
-        }
-        hunting_put(out, span_of("]"));
-        if (out->is_over) {
-            hunting_text_cut(out, before);
-            has_all = false;
-        } else {
-            ++*count;
-        }
-    }
-    out->limit = 0;
-    return has_all;
-}
-
 /* Rows of all tables together have size_max bytes. */
 static void
 put_rows_of(struct hunting_text *out, struct kusto_result *r, const struct kql_answer *a,
@@ -88,7 +59,7 @@ put_rows_of(struct hunting_text *out, struct kusto_result *r, const struct kql_a
 {
     size_t before = out->n;
 
-    if (!put_rows(out, a, before + *left, count) && r->cut_rows == 0)
+    if (!hunting_put_rows(out, a, before + *left, HUNTING_DYNAMIC_JSON, count) && r->cut_rows == 0)
         r->cut_size = r->size_max;
     *left -= out->n - before < *left ? out->n - before : *left;
 }
@@ -141,20 +112,6 @@ put_columns_text(struct hunting_text *out, const char *columns, bool is_v1)
 
 /* ---- render ---- */
 
-static bool
-property_find(const struct kql_op *render, const char *name, struct span *value)
-{
-    for (uint32_t i = 0; render != NULL && i < render->u.render.property_count; i++) {
-        const struct span key = render->u.render.properties[i].name;
-
-        if (key.n == strlen(name) && strncasecmp(key.p, name, key.n) == 0) {
-            *value = render->u.render.properties[i].value;
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Members in the service's order, the object as text. */
 static void
 put_visualization(struct hunting_text *out, const struct kql_op *render)
@@ -177,7 +134,7 @@ put_visualization(struct hunting_text *out, const struct kql_op *render)
         hunting_printf(&json, ",\"%s\":", names[i]);
         if (strcmp(names[i], "IsQuerySorted") == 0)
             put_text(&json, "false");
-        else if (!property_find(render, names[i], &value))
+        else if (!hunting_render_property(render, names[i], &value))
             put_text(&json, is_flag                                    ? "false"
                             : names[i][0] == 'Y' && names[i][1] == 'm' ? "\"NaN\""
                                                                        : "null");

@@ -114,36 +114,11 @@ loganalytics_put_failure(struct hunting_text *out, const struct hunt *hunt, cons
 
 /* ---- tables ---- */
 
-/* False: the limit is met; whole rows stay. */
-static bool
-put_rows(struct hunting_text *out, const struct kql_answer *a, size_t limit)
-{
-    bool has_all = true;
-
-    out->limit = limit;
-    for (size_t r = 0; r < a->row_count && has_all; r++) {
-        size_t before = out->n;
-
-        hunting_put(out, span_of(r == 0 ? "[" : ",["));
-        for (uint32_t i = 0; i < a->schema.count; i++) {
-            if (i > 0)
-                hunting_put(out, span_of(","));
-            hunting_put_cell(out, &a->rows[r][i], HUNTING_DYNAMIC_TEXT);
-        }
-        hunting_put(out, span_of("]"));
-        if (out->is_over) {
-            hunting_text_cut(out, before);
-            has_all = false;
-        }
-    }
-    out->limit = 0;
-    return has_all;
-}
-
 static bool
 put_table(struct hunting_text *out, const struct kql_answer *a, size_t limit)
 {
     bool has_all;
+    size_t count;
 
     hunting_put(out, span_of("{\"name\":"));
     hunting_put_quoted(out, a->name);
@@ -154,7 +129,7 @@ put_table(struct hunting_text *out, const struct kql_answer *a, size_t limit)
         hunting_printf(out, ",\"type\":\"%s\"}", kql_type_name(a->schema.columns[i].type));
     }
     hunting_put(out, span_of("],\"rows\":["));
-    has_all = put_rows(out, a, limit);
+    has_all = hunting_put_rows(out, a, limit, HUNTING_DYNAMIC_TEXT, &count);
     hunting_put(out, span_of("]}"));
     return has_all;
 }
@@ -181,25 +156,11 @@ static const char *const render_texts[] = {"title",    "kind",    "legend", "ser
                                            "yColumns", "ySplit",  "yTitle", "anomalyColumns"};
 
 static bool
-property_find(const struct kql_op *render, const char *name, struct span *value)
-{
-    for (uint32_t i = 0; render != NULL && i < render->u.render.property_count; i++) {
-        const struct span key = render->u.render.properties[i].name;
-
-        if (key.n == strlen(name) && strncasecmp(key.p, name, key.n) == 0) {
-            *value = render->u.render.properties[i].value;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool
 is_true(const struct kql_op *render, const char *name)
 {
     struct span value;
 
-    return property_find(render, name, &value) && value.n == 4 &&
+    return hunting_render_property(render, name, &value) && value.n == 4 &&
            strncasecmp(value.p, "true", 4) == 0;
 }
 
@@ -216,7 +177,7 @@ put_render(struct hunting_text *out, const struct kql_op *render)
         hunting_put_quoted(out, render->u.render.chart);
     for (size_t i = 0; i < COUNT_OF(render_texts); i++) {
         hunting_printf(out, ",\"%s\":", render_texts[i]);
-        if (property_find(render, render_texts[i], &value))
+        if (hunting_render_property(render, render_texts[i], &value))
             hunting_put_quoted(out, value);
         else
             hunting_put(out, span_of("null"));
@@ -225,7 +186,7 @@ put_render(struct hunting_text *out, const struct kql_op *render)
         const char *name = i == 0 ? "yMin" : "yMax";
 
         hunting_printf(out, ",\"%s\":", name);
-        if (property_find(render, name, &value))
+        if (hunting_render_property(render, name, &value))
             hunting_put_quoted(out, value);
         else
             hunting_put(out, span_of("\"NaN\""));

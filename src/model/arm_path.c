@@ -1,6 +1,7 @@
 /* arm_path.c - one pass over the segments between slashes. 'Where we are' in the grammar is a small
  * state: each pair of segments either opens the next provider or is a type and a name. */
 #include "model/arm_path.h"
+#include "base/utf8.h"
 #include "model/arm_id.h"
 #include <strings.h>
 
@@ -46,23 +47,6 @@ is_word(struct span s, const char *word)
     return s.n == strlen(word) && strncasecmp(s.p, word, s.n) == 0;
 }
 
-/* Bytes of the UTF-8 character at p; 0: none (RFC 3629). */
-static size_t
-utf8_size(const unsigned char *p, size_t n)
-{
-    size_t size = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-
-    if (size == 0 || p[0] > 0xf4 || size > n)
-        return 0;
-    for (size_t i = 1; i < size; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-        return 0;
-    return size;
-}
-
 static enum status
 segment_check(struct span s, struct err *err)
 {
@@ -75,7 +59,7 @@ segment_check(struct span s, struct err *err)
         return err_set(err, ST_INVALID, "'%.*s' is not a name in an id", (int)s.n, s.p);
     for (size_t i = 0; i < s.n;) {
         unsigned char c = (unsigned char)s.p[i];
-        size_t size = utf8_size((const unsigned char *)s.p + i, s.n - i);
+        size_t size = utf8_length((const unsigned char *)s.p + i, s.n - i);
 
         if (size == 0)
             return err_set(err, ST_INVALID, "the id is not UTF-8 (byte 0x%02x)", c);

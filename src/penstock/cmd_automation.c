@@ -1,9 +1,8 @@
 /* cmd_automation.c - one row for each thing that can be said to "penstock automation". */
 #include "penstock/cmd_automation.h"
-#include "base/file.h"
 #include "penstock/arm_client.h"
 #include "penstock/automation_explain.h"
-#include "wire/yaml.h"
+#include "penstock/client_file.h"
 #include <stdlib.h>
 #include <strings.h>
 
@@ -26,49 +25,22 @@ struct verb {
     int (*run)(struct call *c);
 };
 
-/* ---- files ---- */
+/* ---- names ---- */
 
-static enum status
-file_tree(const char *path, struct yaml_tree *tree, struct err *err)
-{
-    bool is_input = strcmp(path, "-") == 0;
-    char *text;
-    size_t size;
-    enum status st = file_read(is_input ? "/dev/stdin" : path, FILE_SIZE_MAX, &text, &size, err);
-
-    if (st == ST_END)
-        return err_set(err, ST_INVALID, "there is no file %.200s", path);
-    if (st != ST_OK)
-        return st;
-    st = yaml_tree_read((struct span){text, size}, is_input ? "(input)" : path, tree, err);
-    explicit_bzero(text, size); /* it may hold a connection string */
-    free(text);
-    if (st == ST_OK && !json_is_object(tree->root)) {
-        yaml_tree_free(tree);
-        return err_set(err, ST_INVALID, "%.200s holds no automation", path);
-    }
-    return st;
-}
-
-/* The path of the automation that words[0] names, or else the file. */
+/* The path of the automation that the command line names before the file, or else the file. */
 static int
-place_find(struct call *c, const char *word, const json_t *file, char path[PATH_SIZE])
+place_find(struct call *c, const json_t *file, char path[PATH_SIZE])
 {
-    const char *id = client_text_at(file, "id"), *name = client_text_at(file, "name");
-
-    if (word == NULL)
-        word = id != NULL ? id : name;
-    if (word == NULL)
-        return client_usage_error(command_name,
-                                  "the file names no automation (id, or name with --group): say "
-                                  "GROUP/NAME before it");
-    return arm_client_automation(&c->client, word, c->subscription, c->group, path);
+    return arm_client_file_path(&c->client, &arm_automations,
+                                c->word_count > 1 ? c->words[0] : NULL, file, c->subscription,
+                                c->group, path);
 }
 
 static int
 path_of(struct call *c, const char *more, char path[PATH_SIZE])
 {
-    int code = arm_client_automation(&c->client, c->words[0], c->subscription, c->group, path);
+    int code =
+        arm_client_path(&c->client, &arm_automations, c->words[0], c->subscription, c->group, path);
 
     if (code == CLIENT_DONE)
         snprintf(path + strlen(path), PATH_SIZE - strlen(path), "%s" VERSION, more);
@@ -114,15 +86,6 @@ actions_text(const json_t *automation, char *out, size_t room)
 }
 
 static void
-group_text(const char *id, char *out, size_t room)
-{
-    const char *group = id == NULL ? NULL : strcasestr(id, "/resourceGroups/");
-
-    group = group == NULL ? "" : group + 16;
-    snprintf(out, room, "%.*s", (int)strcspn(group, "/"), group);
-}
-
-static void
 list_print(const json_t *all)
 {
     size_t count = json_array_size(all);
@@ -137,7 +100,7 @@ list_print(const json_t *all)
             const json_t *x = json_array_get(all, i);
             const char **row = cells + 5 * (i + 1);
 
-            group_text(client_text_at(x, "id"), texts[i][0], sizeof texts[i][0]);
+            arm_client_group(client_text_at(x, "id"), texts[i][0], sizeof texts[i][0]);
             sources_text(x, texts[i][1], sizeof texts[i][1]);
             actions_text(x, texts[i][2], sizeof texts[i][2]);
             row[0] = texts[i][0];
@@ -158,18 +121,8 @@ list_print(const json_t *all)
 static int
 list_fetch(struct call *c, json_t **all)
 {
-    char guid[37], path[PATH_SIZE] = "", group[300];
-    int code = posture_subscription(&c->client, c->subscription, guid);
-
-    *all = NULL;
-    if (code != CLIENT_DONE)
-        return code;
-    if (c->group != NULL && !client_encode(c->group, group, sizeof group))
-        return client_usage_error(command_name, "--group is too long");
-    snprintf(path, sizeof path,
-             "/subscriptions/%s%s%s/providers/Microsoft.Security/automations" VERSION "&$top=1000",
-             guid, c->group == NULL ? "" : "/resourceGroups/", c->group == NULL ? "" : group);
-    return posture_list_all(&c->client, path, SIZE_MAX, all);
+    return arm_client_list(&c->client, &arm_automations, ARM_CLIENT_VERSION, c->subscription,
+                           c->group, all);
 }
 
 static int
@@ -233,9 +186,9 @@ run_apply(struct call *c)
     struct err err = {""};
     int code;
 
-    if (file_tree(file, &tree, &err) != ST_OK)
+    if (client_file_object(file, FILE_SIZE_MAX, "automation", &tree, &err) != ST_OK)
         return client_usage_error(command_name, "%s", err.text);
-    code = place_find(c, c->word_count > 1 ? c->words[0] : NULL, tree.root, path);
+    code = place_find(c, tree.root, path);
     if (code == CLIENT_DONE && c->makes_group)
         code = group_make(c, path, tree.root);
     if (code == CLIENT_DONE) {
@@ -262,9 +215,9 @@ run_validate(struct call *c)
     struct err err = {""};
     int code;
 
-    if (file_tree(file, &tree, &err) != ST_OK)
+    if (client_file_object(file, FILE_SIZE_MAX, "automation", &tree, &err) != ST_OK)
         return client_usage_error(command_name, "%s", err.text);
-    code = place_find(c, c->word_count > 1 ? c->words[0] : NULL, tree.root, path);
+    code = place_find(c, tree.root, path);
     if (code == CLIENT_DONE) {
         snprintf(path + strlen(path), sizeof path - strlen(path), "/validate" VERSION);
         code = client_call(&c->client, "POST", path, tree.root, &answer);
@@ -289,15 +242,10 @@ run_test(struct call *c)
     char *event = NULL;
     size_t size = 0;
     struct err err = {""};
-    enum status st = file_tree(c->words[0], &tree, &err);
+    enum status st = client_file_object(c->words[0], FILE_SIZE_MAX, "automation", &tree, &err);
 
-    if (st == ST_OK) {
-        bool is_input = strcmp(c->words[1], "-") == 0;
-
-        st = file_read(is_input ? "/dev/stdin" : c->words[1], FILE_SIZE_MAX, &event, &size, &err);
-        if (st == ST_END)
-            st = err_set(&err, ST_INVALID, "there is no file %.200s", c->words[1]);
-    }
+    if (st == ST_OK)
+        st = client_file_read(c->words[1], FILE_SIZE_MAX, &event, &size, &err);
     if (st == ST_OK)
         st = automation_explain(tree.root, (struct span){event, size}, c->source, c->scope, &result,
                                 &err);
@@ -385,7 +333,7 @@ status_fetch(struct call *c, const char *word, json_t *into)
 {
     char path[PATH_SIZE];
     json_t *answer = NULL;
-    int code = arm_client_automation(&c->client, word, c->subscription, c->group, path);
+    int code = arm_client_path(&c->client, &arm_automations, word, c->subscription, c->group, path);
 
     if (code != CLIENT_DONE)
         return code;

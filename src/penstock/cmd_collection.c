@@ -1,16 +1,15 @@
 /* cmd_collection.c - one row for each thing that can be said to "penstock collection". */
 #include "penstock/cmd_collection.h"
-#include "base/file.h"
 #include "control/collection_rule.h"
-#include "penstock/posture_client.h"
-#include "wire/yaml.h"
+#include "penstock/arm_client.h"
+#include "penstock/client_file.h"
 #include <stdlib.h>
 #include <strings.h>
 
 static const char command_name[] = "penstock collection";
 enum { ARGUMENTS_MAX = 2, FILE_SIZE_MAX = 1 << 20, PATH_SIZE = POSTURE_PATH_SIZE };
-#define VERSION "?api-version=2023-03-11"
-#define PROVIDER "/providers/Microsoft.Insights/dataCollectionRules"
+#define API_VERSION "2023-03-11"
+#define VERSION "?api-version=" API_VERSION
 
 struct call {
     struct client client;
@@ -25,33 +24,25 @@ struct verb {
     int (*run)(struct call *c);
 };
 
-/* The path of a rule: of its whole ARM id, of GROUP/NAME, or of NAME in --group; 'more' stands behind it. Exit code. */
 static int
-path_make(struct call *c, const char *word, const char *more, char out[PATH_SIZE])
+path_end(char path[PATH_SIZE], const char *more)
 {
-    const char *slash = strchr(word, '/');
-    char guid[37], id[2100];
-    int code;
+    size_t n = strlen(path);
 
-    out[0] = '\0';
-    if (word[0] == '/' && strcasestr(word, PROVIDER "/") == NULL)
-        return client_usage_error(command_name, "'%.80s' is no id of a data collection rule", word);
-    if (word[0] != '/') {
-        if (slash == NULL && c->group == NULL)
-            return client_usage_error(
-                command_name, "in which resource group is '%.60s'? GROUP/NAME, or --group", word);
-        code = posture_subscription(&c->client, c->subscription, guid);
-        if (code != CLIENT_DONE)
-            return code;
-        snprintf(id, sizeof id, "/subscriptions/%s/resourceGroups/%.*s" PROVIDER "/%s", guid,
-                 slash != NULL ? (int)(slash - word) : (int)strlen(c->group),
-                 slash != NULL ? word : c->group, slash != NULL ? slash + 1 : word);
-        word = id;
-    }
-    if (!posture_path_add(out, word) || strlen(out) + strlen(more) + sizeof VERSION > PATH_SIZE)
+    if (n + strlen(more) + sizeof VERSION > PATH_SIZE)
         return client_usage_error(command_name, "the name is too long");
-    snprintf(out + strlen(out), PATH_SIZE - strlen(out), "%s" VERSION, more);
+    snprintf(path + n, PATH_SIZE - n, "%s" VERSION, more);
     return CLIENT_DONE;
+}
+
+/* The path of the rule that words[0] names; 'more' stands behind it. Exit code. */
+static int
+path_of(struct call *c, const char *more, char out[PATH_SIZE])
+{
+    int code =
+        arm_client_path(&c->client, &arm_collections, c->words[0], c->subscription, c->group, out);
+
+    return code == CLIENT_DONE ? path_end(out, more) : code;
 }
 
 /* ---- list, show, uses ---- */
@@ -89,12 +80,9 @@ list_print(const json_t *all)
         memcpy(cells, titles, sizeof titles);
         for (size_t i = 0; i < count; i++) {
             const json_t *x = json_array_get(all, i);
-            const char *id = client_text_at(x, "id");
-            const char *group = id == NULL ? NULL : strcasestr(id, "/resourceGroups/");
             const char **row = cells + 4 * (i + 1);
 
-            if (group != NULL)
-                snprintf(texts[i][0], 200, "%.*s", (int)strcspn(group + 16, "/"), group + 16);
+            arm_client_group(client_text_at(x, "id"), texts[i][0], sizeof texts[i][0]);
             flows_text(x, texts[i][1], 200);
             row[0] = texts[i][0];
             row[1] = client_text_at(x, "name");
@@ -110,17 +98,10 @@ list_print(const json_t *all)
 static int
 run_list(struct call *c)
 {
-    char guid[37], path[PATH_SIZE], group[300] = "";
-    json_t *all = NULL;
-    int code = posture_subscription(&c->client, c->subscription, guid);
+    json_t *all;
+    int code =
+        arm_client_list(&c->client, &arm_collections, API_VERSION, c->subscription, c->group, &all);
 
-    if (code != CLIENT_DONE)
-        return code;
-    if (c->group != NULL && !client_encode(c->group, group, sizeof group))
-        return client_usage_error(command_name, "--group is too long");
-    snprintf(path, sizeof path, "/subscriptions/%s%s%s" PROVIDER VERSION "&$top=1000", guid,
-             c->group == NULL ? "" : "/resourceGroups/", group);
-    code = posture_list_all(&c->client, path, SIZE_MAX, &all);
     if (code == CLIENT_DONE && c->client.json)
         client_print_json(all);
     else if (code == CLIENT_DONE)
@@ -155,7 +136,7 @@ static int
 fetch(struct call *c, const char *more, json_t **answer)
 {
     char path[PATH_SIZE];
-    int code = path_make(c, c->words[0], more, path);
+    int code = path_of(c, more, path);
 
     return code == CLIENT_DONE ? client_call(&c->client, "GET", path, NULL, answer) : code;
 }
@@ -224,27 +205,6 @@ run_uses(struct call *c)
 
 /* ---- apply, delete ---- */
 
-static enum status
-file_tree(const char *path, struct yaml_tree *tree, struct err *err)
-{
-    bool is_input = strcmp(path, "-") == 0;
-    char *text;
-    size_t size;
-    enum status st = file_read(is_input ? "/dev/stdin" : path, FILE_SIZE_MAX, &text, &size, err);
-
-    if (st == ST_END)
-        return err_set(err, ST_INVALID, "there is no file %.200s", path);
-    if (st != ST_OK)
-        return st;
-    st = yaml_tree_read((struct span){text, size}, is_input ? "(input)" : path, tree, err);
-    free(text);
-    if (st == ST_OK && !json_is_object(tree->root)) {
-        yaml_tree_free(tree);
-        return err_set(err, ST_INVALID, "%.200s holds no data collection rule", path);
-    }
-    return st;
-}
-
 static int
 run_apply(struct call *c)
 {
@@ -255,18 +215,13 @@ run_apply(struct call *c)
     struct err err = {""};
     int code;
 
-    if (file_tree(c->words[c->word_count - 1], &tree, &err) != ST_OK)
+    if (client_file_object(c->words[c->word_count - 1], FILE_SIZE_MAX, "data collection rule",
+                           &tree, &err) != ST_OK)
         return client_usage_error(command_name, "%s", err.text);
-    if (word == NULL)
-        word = client_text_at(tree.root, "id");
-    if (word == NULL)
-        word = client_text_at(tree.root, "name");
-    if (word == NULL)
-        code = client_usage_error(command_name,
-                                  "the file names no rule (id, or name with --group): say "
-                                  "GROUP/NAME before it");
-    else
-        code = path_make(c, word, "", path);
+    code = arm_client_file_path(&c->client, &arm_collections, word, tree.root, c->subscription,
+                                c->group, path);
+    if (code == CLIENT_DONE)
+        code = path_end(path, "");
     if (code == CLIENT_DONE) {
         json_object_del(tree.root, "etag"); /* of the day it was shown */
         code = client_call(&c->client, "PUT", path, tree.root, &answer);
@@ -285,7 +240,7 @@ static int
 run_delete(struct call *c)
 {
     char path[PATH_SIZE];
-    int code = path_make(c, c->words[0], "", path);
+    int code = path_of(c, "", path);
 
     if (code == CLIENT_DONE)
         code = client_call(&c->client, "DELETE", path, NULL, NULL);

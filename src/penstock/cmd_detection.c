@@ -1,8 +1,7 @@
 /* cmd_detection.c - detection rules for people: from files into the daemon, tried out, run, and how their runs ended. */
 #include "penstock/cmd_detection.h"
-#include "base/file.h"
 #include "penstock/client.h"
-#include "wire/yaml.h"
+#include "penstock/client_file.h"
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -187,23 +186,6 @@ run_runs(struct call *c)
 
 /* ---- changing ---- */
 
-static enum status
-file_tree(const char *path, struct yaml_tree *tree, struct err *err)
-{
-    bool is_input = strcmp(path, "-") == 0;
-    char *text;
-    size_t size;
-    enum status st = file_read(is_input ? "/dev/stdin" : path, FILE_SIZE_MAX, &text, &size, err);
-
-    if (st == ST_END)
-        return err_set(err, ST_INVALID, "there is no file %.200s", path);
-    if (st != ST_OK)
-        return st;
-    st = yaml_tree_read((struct span){text, size}, is_input ? "(input)" : path, tree, err);
-    free(text);
-    return st;
-}
-
 /* What YAML takes for a number: schedule.period 0. */
 static void
 mend(json_t *rule)
@@ -252,7 +234,7 @@ run_apply(struct call *c)
     json_t *list;
     int code = CLIENT_DONE;
 
-    if (file_tree(c->word, &tree, &err) != ST_OK)
+    if (client_file_tree(c->word, FILE_SIZE_MAX, &tree, &err) != ST_OK)
         return client_usage_error(command_name, "%s", err.text);
     list = json_is_array(json_object_get(tree.root, "value")) ? json_object_get(tree.root, "value")
                                                               : tree.root;
@@ -350,7 +332,7 @@ run_test(struct call *c)
     if (c->span != NULL)
         snprintf(more, sizeof more, "?span=%.40s", c->span);
     if (is_file) {
-        if (file_tree(c->word, &tree, &err) != ST_OK)
+        if (client_file_tree(c->word, FILE_SIZE_MAX, &tree, &err) != ST_OK)
             return client_usage_error(command_name, "%s", err.text);
         mend(tree.root);
         snprintf(path, sizeof path, RULES "/test%s", more);

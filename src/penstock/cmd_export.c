@@ -1,10 +1,9 @@
 /* cmd_export.c - one row for each thing that can be said to "penstock export". */
 #include "penstock/cmd_export.h"
-#include "base/file.h"
 #include "model/datetime.h"
 #include "penstock/client.h"
+#include "penstock/client_file.h"
 #include "penstock/exports_table.h"
-#include "wire/yaml.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -173,29 +172,13 @@ run_schema(struct call *c)
     return code;
 }
 
-static enum status
-read_setting(const char *path, struct yaml_tree *tree, struct err *err)
-{
-    bool is_input = strcmp(path, "-") == 0;
-    char *text;
-    size_t size;
-    enum status st = file_read(is_input ? "/dev/stdin" : path, SETTING_FILE_MAX, &text, &size, err);
-
-    if (st != ST_OK)
-        return st;
-    st = yaml_tree_read((struct span){text, size}, is_input ? "(input)" : path, tree, err);
-    explicit_bzero(text, size); /* it may hold a connection string */
-    free(text);
-    return st;
-}
-
 static int
 run_set(struct call *c)
 {
     struct yaml_tree tree = {NULL, NULL};
     struct err err = {""};
 
-    if (read_setting(c->words[1], &tree, &err) != ST_OK)
+    if (client_file_tree(c->words[1], SETTING_FILE_MAX, &tree, &err) != ST_OK)
         return client_usage_error(command_name, "%s", err.text);
     /* the command line names it, so that what "show" printed can be set under another name */
     if (json_is_object(tree.root))

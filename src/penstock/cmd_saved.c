@@ -1,8 +1,8 @@
 /* cmd_saved.c - one row for each thing that can be said to "penstock saved". */
 #include "penstock/cmd_saved.h"
-#include "base/file.h"
 #include "kql/syntax.h"
 #include "penstock/client.h"
+#include "penstock/client_file.h"
 #include "penstock/commands.h"
 #include "penstock/query_run.h"
 #include <ctype.h>
@@ -123,9 +123,9 @@ body_read(struct call *c)
     enum status st = ST_OK;
 
     if (path != NULL)
-        st = file_read(strcmp(path, "-") == 0 ? "/dev/stdin" : path, FILE_MAX, &text, &size, &err);
+        st = client_file_read(path, FILE_MAX, &text, &size, &err);
     if (st != ST_OK) {
-        client_usage_error(command_name, "%s", st == ST_END ? "there is no such file" : err.text);
+        client_usage_error(command_name, "%s", err.text);
         return NULL;
     }
     if (path != NULL && ends_with(path, ".json")) {

@@ -120,23 +120,6 @@ space(struct check *c)
         c->p++;
 }
 
-/* Size of the UTF-8 character at p beyond ASCII; 0: none. */
-static size_t
-wide_size(const unsigned char *p, size_t n)
-{
-    size_t size = p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
-
-    if (size == 0 || size > n)
-        return 0;
-    for (size_t i = 1; i < size; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-        return 0;
-    return size;
-}
-
 static int
 hex_digit(char c)
 {
@@ -179,7 +162,7 @@ string(struct check *c, struct span *inside, bool *has_escape)
         } else if (b < 0x80) {
             c->p++;
         } else {
-            size_t n = wide_size((const unsigned char *)c->p, (size_t)(c->end - c->p));
+            size_t n = utf8_length((const unsigned char *)c->p, (size_t)(c->end - c->p));
 
             if (n == 0)
                 return fault(c, "the text is not UTF-8");

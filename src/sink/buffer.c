@@ -55,18 +55,7 @@ buffer_print(struct buffer *t, const char *format, ...)
 size_t
 buffer_character(struct span s)
 {
-    const unsigned char *p = (const unsigned char *)s.p;
-    size_t size = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
-
-    if (size == 0 || size > s.n)
-        return 0;
-    for (size_t i = 1; i < size; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] >= 0xa0) ||
-        (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] >= 0x90))
-        return 0;
-    return size;
+    return utf8_length((const unsigned char *)s.p, s.n);
 }
 
 bool
