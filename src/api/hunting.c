@@ -201,6 +201,24 @@ running_leave(struct hunting *h, struct running *r)
     pthread_mutex_unlock(&h->lock);
 }
 
+struct running *
+hunting_enter(struct call *c, const _Atomic bool **cancelled)
+{
+    enum hunt_outcome why;
+    struct running *mine = c->api->hunting != NULL ? running_enter(c->api->hunting, c, &why) : NULL;
+
+    if (mine != NULL)
+        *cancelled = &mine->cancelled;
+    return mine;
+}
+
+void
+hunting_leave(struct call *c, struct running *r)
+{
+    if (r != NULL)
+        running_leave(c->api->hunting, r);
+}
+
 /* ---- workspaces ---- */
 
 /* What the configuration's resource says of memory and threads: whoever opens a file first decides for all. */

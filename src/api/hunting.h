@@ -43,6 +43,12 @@ MUST_CHECK bool hunting_run(struct call *c, const struct hunting_ask *ask, struc
 MUST_CHECK bool hunting_place(struct call *c, struct span name, struct workspace_place *place,
                               struct err *err);
 
+/* For what is not a query and reads as much: a place among those that run or wait, and what says that its client has gone or the
+ * server stops. NULL: there are too many. hunting_leave is due. */
+struct running;
+struct running *hunting_enter(struct call *c, const _Atomic bool **cancelled);
+void hunting_leave(struct call *c, struct running *r);
+
 /* ---- answers ---- */
 
 /* A growing text, malloc'd; zeroed it is empty, save for the limit if one is wanted. When memory is spent, or the

@@ -1,6 +1,7 @@
 /* workspace_routes.c - looking after a workspace while the daemon has its file: what it holds, rows taken out, rows as a Parquet
  * file. A tenant's token sees and takes out its own rows alone. */
 #include "api/hunting.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "workspace/keep.h"
 #include <errno.h>
@@ -222,6 +223,13 @@ export_read(const struct call *c, struct workspace_export *e, struct http_reply 
 }
 
 static void
+reply_busy(struct http_reply *reply, const char *why)
+{
+    http_reply_error(reply, 429, "TooManyRequests", "%s", why);
+    reply->retry_after_s = HUNTING_RETRY_S;
+}
+
+static void
 file_answer(struct call *c, const char *path, struct http_reply *reply)
 {
     struct stat info;
@@ -242,9 +250,7 @@ file_answer(struct call *c, const char *path, struct http_reply *reply)
     }
     if (!hunting_hold(c, size)) {
         free(text);
-        http_reply_error(reply, 429, "TooManyRequests",
-                         "answers that are not read yet fill what may be held: come again later");
-        reply->retry_after_s = HUNTING_RETRY_S;
+        reply_busy(reply, "answers that are not read yet fill what may be held: come again later");
         return;
     }
     call_reply_taken(reply, 200, text, size);
@@ -257,6 +263,7 @@ workspace_answer_export(struct call *c, struct http_reply *reply)
     struct workspace_place *place = calloc(1, sizeof *place);
     char path[WORKSPACE_PATH_MAX + 16] = "";
     struct workspace_export e;
+    struct running *running = NULL;
     bool is_empty = false;
     struct workspace *w = NULL;
     struct err err = {""};
@@ -267,18 +274,26 @@ workspace_answer_export(struct call *c, struct http_reply *reply)
     if (place == NULL)
         http_reply_error(reply, 503, "ServerBusy", "no memory");
     else if (export_read(c, &e, reply))
+        running = hunting_enter(c, &e.rows.cancelled);
+    if (running != NULL)
         w = open_named(c, place, &is_empty, reply);
+    else if (reply->status == 0)
+        reply_busy(reply, "too many queries and exports run or wait already: come again later");
     if (is_empty)
         http_reply_error(reply, 404, "TableNotFound", "the workspace has no rows yet");
     if (w != NULL) {
         snprintf(path, sizeof path, "%s.out-XXXXXX", workspace_path(w));
         fd = mkstemp(path);
         e.path = path;
+        e.size_max = EXPORT_SIZE_MAX;
+        e.rows.deadline_ms = clock_monotonic_ms() + (int64_t)c->control->config->hunting.time_ms;
         st = fd >= 0 ? workspace_export(w, &e, &rows, &err)
                      : err_set(&err, ST_IO, "cannot make a file beside the workspace: %s",
                                strerror(errno));
         if (st == ST_OK)
             file_answer(c, path, reply);
+        else if (st == ST_END)
+            http_reply_error(reply, 413, "ExportTooLarge", "%s", err.text);
         else
             call_reply_status(reply, st, "ExportFailed", &err);
     }
@@ -287,5 +302,6 @@ workspace_answer_export(struct call *c, struct http_reply *reply)
         unlink(path);
     }
     workspace_close(w);
+    hunting_leave(c, running);
     free(place);
 }

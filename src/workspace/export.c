@@ -5,12 +5,14 @@
  * one gives: nothing is held but a chunk and the row group being written. */
 #include "base/clock.h"
 #include "kql/dynamic.h"
+#include "workspace/hunt_inner.h"
 #include "workspace/keep.h"
 #include "workspace/select.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define EPOCH_MICROSECONDS "62135596800000000" /* from year 1 to 1970 */
@@ -19,7 +21,10 @@
 enum {
     NAME_ROOM = CATALOG_COLUMN_NAME_MAX + 24,
     SEAT_MS = 30000,
+    LOOK_CHUNKS = 16, /* after so many the file's size is looked at */
 };
+
+static const int64_t NO_DEADLINE_MS = INT64_C(1) << 52;
 
 struct export_column {
     char name[NAME_ROOM];
@@ -33,9 +38,14 @@ struct exporting {
     struct selection selection;
     struct export_column *columns;
     size_t count;
-    duckdb_connection from;
+    struct hunt_connections connections;
+    duckdb_connection from; /* one of them: they are interrupted in time */
     duckdb_result rows;
     bool has_rows;
+    unsigned chunks;
+    /* Why it was ended before its time: ST_FULL, ST_END; ST_OK: it was not */
+    enum status ended;
+    struct err why;
     duckdb_database scratch;
     duckdb_connection to;
     char folder[WORKSPACE_PATH_MAX], part[WORKSPACE_PATH_MAX + 300];
@@ -132,13 +142,44 @@ pull_init(duckdb_init_info info)
     duckdb_init_set_max_threads(info, 1);
 }
 
+/* Whether it is to end before its time: nobody waits for it any more, or the file is too large. */
+static bool
+is_ended(struct exporting *x)
+{
+    const struct workspace_rows_wanted *r = &x->e->rows;
+    struct stat info;
+
+    if (x->ended != ST_OK)
+        return true;
+    if (r->cancelled != NULL && atomic_load(r->cancelled))
+        x->ended = err_set(&x->why, ST_FULL, "the export was cancelled");
+    else if (r->deadline_ms != 0 && clock_monotonic_ms() >= r->deadline_ms)
+        x->ended = err_set(
+            &x->why, ST_FULL,
+            "the export took longer than it may: ask for less time with 'from' and 'until'");
+    else if (x->e->size_max != 0 && x->chunks++ % LOOK_CHUNKS == 0 && stat(x->part, &info) == 0 &&
+             (uint64_t)info.st_size > x->e->size_max)
+        x->ended = err_set(&x->why, ST_END,
+                           "the file has more than %llu bytes: ask for less time with 'from' and "
+                           "'until', or export with the daemon stopped",
+                           (unsigned long long)x->e->size_max);
+    return x->ended != ST_OK;
+}
+
 static void
 pull(duckdb_function_info info, duckdb_data_chunk out)
 {
     struct exporting *x = duckdb_function_get_extra_info(info);
-    duckdb_data_chunk chunk = duckdb_fetch_chunk(x->rows);
-    const char *why = duckdb_result_error(&x->rows);
+    duckdb_data_chunk chunk;
+    const char *why;
 
+    if (is_ended(x)) {
+        duckdb_function_set_error(info, x->why.text);
+        duckdb_data_chunk_set_size(out, 0);
+        return;
+    }
+    chunk = duckdb_fetch_chunk(x->rows);
+    why = duckdb_result_error(&x->rows);
     if (chunk == NULL) {
         if (why != NULL && why[0] != '\0')
             duckdb_function_set_error(info, why);
@@ -223,10 +264,12 @@ source_open(struct exporting *x, struct err *err)
     char *sql = NULL;
     size_t size = 0;
     FILE *out;
-    enum status st = workspace_connect(x->w, &x->from, err);
+    struct hunt_connection *c;
+    enum status st = hunt_connection_take(&x->connections, &c, err);
 
     if (st != ST_OK)
         return st;
+    x->from = c->c;
     out = open_memstream(&sql, &size);
     if (out == NULL)
         return err_set(err, ST_FULL, "no memory for a statement");
@@ -353,12 +396,15 @@ workspace_export(struct workspace *w, const struct workspace_export *e, uint64_t
     x->e = e;
     /* It reads as much as a query may, so it takes its turn with them. */
     if (hunt_seat_take(&w->seats, &seat, e->rows.tenant != NULL ? e->rows.tenant : "*",
-                       clock_monotonic_ms() + SEAT_MS, NULL) != ST_OK) {
+                       clock_monotonic_ms() + SEAT_MS, e->rows.cancelled) != ST_OK) {
         free(x);
         return err_set(err, ST_FULL,
                        "queries fill the workspace, and none ended within %d s: come again later",
                        SEAT_MS / 1000);
     }
+    hunt_connections_open(&x->connections, w,
+                          e->rows.deadline_ms != 0 ? e->rows.deadline_ms : NO_DEADLINE_MS,
+                          e->rows.cancelled);
     st = selection_open(&x->selection, w, &e->rows,
                         e->is_workspace_shape ? SELECT_WORKSPACE : SELECT_HUNTING, err);
     if (st == ST_OK)
@@ -373,6 +419,8 @@ workspace_export(struct workspace *w, const struct workspace_export *e, uint64_t
         st = pull_register(x, err);
     if (st == ST_OK)
         st = copy(x, rows, err);
+    if (st != ST_OK && is_ended(x))
+        st = err_set(err, x->ended, "%s", x->why.text);
     if (st == ST_OK)
         st = file_finish(x, err);
     if (st != ST_OK && x->part[0] != '\0' && unlink(x->part) != 0 && errno != ENOENT)
@@ -381,7 +429,7 @@ workspace_export(struct workspace *w, const struct workspace_export *e, uint64_t
     duckdb_close(&x->scratch);
     if (x->has_rows)
         duckdb_destroy_result(&x->rows);
-    duckdb_disconnect(&x->from);
+    hunt_connections_close(&x->connections);
     hunt_seat_leave(&w->seats, &seat);
     selection_close(&x->selection);
     free(x->columns);

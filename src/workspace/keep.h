@@ -2,6 +2,7 @@
  * the command line, the daemon's keeper and tests. Any thread. */
 #pragma once
 #include "workspace/workspace.h"
+#include <stdatomic.h>
 
 struct workspace_size {
     const char *table; /* lends for the call; "" : rows of tables that the catalog does not know */
@@ -34,6 +35,9 @@ struct workspace_rows_wanted {
     /* What stands behind KQL's where, over the table's columns of both shapes, one row at a time; p NULL: all */
     struct span where;
     int64_t now; /* ticks: now() */
+    /* Looked at while a file is written and while predicates run; NULL, 0: neither. ST_FULL then */
+    const _Atomic bool *cancelled;
+    int64_t deadline_ms; /* monotonic */
 };
 /* Takes them out in one transaction for each table, and gives their room back to later ones. 'only_counts': says how many
  * it would take. ST_INVALID: no such table, or the predicate is wrong. */
@@ -72,6 +76,7 @@ struct workspace_export {
     struct workspace_rows_wanted rows;
     bool is_workspace_shape; /* else the hunting shape */
     bool no_ticks;
+    uint64_t size_max; /* bytes of the file, about; ST_END beyond; 0: any */
     const char *path;
 };
 MUST_CHECK enum status workspace_export(struct workspace *w, const struct workspace_export *e,

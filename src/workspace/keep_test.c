@@ -404,6 +404,49 @@ check_export(void)
     workspace_close(w);
 }
 
+/* Ends before its time, each way; nothing is left behind. */
+static void
+check_export_ended(void)
+{
+    enum { ROWS = 20000, APPENDS = 8 }; /* a row group has 122,880 rows: the file grows by them */
+    static const _Atomic bool yes = true, no = false;
+    struct workspace *w = fresh();
+    char file[300], part[310], *body = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&body, &size);
+    struct workspace_export e = {
+        .rows = {.table = SPAN_LITERAL("Every"), .from = INT64_MIN, .until = INT64_MAX},
+        .path = file
+    };
+    struct err err = {""};
+    uint64_t n = 0;
+
+    snprintf(file, sizeof file, "%s/ended.parquet", folder);
+    snprintf(part, sizeof part, "%s.part", file);
+    for (int i = 0; i < ROWS; i++)
+        fprintf(out, "%s{\"L\":%d}", i > 0 ? "\r\n" : "", i);
+    fclose(out);
+    for (int i = 0; i < APPENDS; i++)
+        append(w, TENANT_A, "Every", body, ROWS);
+    free(body);
+
+    e.rows.cancelled = &yes;
+    CHECK(workspace_export(w, &e, &n, &err) == ST_FULL, "cancelled: %s", err.text);
+    e.rows.cancelled = &no;
+    e.rows.deadline_ms = 1;
+    CHECK(workspace_export(w, &e, &n, &err) == ST_FULL && strstr(err.text, "longer") != NULL,
+          "late: %s", err.text);
+    e.rows.deadline_ms = clock_monotonic_ms() + 60000;
+    e.size_max = 1;
+    CHECK(workspace_export(w, &e, &n, &err) == ST_END && strstr(err.text, "1 bytes") != NULL,
+          "too large: %s", err.text);
+    CHECK(access(file, F_OK) != 0 && access(part, F_OK) != 0, "nothing is left");
+    e.size_max = 64 << 20;
+    CHECK(workspace_export(w, &e, &n, &err) == ST_OK && n == (uint64_t)ROWS * APPENDS,
+          "within its limits: %llu %s", (unsigned long long)n, err.text);
+    workspace_close(w);
+}
+
 /* ---- a file written anew ---- */
 
 static void
@@ -520,6 +563,7 @@ main(void)
     check_purge();
     check_retain();
     check_export();
+    check_export_ended();
     check_compact();
     check_states();
     folder_empty();

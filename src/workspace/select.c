@@ -148,8 +148,11 @@ make(struct selection *s, struct workspace *w, const struct workspace_rows_wante
      enum selection_shape shape, struct err *err)
 {
     const struct workspace_table *t = workspace_table_find(w, wanted->table);
-    struct programs_options options = {
-        .pool = &s->pool, .now = wanted->now, .memory_max = MEMORY_MAX};
+    struct programs_options options = {.pool = &s->pool,
+                                       .now = wanted->now,
+                                       .memory_max = MEMORY_MAX,
+                                       .deadline_ms = wanted->deadline_ms,
+                                       .cancelled = wanted->cancelled};
     struct sql_table *handle;
     struct kql_column *columns;
     struct workspace_shape *kept;
