@@ -91,11 +91,12 @@ shared_size(struct span secret, const char *message, size_t left)
     return size;
 }
 
+/* 'shown' is the message as it was: a secret that another one begins with must not hide what that is found by. */
 static void
-hide(struct span secret, char *message, size_t n)
+hide(struct span secret, const char *shown, char *message, size_t n)
 {
     for (size_t i = 1; i < n && secret.n > 0;) {
-        size_t size = shared_size(secret, message + i, n - i);
+        size_t size = shared_size(secret, shown + i, n - i);
 
         memset(message + i, '*', size);
         i += size > 0 ? size : 1;
@@ -108,10 +109,12 @@ kql_conceal_message(struct pool *p, struct span query, char *message)
     struct pool_mark mark;
     struct kql_tokens tokens;
     size_t n = strlen(message), room = SECRETS_SIZE;
+    const char *shown;
 
     if (!may_have_secrets(query))
         return;
     mark = pool_mark(p);
+    shown = pool_text(p, (struct span){message, n}).p;
     tokens = kql_lex(p, query, NULL);
     for (size_t i = 0; i < tokens.count; i++) {
         const struct token *t = &tokens.items[i];
@@ -131,7 +134,7 @@ kql_conceal_message(struct pool *p, struct span query, char *message)
             break;
         }
         room -= secret.n;
-        hide(secret, message, n);
+        hide(secret, shown, message, n);
     }
     pool_return(p, mark);
 }

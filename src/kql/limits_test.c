@@ -297,6 +297,15 @@ check_secrets(void)
         CHECK(!tells(span_of(reason)), "%s ended by %s", secrets[i], reason);
         pool_free(&pool);
     }
+    /* one that begins as another does: its end is hidden, too */
+    struct pool pool;
+    const char *reason;
+
+    size = 0;
+    add("print x = 'a' | where x != h'abcdefgh' and assert(false, h'abcdefghZ9')");
+    reason = run(&pool, TIME_MS);
+    CHECK(strstr(reason, "assert") != NULL && strstr(reason, "Z9") == NULL, "ended by %s", reason);
+    pool_free(&pool);
 }
 
 /* ---- one record of a stream ---- */
