@@ -332,6 +332,12 @@ hunting_place(struct call *c, struct span name, struct workspace_place *place, s
 {
     enum status st;
 
+    if (!workspace_is_built()) {
+        (void)err_set(err, ST_INVALID,
+                      "this server has no workspaces to ask: it was built without DuckDB (run "
+                      "script/setup there, then cmake again)");
+        return false;
+    }
     if (name.n == 0 || span_is(name, "-"))
         st = workspaces_default(c->control, c->tenant, place, err);
     else

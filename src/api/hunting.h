@@ -38,8 +38,9 @@ struct hunting_ask {
  * False: there is no such workspace that the call may ask; err says so, for clients. */
 MUST_CHECK bool hunting_run(struct call *c, const struct hunting_ask *ask, struct hunt *hunt,
                             enum status *st, struct err *err);
-/* Which workspace that is, without opening it; 'name' empty, or "-" where a path must have one: the default one. False: as above. For schema listings: every
- * workspace has all tables of call->control->catalog. */
+/* Which workspace that is, without opening it; 'name' empty, or "-" where a path must have one: the default one. False: as above,
+ * and in a build without DuckDB, which err says then. For schema listings: every workspace has all tables of
+ * call->control->catalog. */
 MUST_CHECK bool hunting_place(struct call *c, struct span name, struct workspace_place *place,
                               struct err *err);
 

@@ -30,10 +30,13 @@ struct command {
 static bool
 no_database(struct command *x, struct span name)
 {
-    (void)err_set(x->err, ST_INVALID,
-                  "Database '%.*s' could not be found: it is a workspace's GUID, name or resource "
-                  "id; .show databases lists those that there are",
-                  (int)(name.n < 100 ? name.n : 100), name.p);
+    struct workspace_place place;
+
+    if (workspace_is_built() || hunting_place(x->call, name, &place, x->err))
+        (void)err_set(x->err, ST_INVALID,
+                      "Database '%.*s' could not be found: it is a workspace's GUID, name or "
+                      "resource id; .show databases lists those that there are",
+                      (int)(name.n < 100 ? name.n : 100), name.p);
     *x->error = (struct kusto_error){.status = 400,
                                      .code = "BadRequest_DatabaseNotExist",
                                      .type = "Kusto.Data.Exceptions.DatabaseNotFoundException",

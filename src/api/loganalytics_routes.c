@@ -150,7 +150,8 @@ resource_find(struct call *c, struct span id, struct http_reply *reply)
     if (hunting_place(c, id, &place, &err))
         return true;
     snprintf(message, sizeof message, "The resource %s was not found", id.p);
-    loganalytics_put_error(&out, "ResourceNotFoundError", message, NULL, NULL);
+    loganalytics_put_error(&out, "ResourceNotFoundError", message,
+                           workspace_is_built() ? NULL : "WorkspaceNotFound", err.text);
     reply_text(c, reply, 404, &out);
     return false;
 }

@@ -11,6 +11,7 @@ import gzip
 import json
 import pathlib
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -19,7 +20,7 @@ import urllib.parse
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "lib")]
 from check import Checks, Failed, wait_for  # noqa: E402
-from daemon import LOCAL, SUBSCRIPTION, TENANT, Daemon, has_workspaces, rows  # noqa: E402
+from daemon import LOCAL, PENSTOCK, SUBSCRIPTION, TENANT, Daemon, has_workspaces, rows  # noqa: E402
 
 A, B, C = TENANT, "11111111-2222-4333-8444-555555555555", "99999999-2222-4333-8444-555555555555"
 SOC = f"{SUBSCRIPTION}/Microsoft.OperationalInsights/workspaces/soc"
@@ -634,6 +635,27 @@ def local():
             check(f"{path}", answer.status == 200 and b"4" in answer.body, answer)
 
 
+def absent():
+    """A build without DuckDB: every door says so, and records go their way."""
+    with Daemon() as daemon:
+        daemon.start()
+        doors = {name: (method, path, body and body("print 1")) for name, (method, path, body, _) in DOORS.items()}
+        doors |= {"Kusto": ("POST", "/v2/rest/query", {"db": "soc", "csl": "print 1"}),
+                  "Kusto's commands": ("POST", "/v1/rest/mgmt", {"db": "soc", "csl": ".show tables"})}
+        for name, (method, path, body) in doors.items():
+            answer = daemon.request(method, path + ("print" if body is None else ""), body and json.dumps(body))
+            check(name, answer.status in ((200,) if "batch" in name else (400, 404)) and b"built without DuckDB" in answer.body, answer)
+        daemon.put_workspace("fill", f"{LOCAL}/Microsoft.OperationalInsights/workspaces/corner", lingerMs=20)
+        daemon.post("DeviceEvents", rows(1, 4))
+        daemon.wait_delivered("fill")
+        check("a local id is a folder", not list(daemon.folder.rglob("*.duckdb")))
+        table = daemon.folder / "rows.ndjson"
+        table.write_text('{"DeviceName": "a"}\n{"DeviceName": "b"}\n')
+        asked = subprocess.run([PENSTOCK, "query", "--table", f"DeviceEvents={table}", "DeviceEvents | where DeviceName == 'b' | count",
+                                "--format", "csv"], capture_output=True, text=True)
+        check("files are asked", asked.returncode == 0 and asked.stdout.split() == ["Count", "1"], asked)
+
+
 SECTIONS = {"doors": doors, "answers": answers, "isolation": isolation, "default": default_workspace, "bad": bad, "limits": limits,
             "readers": slow_readers, "damaged": damaged, "local": local}
 
@@ -644,6 +666,7 @@ def main():
     options = options.parse_args()
     if not has_workspaces():
         check.skip("hunting", "this build has no workspace")
+        check.run("absent", absent)
         check.end()
     for name in options.sections or SECTIONS:
         check.run(name, SECTIONS[name])
