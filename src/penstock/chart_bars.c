@@ -46,7 +46,7 @@ bars_collect(const struct chart *c, const struct chart_data *d, size_t drawn, st
         for (size_t i = 0; i < series->count; i++) {
             const struct chart_point *p = &series->points[i];
 
-            if (p->x >= CHART_BARS_MAX || isnan(p->y))
+            if (p->x >= (double)CHART_BARS_MAX || isnan(p->y))
                 continue;
             bar_add(c, b,
                     (struct bar){.label = d->labels[(size_t)p->x],

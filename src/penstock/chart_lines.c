@@ -193,7 +193,7 @@ x_step(const struct grid *g, const struct chart_data *d)
                                      60,     120,    300,     600,     900,     1800,
                                      3600,   7200,   10800,   21600,   43200,   86400,
                                      172800, 604800, 1209600, 2592000, 7776000, 31536000};
-    double count = (double)g->width / X_MARK_WIDTH, span = g->x_high - g->x_low;
+    double count = (double)g->width / (double)X_MARK_WIDTH, span = g->x_high - g->x_low;
 
     for (size_t i = 0; d->x_type != KQL_REAL && i < COUNT_OF(seconds); i++)
         if (span / (seconds[i] * 1e7) <= count)
