@@ -3,6 +3,7 @@
 #include "workspace/inner.h"
 #include "workspace/keep.h"
 #include "workspace/program.h"
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -173,6 +174,37 @@ database_open(struct workspace *w, const struct workspace_options *o, struct err
     return st;
 }
 
+/* Removes files of a folder whose names begin so. */
+static void
+files_remove(const char *folder, const char *begin)
+{
+    DIR *d = opendir(folder);
+    const struct dirent *entry;
+
+    if (d == NULL)
+        return;
+    while ((entry = readdir(d)) != NULL)
+        if (strncmp(entry->d_name, begin, strlen(begin)) == 0)
+            (void)unlinkat(dirfd(d), entry->d_name, 0);
+    closedir(d);
+}
+
+/* What a process that was killed had put aside: nobody else has the file open now, and nothing has been asked yet. */
+static void
+leavings_remove(const struct workspace *w)
+{
+    char folder[WORKSPACE_PATH_MAX + 8], begin[300];
+    const char *slash = strrchr(w->path, '/');
+    int n = slash != NULL ? snprintf(begin, sizeof begin, "%s.out-", slash + 1) : -1;
+
+    if (n < 0 || (size_t)n >= sizeof begin)
+        return;
+    snprintf(folder, sizeof folder, "%s.tmp", w->path);
+    files_remove(folder, "duckdb_temp_");
+    snprintf(folder, sizeof folder, "%.*s", (int)(slash - w->path) + 1, w->path);
+    files_remove(folder, begin); /* exports for answers */
+}
+
 static enum status
 version_check(struct workspace *w, duckdb_connection c, struct err *err)
 {
@@ -318,6 +350,8 @@ make(const char *path, const struct workspace_options *o, struct workspace **out
     st = look(w, o->is_read_only, err);
     if (st == ST_OK)
         st = database_open(w, o, err);
+    if (st == ST_OK && !o->is_read_only && !is_in_memory(w->path))
+        leavings_remove(w);
     if (st == ST_OK)
         st = workspace_connect(w, &c, err);
     if (st == ST_OK) {

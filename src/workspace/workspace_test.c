@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define TENANT "11111111-2222-3333-4444-555555555555"
@@ -598,6 +599,38 @@ file_write(const char *name, const char *text, size_t size)
     close(fd);
 }
 
+/* What a killed process had put aside goes at the next opening; other files stay. */
+static void
+check_leavings(void)
+{
+    static const struct {
+        const char *name;
+        bool stays;
+    } files[] = {
+        {".tmp/duckdb_temp_storage_DEFAULT-0.tmp", false},
+        {".out-Ab12Cd",                            false},
+        {".out-Ab12Cd.part",                       false},
+        {".tmp/mine",                              true },
+        {".outside",                               true },
+    };
+    struct workspace *w = opened(NULL);
+    char names[COUNT_OF(files)][WORKSPACE_PATH_MAX + 64], aside[WORKSPACE_PATH_MAX + 8];
+
+    snprintf(aside, sizeof aside, "%s.tmp", workspace_path(w));
+    for (size_t i = 0; i < COUNT_OF(files); i++)
+        snprintf(names[i], sizeof names[i], "%s%s", workspace_path(w), files[i].name);
+    workspace_close(w);
+    (void)mkdir(aside, 0700);
+    for (size_t i = 0; i < COUNT_OF(files); i++)
+        file_write(names[i], "x", 1);
+    workspace_close(opened(NULL));
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
+        CHECK((access(names[i], F_OK) == 0) == files[i].stays, "%s", files[i].name);
+        (void)unlink(names[i]);
+    }
+    (void)rmdir(aside);
+}
+
 static void
 check_strange(void)
 {
@@ -647,6 +680,7 @@ main(void)
     check_catalog();
     check_identity();
     check_hardened();
+    check_leavings();
     check_strange();
     nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     return test_end();
