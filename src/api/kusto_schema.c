@@ -143,6 +143,8 @@ kusto_functions(struct call *c, const struct kusto_database *db, struct err *err
     return list;
 }
 
+static json_t *columns_json(struct span type);
+
 /* "n:long=5" or "T:(x:string)" as the service describes a parameter. */
 static json_t *
 parameter_json(struct span text)
@@ -168,7 +170,7 @@ parameter_json(struct span text)
     while (type.n > 0 && type.p[type.n - 1] == ' ')
         type.n--;
     if (type.n > 0 && type.p[0] == '(') {
-        json_object_set_new(out, "Columns", json_array());
+        json_object_set_new(out, "Columns", columns_json(type));
         return out;
     }
     (void)kql_type_read(type, &known);
@@ -177,24 +179,48 @@ parameter_json(struct span text)
     return out;
 }
 
+/* The parts between commas that stand in no bracket and no quotes. */
 static json_t *
-parameters_json(const char *text)
+parameters_json(struct span text)
 {
     json_t *out = json_array();
-    size_t begin = 0, depth = 0, n = strlen(text);
+    size_t begin = 0, depth = 0;
+    char quote = '\0';
 
-    for (size_t i = 0; i <= n; i++) {
-        depth += text[i] == '(' || text[i] == '[';
-        depth -= (text[i] == ')' || text[i] == ']') && depth > 0;
-        if (i < n && (text[i] != ',' || depth > 0))
+    for (size_t i = 0; i <= text.n; i++) {
+        char c = i < text.n ? text.p[i] : ',';
+
+        if (quote != '\0' && i < text.n) {
+            i += c == '\\' && i + 1 < text.n;
+            quote = c == quote ? '\0' : quote;
             continue;
-        while (begin < i && text[begin] == ' ')
+        }
+        if (c == '\'' || c == '"')
+            quote = c;
+        depth += c == '(' || c == '[';
+        depth -= (c == ')' || c == ']') && depth > 0;
+        if (i < text.n && (c != ',' || depth > 0))
+            continue;
+        while (begin < i && text.p[begin] == ' ')
             begin++;
         if (i > begin)
-            json_array_append_new(out, parameter_json((struct span){text + begin, i - begin}));
+            json_array_append_new(out, parameter_json((struct span){text.p + begin, i - begin}));
         begin = i + 1;
     }
     return out;
+}
+
+/* Of "(x:string, y:long)"; none of "(*)", which takes any. */
+static json_t *
+columns_json(struct span type)
+{
+    struct span inner = {type.p + 1, type.n - 1};
+
+    while (inner.n > 0 && (inner.p[inner.n - 1] == ')' || inner.p[inner.n - 1] == ' '))
+        inner.n--;
+    while (inner.n > 0 && inner.p[0] == ' ')
+        inner = (struct span){inner.p + 1, inner.n - 1};
+    return span_is(inner, "*") ? json_array() : parameters_json(inner);
 }
 
 static const char *
@@ -209,8 +235,8 @@ static json_t *
 function_json(const json_t *f)
 {
     return json_pack("{s:s, s:o, s:o, s:s, s:s, s:s, s:[]}", "Name", member_text(f, "name"),
-                     "InputParameters", parameters_json(member_text(f, "parameters")), "Body",
-                     json_sprintf("{%s}", member_text(f, "query")), "Folder",
+                     "InputParameters", parameters_json(span_of(member_text(f, "parameters"))),
+                     "Body", json_sprintf("{%s}", member_text(f, "query")), "Folder",
                      member_text(f, "category"), "DocString", member_text(f, "description"),
                      "FunctionKind", "Unknown", "OutputColumns");
 }

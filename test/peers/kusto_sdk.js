@@ -1,6 +1,7 @@
 // kusto_sdk.js - the published Kusto client for Node against the daemon, step by step; one JSON line for each: {"name","ok","seen"}.
 // Where, and with which tokens, is in the environment (kusto_sdk_test.py).
 "use strict";
+const path = require("path");
 const { Client, KustoConnectionStringBuilder, ClientRequestProperties } = require("azure-kusto-data");
 const e = process.env;
 const say = (name, ok, seen) => console.log(JSON.stringify({ name, ok: !!ok, seen: String(seen === undefined ? "" : seen).slice(0, 1500) }));
@@ -76,7 +77,7 @@ async function commands() {
   const one = (await show(".show table DeviceEvents schema as json"))._rows[0];
   say("a table's schema", one[0] === "DeviceEvents" && JSON.parse(one[1]).Name === "DeviceEvents", one);
   say("as csl", (await show(".show table ['DeviceEvents'] cslschema"))._rows[0][1].split(",").includes("TimeGenerated:datetime"));
-  say("functions", JSON.stringify(all(await show(".show functions"))[0]) === JSON.stringify({ Name: "Odd", Parameters: "(n:long)", Body: "{DeviceEvents | where ReportId % 2 == n}", Folder: "", DocString: "" }),
+  say("functions", JSON.stringify(all(await show(".show functions")).pop()) === JSON.stringify({ Name: "Odd", Parameters: "(n:long)", Body: "{DeviceEvents | where ReportId % 2 == n}", Folder: "", DocString: "" }),
     JSON.stringify(all(await show(".show functions"))));
   say("a stored function in a query", all((await client.execute("soc", "Odd(1) | count")).primaryResults[0])[0].Count === 500);
   say("version", all(await show(".show version"))[0].ServiceType === "Engine");
@@ -84,10 +85,87 @@ async function commands() {
   const piped = all(await show(".show databases schema | where ColumnName == 'TimeGenerated' and DatabaseName == 'soc' and TableName startswith 'Device'\n| summarize n=count() by DatabaseName, ColumnType", ""));
   say("a command piped into a query", piped.length === 1 && piped[0].DatabaseName === "soc" && piped[0].ColumnType === "System.DateTime" && piped[0].n > 5, JSON.stringify(piped));
   const entities = all(await show(".show databases entities with (showObfuscatedStrings=true) | where DatabaseName == 'soc' | summarize count() by EntityType", ""));
-  say("entities", entities.length === 2 && entities.some((x) => x.EntityType === "Function" && x.count_ === 1), JSON.stringify(entities));
+  say("entities", entities.length === 2 && entities.some((x) => x.EntityType === "Function" && x.count_ === 5), JSON.stringify(entities));
   await failed("a command that is not known", /400 General_BadRequest .*'\.drop table DeviceEvents' is not known/, () => show(".drop table DeviceEvents"));
   await failed("a table that is not there", /400 BadRequest_EntityNotFound .*'DeviceEvent' could not be found; did you mean DeviceEvents/, () => show(".show table DeviceEvent schema as json"));
   await failed("a pipe with a fault", /400 General_BadRequest .*KQL102.*\[line:position=2:9\]/, () => show(".show tables\n| where Nothing == 1"));
+}
+
+// What the web editor's component does with a schema (microsoft/monaco-kusto, package/src/languageServiceManager/kustoLanguageService.ts: _normalizeSchema,
+// convertToDatabaseSymbol and what they call), with the language service that it binds by.
+function editorState(shown, name) {
+  const service = require.resolve("@kusto/language-service-next/Kusto.Language.Bridge.js");
+  require(path.join(path.dirname(service), "bridge.js"));
+  require(service);
+  const sym = Kusto.Language.Symbols;
+  const types = { "System.SByte": "bool", "System.Boolean": "bool", "System.Int32": "int", "System.Int64": "long", "System.String": "string", "System.Double": "real",
+    "System.DateTime": "datetime", "System.TimeSpan": "timespan", "System.Guid": "guid", "System.Object": "dynamic", "System.Data.SqlTypes.SqlDecimal": "decimal" };
+  const list = (type, items) => { const made = new (System.Collections.Generic.List$1(type).ctor)(); items.forEach((i) => made.add(i)); return made; };
+  const scalar = (type) => {
+    const found = sym.ScalarTypes.GetSymbol(types[type] || type);
+    if (!found) throw new Error(`no type ${type}`);
+    return found;
+  };
+  const column = (c) => new sym.ColumnSymbol(c.Name, scalar(c.CslType), c.DocString, null, null, null);
+  const parameter = (p) => {
+    if (!p.Columns) {
+      const standard = p.CslDefaultValue && Kusto.Language.Parsing.QueryParser.ParseLiteral$1(p.CslDefaultValue);
+      return new sym.Parameter.$ctor3(p.Name, scalar(p.Type), null, null, null, false, null, 1, 1, standard, null);
+    }
+    if (p.Columns.length === 0) return new sym.Parameter.ctor(p.Name, sym.ParameterTypeKind.Tabular, sym.ArgumentKind.Expression, null, null, false, null, 1, 1, null, null);
+    return new sym.Parameter.$ctor2(p.Name, new sym.TableSymbol.ctor(p.Columns.map((c) => column({ Name: c.Name, CslType: c.CslType || c.Type }))));
+  };
+  const databases = Object.values(shown.Databases).map((db) => {
+    if (typeof db.MajorVersion !== "number" || typeof db.MinorVersion !== "number") throw new Error("no version");
+    const tables = [db.Tables, db.MaterializedViews, db.ExternalTables].flatMap((each) => Object.values(each))
+      .map((t) => new sym.TableSymbol.$ctor6(t.Name, new Bridge.ArrayEnumerable(t.OrderedColumns.map(column)), t.DocString));
+    const functions = Object.values(db.Functions).map((f) => new sym.FunctionSymbol.$ctor14(f.Name, f.Body, list(sym.Parameter, f.InputParameters.map(parameter)), f.DocString));
+    const groups = Object.entries(db.EntityGroups).map(([group, members]) => new sym.EntityGroupSymbol.$ctor3(group, members.join(), null));
+    return new sym.DatabaseSymbol.$ctor2(db.Name, null, [...tables, ...functions, ...groups]);
+  });
+  return Kusto.Language.GlobalState.Default.WithCluster(new sym.ClusterSymbol.ctor("penstock", databases)).WithDatabase(databases.find((db) => db.Name === name));
+}
+
+async function editor() {
+  const client = make(e.READER);
+  const schema = async (text, db) => JSON.parse((await client.executeMgmt(db, text)).primaryResults[0]._rows[0][0]);
+  const bound = (state, query) => { // what is wrong with it, else its columns
+    const code = Kusto.Language.KustoCode.ParseAndAnalyze(query, state), wrong = code.GetDiagnostics(), said = [], columns = [];
+    for (let i = 0; i < wrong.Count; i++) said.push(wrong.getItem(i).Message);
+    if (said.length > 0) return said.join("; ");
+    for (let i = 0; i < code.ResultType.Columns.Count; i++) columns.push(`${code.ResultType.Columns.getItem(i).Name}:${code.ResultType.Columns.getItem(i).Type.Name}`);
+    return columns.join();
+  };
+  const hunting = editorState(await schema(".show schema as json", "soc.hunting"), "soc.hunting");
+  const workspace = editorState(await schema(".show database soc schema as json", ""), "soc");
+  const all = editorState(await schema(".show databases schema as json", ""), "soc");
+  for (const [state, query, want] of [
+    [hunting, "DeviceProcessEvents | where Timestamp > ago(1d) | summarize count() by DeviceName", "DeviceName:string,count_:long"],
+    [hunting, "DeviceProcessEvents | where TimeGenerated > ago(1d)", /'TimeGenerated' does not refer to any known column/],
+    [workspace, "DeviceProcessEvents | where TimeGenerated > ago(1d) | summarize count() by DeviceName", "DeviceName:string,count_:long"],
+    [workspace, "DeviceEvents | extend x = AdditionalFields.a | project x, ReportId, TimeGenerated, TenantId", "x:dynamic,ReportId:long,TimeGenerated:datetime,TenantId:string"],
+    [workspace, "Doors_CL | project TimeGenerated, Door, Granted", "TimeGenerated:datetime,Door:string,Granted:bool"],
+    [workspace, "Odd(1) | summarize n = count() by ActionType", "ActionType:string,n:long"],
+    [workspace, "Odd()", /./],
+    [workspace, "Between() | count", "Count:long"],
+    [workspace, "Between('b') | count", "Count:long"],
+    [workspace, "Lists() | count", "Count:long"],
+    [workspace, "Lists('x', 8) | count", "Count:long"],
+    [workspace, "Lists('x', 8, 9) | count", /./],
+    [workspace, "DeviceEvents | where ReportId > 7 | invoke Marked() | project ReportId, Mark", "ReportId:long,Mark:long"],
+    [workspace, "Marked((DeviceEvents | where ReportId > 7)) | project Mark", "Mark:long"],
+    [workspace, "DeviceEvents | invoke Anything() | project Mark", "Mark:long"],
+    [workspace, "DeviceEvents | project DeviceId | invoke Marked()", /required columns/],
+    [workspace, "NoSuchTable | count", /NoSuchTable/],
+    [all, "database('soc.hunting').DeviceEvents | join kind=inner (DeviceEvents) on DeviceId | summarize n = count() by Timestamp, TimeGenerated",
+      "Timestamp:datetime,TimeGenerated:datetime,n:long"],
+  ]) {
+    const seen = bound(state, query);
+    say(`an editor reads: ${query}`, typeof want === "string" ? seen === want : want.test(seen) && !/^\w+:\w+/.test(seen), seen);
+  }
+  const tables = Object.values((await schema(".show schema as json", "soc.hunting")).Databases["soc.hunting"].Tables).map((t) => t.Name);
+  const faulty = tables.filter((t) => /[^\w:,]/.test(bound(hunting, `${t} | take 1`)));
+  say("each of its tables", tables.length > 100 && faulty.length === 0, faulty.map((t) => `${t}: ${bound(hunting, t)}`));
 }
 
 async function errors() {
@@ -108,4 +186,4 @@ async function errors() {
   say("and none of the other's functions", all((await other.execute("soc", ".show functions")).primaryResults[0]).length === 0);
 }
 
-({ queries, commands, errors })[process.argv[2]]().catch((why) => say(`${process.argv[2]} went through`, false, `${why.stack} ${JSON.stringify(why.response && why.response.data)}`));
+({ queries, commands, editor, errors })[process.argv[2]]().catch((why) => say(`${process.argv[2]} went through`, false, `${why.stack} ${JSON.stringify(why.response && why.response.data)}`));

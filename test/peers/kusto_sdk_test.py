@@ -46,6 +46,12 @@ class World:
         answer = daemon.request("PUT", f"/api/workspaces/soc/savedQueries/Odd?tenantId={TENANT}", json.dumps(saved))
         if answer.status != 201:
             raise Failed(f"a stored function: {answer}")
+        for name, query, given in (("Between", "DeviceEvents | where ActionType >= a and ReportId < n", "a:string='a', n:long=9"),
+                                   ("Lists", "DeviceEvents | where ActionType != a and ReportId != n", "a:string = 'x, (\\'y', n:long = 7"),
+                                   ("Anything", "T | extend Mark = 1", "T:(*)"), ("Marked", "T | extend Mark = 1", "T:(ReportId:long, DeviceId:string)")):
+            answer = daemon.request("PUT", f"/api/workspaces/soc/savedQueries/{name}?tenantId={TENANT}", json.dumps({"kind": "function", "query": query, "parameters": given}))
+            if answer.status != 201:
+                raise Failed(f"a stored function: {answer}")
         self.tokens = {"READER": daemon.make_token(TENANT, "SecurityReader")["token"], "INGEST": daemon.make_token(TENANT, "ingest")["token"],
                        "STRANGER": daemon.make_token(OTHER, "SecurityReader")["token"]}
         wait_for(lambda: daemon.get("/api/workspaces", token=self.tokens["STRANGER"]).status == 200, 10, "the tokens are known")
@@ -78,7 +84,7 @@ def told(part, done):
 def node_client(world):
     script = peers.NODE / "kusto_sdk.js"
     shutil.copy(HERE / "kusto_sdk.js", script)
-    for part in ("queries", "commands", "errors"):
+    for part in ("queries", "commands", "editor", "errors"):
         told(part, subprocess.run(peers.node(script, part), env=world.environment(), capture_output=True, timeout=180, cwd=peers.NODE))
 
 
