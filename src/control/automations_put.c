@@ -41,38 +41,12 @@ static bool
 conditions_hold(struct putting *p)
 {
     const struct automations_put *put = p->put;
-    const char *in_body = body_text(put->body, "etag");
-    bool is_there = p->old.json != NULL;
-    char etag[48] = "";
 
-    if (put->is_validation)
-        return true;
-    if (is_there)
-        automation_etag(&p->old, etag);
-    if ((put->if_match != NULL && (!is_there || !automation_etag_in(put->if_match, etag))) ||
-        (is_there && in_body != NULL && in_body[0] != '\0' && !automation_etag_in(in_body, etag))) {
-        automations_fail(p->reply, 412, "PreconditionFailed", "",
-                         "The etag does not match the stored automation.");
-        return false;
-    }
-    if (put->if_none_match != NULL && is_there && automation_etag_in(put->if_none_match, etag)) {
-        automations_fail(p->reply, 412, "PreconditionFailed", "", "The automation exists already.");
-        return false;
-    }
-    return true;
-}
-
-static bool
-location_holds(struct putting *p)
-{
-    const char *old = json_string_value(json_object_get(p->old_shown, "location"));
-    const char *given = body_text(p->put->body, "location");
-
-    if (old == NULL || given == NULL || location_equal(old, given))
-        return true;
-    automations_fail(p->reply, 409, "InvalidResourceLocation", "",
-                     "The automation already exists in another location; location cannot change.");
-    return false;
+    return put->is_validation ||
+           (arm_resource_conditions_hold(&arm_resource_automations, put, &p->old,
+                                         body_text(put->body, "etag"), p->reply) &&
+            arm_resource_location_holds(&arm_resource_automations, p->old_shown,
+                                        body_text(put->body, "location"), p->reply));
 }
 
 /* RFC 7396, on properties; tags as a whole. */
@@ -319,57 +293,15 @@ faults_answer(struct putting *p)
 static void
 put_store(struct putting *p)
 {
-    const struct automation_place *place = &p->put->place;
-    char group[INVENTORY_GROUP_NAME_MAX + 2], id[AUTOMATION_NAME_MAX + 2];
-    struct automation_row next = {.json = json_dumps(p->x.shown, JSON_COMPACT),
-                                  .private = json_dumps(p->private, JSON_COMPACT)};
-    bool is_new = p->old.json == NULL;
-    struct err why = {""};
-    enum status st = ST_OK;
+    char *private = json_dumps(p->private, JSON_COMPACT);
 
-    if (next.json == NULL || next.private == NULL) {
+    if (private == NULL)
         automations_fail_memory(p->reply);
-        automation_row_free(&next);
-        return;
-    }
-    next.json_size = strlen(next.json);
-    next.private_size = strlen(next.private);
-    inventory_fold(place->group, group, sizeof group);
-    inventory_fold(place->name, id, sizeof id);
-    if (is_new || strcmp(next.json, p->old.json) != 0 ||
-        strcmp(next.private, p->old.private) != 0) {
-        struct store_automation x = {
-            place->subscription,
-            group,
-            id,
-            {next.json,    next.json_size   },
-            {next.private, next.private_size},
-            p->put->now,
-            p->put->now
-        };
-        struct store_automation old = {
-            .json = {p->old.json,    p->old.json_size   },
-            .private = {p->old.private, p->old.private_size}
-        };
-
-        st = store_automation_put(p->c->store, &x, is_new ? NULL : &old,
-                                  p->c->config->limits.automations_max, &why);
-        p->reply->has_changed = st == ST_OK;
-    }
-    if (st == ST_OK)
-        automations_answer(&next, is_new ? 201 : 200, p->reply);
-    else if (st == ST_INVALID) {
-        p->has_raced = true;
-        automations_fail(p->reply, 412, "PreconditionFailed", "",
-                         "The automation was changed meanwhile: read it again.");
-    } else if (st == ST_END)
-        automations_fail(p->reply, 404, "ResourceGroupNotFound", "",
-                         "Resource group '%s' not found.", place->group);
-    else if (st == ST_FULL)
-        automations_fail(p->reply, 409, "QuotaExceeded", "", "%s", why.text);
     else
-        automations_fail_store(p->reply, st, &why);
-    automation_row_free(&next);
+        p->has_raced =
+            !arm_resource_store(p->c, &arm_resource_automations, p->put, &p->old, p->x.shown,
+                                private, p->c->config->limits.automations_max, p->reply);
+    free(private);
 }
 
 static void
@@ -410,22 +342,13 @@ put_read(struct putting *p)
 static bool
 old_read(struct putting *p)
 {
-    struct err why = {""};
-    enum status st = automation_row_find(p->c, &p->put->place, &p->old, &why);
-
-    if (st == ST_END && p->put->is_patch) {
-        automations_fail_absent(p->reply, &p->put->place);
+    if (!arm_resource_old(p->c, &arm_resource_automations, p->put, &p->old, &p->old_shown,
+                          p->reply))
         return false;
-    }
-    if (st == ST_END)
+    if (p->old.json == NULL)
         return true;
-    if (st != ST_OK) {
-        automations_fail_store(p->reply, st, &why);
-        return false;
-    }
-    p->old_shown = json_loadb(p->old.json, p->old.json_size, 0, NULL);
     p->old_private = json_loadb(p->old.private, p->old.private_size, 0, NULL);
-    if (p->old_shown != NULL && p->old_private != NULL)
+    if (p->old_private != NULL)
         return true;
     automations_fail(p->reply, 500, "StoreFailed", "", "what is stored cannot be read");
     return false;
@@ -463,7 +386,7 @@ automations_put(const struct control *c, const struct automations_put *put,
         struct putting p = {.c = c, .put = put, .reply = reply};
 
         automations_reply_free(reply);
-        if (old_read(&p) && conditions_hold(&p) && (put->is_validation || location_holds(&p)))
+        if (old_read(&p) && conditions_hold(&p))
             put_read(&p);
         again = p.has_raced;
         put_free(&p);

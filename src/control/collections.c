@@ -1,8 +1,8 @@
 /* collections.c - the rule that an upload names, compiled. The store is asked each time, which costs a look into an index;
  * what is compiled is kept as long as the stored text is the same, so a changed rule holds from the next upload on, whoever
  * changed it. */
+#include "control/arm_store.h"
 #include "control/collection_rules.h"
-#include "control/collection_store.h"
 #include "control/inventory.h"
 #include <pthread.h>
 #include <stdlib.h>
@@ -107,7 +107,7 @@ struct found {
 };
 
 static bool
-found_copy(void *app, const struct store_collection *x)
+found_copy(void *app, const struct arm_stored *x)
 {
     struct found *f = app;
 
@@ -149,7 +149,8 @@ stored_find(struct collections *s, const struct control *c, const char *tenant, 
 {
     struct found f = {.json = NULL};
     enum collection_answer answer = COLLECTION_FOUND;
-    enum status st = store_collection_named(c->store, rule, found_copy, &f, err);
+    enum status st =
+        arm_store_find_beside(c->store, &arm_table_collections, rule, found_copy, &f, err);
 
     if (st == ST_OK && f.json == NULL)
         st = err_set(err, ST_FULL, "no memory for a collection rule");

@@ -1,6 +1,6 @@
 /* inventory_test.c - subscriptions and resource groups: whose they are, their names in any case, their limits. */
 #include "base/test.h"
-#include "control/automation_store.h"
+#include "control/arm_store.h"
 #include "control/inventory.h"
 #include "control/store.h"
 #include "control/store_inner.h"
@@ -180,21 +180,23 @@ static void
 check_full_disk(void)
 {
     static char large[200000];
-    struct store_automation x = {.subscription = A, .group = "full", .id = "a"};
+    struct arm_stored x = {.subscription = A, .group = "full", .id = "a"};
     bool is_new;
 
     memset(large, ' ', sizeof large - 1);
     memcpy(large, "{}", 2);
-    x.json = x.private = span_of(large);
+    x.json = x.beside = span_of(large);
     CHECK(group_put("full", "westeurope", "{}", &is_new) == ST_OK, "a group");
     CHECK(sqlite3_exec(store->db, "PRAGMA max_page_count = 1", NULL, NULL, NULL) == SQLITE_OK,
           "no room"); /* it cannot fall below what is there */
     CHECK(group_put("other", "westeurope", large, &is_new) == ST_IO, "a group");
-    CHECK(store_automation_put(store, &x, NULL, 10, NULL) == ST_IO, "an automation");
+    CHECK(arm_store_put(store, &arm_table_automations, &x, NULL, 10, NULL) == ST_IO,
+          "an automation");
     CHECK(sqlite3_exec(store->db, "PRAGMA max_page_count = 1000000", NULL, NULL, NULL) == SQLITE_OK,
           "room");
-    CHECK(store_automation_put(store, &x, NULL, 0, NULL) == ST_FULL, "the limit");
-    CHECK(store_automation_put(store, &x, NULL, 1, NULL) == ST_OK, "and it goes on");
+    CHECK(arm_store_put(store, &arm_table_automations, &x, NULL, 0, NULL) == ST_FULL, "the limit");
+    CHECK(arm_store_put(store, &arm_table_automations, &x, NULL, 1, NULL) == ST_OK,
+          "and it goes on");
 }
 
 int

@@ -517,6 +517,30 @@ store_token_revoke(struct store *s, const char *id, int64_t now, struct err *err
     return store_leave(s, st, true);
 }
 
+enum status
+store_token_standing(struct store *s, const char *token_id, bool *is_good, struct err *err)
+{
+    sqlite3_stmt *x;
+    enum status st;
+
+    *is_good = false;
+    store_enter(s);
+    st = store_prepare(s, &x, "find a token", err,
+                       "SELECT k.revoked = 0 AND (k.tenant = '*' OR coalesce(t.is_active, 0))"
+                       " FROM tokens k LEFT JOIN tenants t ON t.id = k.tenant WHERE k.id = ?",
+                       "t", token_id);
+    if (st == ST_OK) {
+        int step = sqlite3_step(x);
+
+        if (step == SQLITE_ROW)
+            *is_good = sqlite3_column_int(x, 0) != 0;
+        else
+            st = step == SQLITE_DONE ? ST_END : store_failed(s, "find a token", err);
+        sqlite3_finalize(x);
+    }
+    return store_leave(s, st, false);
+}
+
 /* What stands there now: its json is compared with 'only_if'. */
 static enum status
 setting_precondition(struct store *s, const char *tenant, const char *id, struct span only_if,

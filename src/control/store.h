@@ -48,6 +48,9 @@ MUST_CHECK enum status store_tokens(struct store *s,
                                     void *app, struct err *err);
 MUST_CHECK enum status store_token_revoke(struct store *s, const char *id, int64_t now,
                                           struct err *err);
+/* Whether the token was revoked, or its tenant switched off; ST_END: there is no such token. */
+MUST_CHECK enum status store_token_standing(struct store *s, const char *token_id, bool *is_good,
+                                            struct err *err);
 
 struct store_setting { /* a data export setting */
     const char *tenant, *id;

@@ -1,5 +1,5 @@
 /* store_inner.h - how the files that keep tables in the store speak to SQLite. Private to
- * control/store.c, inventory.c, management_groups.c, automation_store.c and collection_store.c. Everything between store_enter and store_leave. */
+ * control/store.c, inventory.c, management_groups.c and arm_store.c. Everything between store_enter and store_leave. */
 #pragma once
 #include "control/store.h"
 #include <pthread.h>
