@@ -89,8 +89,8 @@ def node_client(world):
 
 
 def python_client(world):
-    if not (PYTHON / "bin" / "python").exists():
-        made = subprocess.run([sys.executable, "-m", "venv", str(PYTHON)], capture_output=True, timeout=300)
+    if not (PYTHON / "bin" / "pip").exists():
+        made = subprocess.run([sys.executable, "-m", "venv", "--clear", str(PYTHON)], capture_output=True, timeout=300)
         if made.returncode != 0:
             check.skip("the client for Python", "no virtual environment can be made")
             return
