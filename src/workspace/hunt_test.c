@@ -309,14 +309,12 @@ static void
 check_shared(void)
 {
     static const char *const queries[] = {
-        "let T = materialize(DeviceEvents | extend r = rand()); T | summarize sum(r); T | "
-        "summarize "
-        "sum(r)",
-        "let T = materialize(DeviceEvents | extend r = rand()); T | summarize sum(r); T | "
-        "mv-expand "
-        "x = pack_array(r) to typeof(real) | summarize sum(x)",
-        "let T = materialize(range i from 1 to 5 step 1 | extend r = rand()); T | project d = "
-        "bag_pack('r', r) | evaluate bag_unpack(d) | summarize sum(r); T | summarize sum(r)",
+        ("let T = materialize(DeviceEvents | extend r = rand()); T | summarize sum(r); "
+         "T | summarize sum(r)"),
+        ("let T = materialize(DeviceEvents | extend r = rand()); T | summarize sum(r); "
+         "T | mv-expand x = pack_array(r) to typeof(real) | summarize sum(x)"),
+        ("let T = materialize(range i from 1 to 5 step 1 | extend r = rand()); T | project d = "
+         "bag_pack('r', r) | evaluate bag_unpack(d) | summarize sum(r); T | summarize sum(r)"),
         "let s = toscalar(DeviceEvents | extend r = rand() | summarize sum(r)); print s; print s",
     };
 
