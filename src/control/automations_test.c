@@ -1,15 +1,10 @@
 /* automations_test.c - what the end-to-end tests cannot see of automations: routes and their identity over PUTs, when an
  * action begins, what is stored, and that a plan is built of what a newer program may have left. */
-#include "base/test.h"
 #include "control/automations.h"
-#include "control/config.h"
+#include "control/control_bed.h"
 #include "control/inventory.h"
-#include "control/kinds_for_tests.h"
 #include "control/plan_build.h"
-#include "control/secrets.h"
-#include "control/store.h"
 #include "model/arm_id.h"
-#include <unistd.h>
 
 #define SUB TENANT_A
 #define PLACE_ID                                                                                   \
@@ -260,25 +255,9 @@ main(void)
 {
     struct resource_group g = {
         .subscription = SUB, .name = "rg", .location = "x", .tags = SPAN_LITERAL("{}")};
-    struct config *config = NULL;
-    char path[200], made[400];
     struct err err = {""};
 
-    if (mkdtemp(folder) == NULL)
-        return 1;
-    c.catalog = &catalog_builtin;
-    c.kinds = &test_kinds;
-    snprintf(path, sizeof path, "%s/store.db", folder);
-    CHECK(store_open(path, &c.store, &err) == ST_OK, "%s", err.text);
-    snprintf(path, sizeof path, "%s/secret.key", folder);
-    CHECK(secrets_open(path, true, &c.secrets, &err) == ST_OK, "%s", err.text);
-    CHECK(config_read_text(SPAN_LITERAL("defaultExports: false\ntenants: [{id: " TENANT_A "}]\n"),
-                           "t.yaml", folder, &test_kinds, &config, &err) == ST_OK,
-          "%s", err.text);
-    c.config = config;
-    if (test_failed > 0)
-        return test_end();
-    CHECK(control_prepare(&c, 1, made, &err) == ST_OK, "%s", err.text);
+    control_bed_begin(&c, folder, "defaultExports: false\ntenants: [{id: " TENANT_A "}]\n");
     CHECK(resource_group_put(c.store, &g, NULL, &err) == ST_OK, "%s", err.text);
     check_routes();
     check_disabled();
@@ -286,10 +265,6 @@ main(void)
     check_fingerprints();
     check_resting();
     check_race();
-    store_close(c.store);
-    secrets_close(c.secrets);
-    config_free(config);
-    snprintf(path, sizeof path, "rm -rf %s", folder);
-    CHECK(system(path) == 0, "cleared");
+    control_bed_end(&c, folder);
     return test_end();
 }

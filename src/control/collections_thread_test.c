@@ -1,15 +1,10 @@
 /* collections_thread_test.c - the rule that an upload names: whose it is, what it has, and that a changed one holds from the next
  * upload on while others use what was compiled before. */
-#include "base/test.h"
 #include "control/collection_rules.h"
-#include "control/config.h"
+#include "control/control_bed.h"
 #include "control/inventory.h"
-#include "control/kinds_for_tests.h"
-#include "control/secrets.h"
-#include "control/store.h"
 #include <pthread.h>
 #include <stdatomic.h>
-#include <unistd.h>
 
 #define OTHER "cccccccc-1111-4222-8333-444444444444"
 #define ID(name)                                                                                   \
@@ -165,35 +160,17 @@ main(void)
 {
     struct resource_group g = {
         .subscription = TENANT_A, .name = "rg", .location = "x", .tags = SPAN_LITERAL("{}")};
-    struct config *config = NULL;
-    char path[200], made[400];
     struct err err = {""};
 
-    if (mkdtemp(folder) == NULL)
-        return 1;
-    c.catalog = &catalog_builtin;
-    c.kinds = &test_kinds;
-    snprintf(path, sizeof path, "%s/store.db", folder);
-    CHECK(store_open(path, &c.store, &err) == ST_OK, "%s", err.text);
-    snprintf(path, sizeof path, "%s/secret.key", folder);
-    CHECK(secrets_open(path, true, &c.secrets, &err) == ST_OK, "%s", err.text);
-    CHECK(config_read_text(SPAN_LITERAL("defaultExports: false\ntenants: [{id: " TENANT_A
-                                        "}, {id: " OTHER "}]\n"),
-                           "t.yaml", folder, &test_kinds, &config, &err) == ST_OK,
-          "%s", err.text);
-    c.config = config;
+    control_bed_begin(&c, folder,
+                      "defaultExports: false\ntenants: [{id: " TENANT_A "}, {id: " OTHER "}]\n");
     CHECK(collections_make(&kept, &err) == ST_OK, "%s", err.text);
     if (test_failed > 0)
         return test_end();
-    CHECK(control_prepare(&c, 1, made, &err) == ST_OK, "%s", err.text);
     CHECK(resource_group_put(c.store, &g, NULL, &err) == ST_OK, "%s", err.text);
     check_changes();
     check_finding();
     collections_free(kept);
-    store_close(c.store);
-    secrets_close(c.secrets);
-    config_free(config);
-    snprintf(path, sizeof path, "rm -rf %s", folder);
-    CHECK(system(path) == 0, "cleared");
+    control_bed_end(&c, folder);
     return test_end();
 }

@@ -1,12 +1,7 @@
 /* detection_test.c - detection rules: what is taken, what is refused and where, patches, when a rule is due, and what the store
  * keeps of its runs. */
-#include "base/test.h"
-#include "control/config.h"
+#include "control/control_bed.h"
 #include "control/detections.h"
-#include "control/kinds_for_tests.h"
-#include "control/secrets.h"
-#include "control/store.h"
-#include <unistd.h>
 
 #define DEVICE                                                                                     \
     "{\"@odata.type\":\"#microsoft.graph.security.impactedDeviceAsset\",\"identifier\":"           \
@@ -456,36 +451,14 @@ check_commits(void)
 int
 main(void)
 {
-    struct config *config = NULL;
-    char path[200], made[400];
-    struct err err = {""};
-
-    if (mkdtemp(folder) == NULL)
-        return 1;
-    c.catalog = &catalog_builtin;
-    c.kinds = &test_kinds;
-    snprintf(path, sizeof path, "%s/store.db", folder);
-    CHECK(store_open(path, &c.store, &err) == ST_OK, "%s", err.text);
-    snprintf(path, sizeof path, "%s/secret.key", folder);
-    CHECK(secrets_open(path, true, &c.secrets, &err) == ST_OK, "%s", err.text);
-    CHECK(config_read_text(SPAN_LITERAL("defaultExports: false\ntenants: [{id: " TENANT_A
-                                        "}, {id: " TENANT_B "}]\n"),
-                           "t.yaml", folder, &test_kinds, &config, &err) == ST_OK,
-          "%s", err.text);
-    c.config = config;
-    if (test_failed > 0)
-        return test_end();
-    CHECK(control_prepare(&c, 1, made, &err) == ST_OK, "%s", err.text);
+    control_bed_begin(&c, folder,
+                      "defaultExports: false\ntenants: [{id: " TENANT_A "}, {id: " TENANT_B "}]\n");
     check_cases();
     check_all_faults();
     check_meaning();
     check_due();
     check_verbs();
     check_commits();
-    store_close(c.store);
-    secrets_close(c.secrets);
-    config_free(config);
-    snprintf(path, sizeof path, "rm -rf %s", folder);
-    CHECK(system(path) == 0, "cleared");
+    control_bed_end(&c, folder);
     return test_end();
 }

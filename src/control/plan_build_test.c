@@ -1,13 +1,8 @@
 /* plan_build_test.c - from a first start to routes: what is made, what each setting becomes, and
  * what changes a fingerprint. */
-#include "base/test.h"
-#include "control/config.h"
-#include "control/kinds_for_tests.h"
+#include "control/control_bed.h"
 #include "control/plan_build.h"
-#include "control/secrets.h"
 #include "control/settings.h"
-#include "control/store.h"
-#include <unistd.h>
 
 static char folder[] = "/tmp/penstock-plan-XXXXXX";
 static struct control c;
@@ -24,36 +19,6 @@ configure(const char *text)
     if (config == NULL)
         exit(1);
     c.config = config;
-}
-
-static void
-open_all(void)
-{
-    char path[200];
-    struct err err = {""};
-
-    c.catalog = &catalog_builtin;
-    c.kinds = &test_kinds;
-    snprintf(path, sizeof path, "%s/store.db", folder);
-    CHECK(store_open(path, &c.store, &err) == ST_OK, "%s", err.text);
-    snprintf(path, sizeof path, "%s/secret.key", folder);
-    CHECK(secrets_open(path, true, &c.secrets, &err) == ST_OK, "%s", err.text);
-    if (test_failed > 0)
-        exit(test_end());
-}
-
-static void
-close_all(void)
-{
-    static const char *const files[] = {"store.db", "secret.key"};
-    char path[200];
-
-    store_close(c.store);
-    secrets_close(c.secrets);
-    for (size_t i = 0; i < COUNT_OF(files); i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, files[i]);
-        unlink(path);
-    }
 }
 
 static int faults;
@@ -121,7 +86,7 @@ check_first_start(void)
     struct err err = {""};
     struct plan *plan;
 
-    open_all();
+    control_bed_open(&c, folder);
     configure("");
     made = prepared(77);
     CHECK(strstr(made, "(default); export local-archive; export local-hub") != NULL, "'%s'", made);
@@ -155,7 +120,7 @@ check_first_start(void)
     CHECK(reply.status == 204, "%u", reply.status);
     made = prepared(79);
     CHECK(made[0] == '\0', "what was deleted came back: '%s'", made);
-    close_all();
+    control_bed_close(&c, folder);
 }
 
 static void
@@ -166,7 +131,7 @@ check_tenants(void)
     const char *made;
     struct plan *plan;
 
-    open_all();
+    control_bed_open(&c, folder);
     configure("tenants:\n  - {id: " TENANT_A ", name: one}\n  - {id: " TENANT_B ", name: two}\n"
               "deviceGroups:\n  - {tenant: " TENANT_A ", groups: [{Name: x}]}\n");
     made = prepared(1);
@@ -193,9 +158,9 @@ check_tenants(void)
     CHECK(plan->route_count == 4 && route_of(plan, TENANT_A, "local-hub")->is_enabled,
           "switched on again: %zu routes", plan->route_count);
     plan_release(plan);
-    close_all();
+    control_bed_close(&c, folder);
 
-    open_all();
+    control_bed_open(&c, folder);
     configure("defaultExports: false\ntenants:\n  - {id: " TENANT_A "}\n");
     made = prepared(1);
     plan = built();
@@ -204,7 +169,7 @@ check_tenants(void)
     configure("");
     made = prepared(2);
     CHECK(made[0] == '\0', "without a list the tenants stay: '%s'", made);
-    close_all();
+    control_bed_close(&c, folder);
 }
 
 #define BODY(extra)                                                                                \
@@ -247,7 +212,7 @@ check_route(void)
 {
     struct plan *plan;
 
-    open_all();
+    control_bed_open(&c, folder);
     configure(configured);
     prepared(1);
     CHECK(put("one", BODY("\"profile\":\"documented\",\"machineGroup\":\"always\",\"batchBytes\":"
@@ -313,7 +278,7 @@ check_route(void)
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < i; k++)
             CHECK(seen[i] != seen[k], "changes %zu and %zu look the same", k, i);
-    close_all();
+    control_bed_close(&c, folder);
 }
 
 static void
@@ -324,7 +289,7 @@ check_secret(void)
     char path[200];
     struct err err = {""};
 
-    open_all();
+    control_bed_open(&c, folder);
     configure(configured);
     prepared(1);
     CHECK(put("one", BODY(CONNECTION)) == 201, "put");
@@ -363,7 +328,7 @@ check_secret(void)
     plan = built();
     CHECK(faults == 1, "%d: %s", faults, fault_text);
     plan_release(plan);
-    close_all();
+    control_bed_close(&c, folder);
 }
 
 int

@@ -1,15 +1,10 @@
 /* workspaces_test.c - which workspaces there are, for whom, and by what names they are found. */
-#include "base/test.h"
 #include "control/automations.h"
-#include "control/config.h"
+#include "control/control_bed.h"
 #include "control/inventory.h"
-#include "control/kinds_for_tests.h"
-#include "control/secrets.h"
 #include "control/settings.h"
-#include "control/store.h"
 #include "control/workspaces.h"
 #include "model/arm_id.h"
-#include <unistd.h>
 
 #define LOCAL CONTROL_LOCAL_PREFIX "Microsoft.OperationalInsights/workspaces/"
 #define AZURE IN_GROUP "Microsoft.OperationalInsights/workspaces/"
@@ -59,16 +54,12 @@ configure(const char *text, struct err *err)
 static void
 open_all(void)
 {
-    char path[200], made[400];
+    char made[400];
     struct err err = {""};
 
     kinds = test_kinds;
-    c.catalog = &catalog_builtin;
+    control_bed_open(&c, folder);
     c.kinds = &kinds;
-    snprintf(path, sizeof path, "%s/store.db", folder);
-    CHECK(store_open(path, &c.store, &err) == ST_OK, "%s", err.text);
-    snprintf(path, sizeof path, "%s/secret.key", folder);
-    CHECK(secrets_open(path, true, &c.secrets, &err) == ST_OK, "%s", err.text);
     CHECK(configure(TENANTS RESOURCES, &err) == ST_OK, "%s", err.text);
     CHECK(control_prepare(&c, 1, made, &err) == ST_OK, "%s", err.text);
     if (test_failed > 0)
@@ -78,16 +69,8 @@ open_all(void)
 static void
 close_all(void)
 {
-    static const char *const files[] = {"store.db", "secret.key"};
-    char path[200];
-
-    store_close(c.store);
-    secrets_close(c.secrets);
+    control_bed_close(&c, folder);
     config_free((struct config *)(uintptr_t)c.config);
-    for (size_t i = 0; i < COUNT_OF(files); i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, files[i]);
-        unlink(path);
-    }
     rmdir(folder);
 }
 
