@@ -4,6 +4,7 @@
  * Wall time is counted in ticks: 100 ns since 0001-01-01T00:00:00Z, the unit of KQL's datetime. */
 #pragma once
 #include <stdint.h>
+#include <time.h>
 
 #define TICKS_PER_SECOND INT64_C(10000000)
 #define TICKS_PER_HOUR (INT64_C(3600) * TICKS_PER_SECOND)
@@ -14,3 +15,7 @@ int64_t clock_ticks(void);
 
 /* Milliseconds on a clock that only moves forward; for durations and deadlines. */
 int64_t clock_monotonic_ms(void);
+
+/* The moment so many milliseconds from now on CLOCK_MONOTONIC, as pthread_cond_timedwait and clock_nanosleep take
+ * it. */
+struct timespec clock_after_ms(int64_t ms);

@@ -85,28 +85,13 @@ worker_trouble(struct worker *w, const char *what, const struct err *err)
         log_line(LOG_INFO, "detect", "%s: all is well again", what);
 }
 
-static struct timespec
-after_ms(int64_t ms)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += ms / 1000;
-    t.tv_nsec += ms % 1000 * 1000000;
-    if (t.tv_nsec >= 1000000000) {
-        t.tv_sec++;
-        t.tv_nsec -= 1000000000;
-    }
-    return t;
-}
-
 static void *
 worker_thread(void *app)
 {
     struct worker *w = app;
 
     for (;;) {
-        struct timespec until = after_ms(w->work(w->d));
+        struct timespec until = clock_after_ms(w->work(w->d));
         bool is_timed_out = false;
 
         pthread_mutex_lock(&w->lock);

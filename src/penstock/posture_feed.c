@@ -334,21 +334,6 @@ feed_once(struct posture_feed *f, struct err *err)
     return posture_outbox_drop_at(f->o.posture, f->last, position, err);
 }
 
-static struct timespec
-after_ms(long ms)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += ms / 1000;
-    t.tv_nsec += ms % 1000 * 1000000;
-    if (t.tv_nsec >= 1000000000) {
-        t.tv_sec++;
-        t.tv_nsec -= 1000000000;
-    }
-    return t;
-}
-
 /* Keeps why events cannot leave; says it once, and when they can again. */
 static void
 note_trouble(struct posture_feed *f, enum status st, const struct err *err)
@@ -371,7 +356,7 @@ feed_thread(void *app)
     for (;;) {
         struct err err;
         enum status st = feed_once(f, &err);
-        struct timespec until = after_ms(RETRY_MS);
+        struct timespec until = clock_after_ms(RETRY_MS);
 
         pthread_mutex_lock(&f->lock);
         note_trouble(f, st, &err);
@@ -402,7 +387,7 @@ tick_thread(void *app)
         struct err err;
         bool more = false;
         enum status st = posture_tick(f->o.posture, &more, &err);
-        struct timespec until = after_ms(TICK_MS);
+        struct timespec until = clock_after_ms(TICK_MS);
 
         if (st != ST_OK && was_fine)
             log_line(LOG_WARN, "posture", "scores and snapshots wait: %s", err.text);
