@@ -4,6 +4,7 @@
 #include "workspace/select.h"
 #include "workspace/sql.h"
 #include <stdlib.h>
+#include <sys/random.h>
 
 #define ROW_COLUMN "$rowid" /* no KQL name begins so */
 
@@ -60,8 +61,10 @@ shape_make(struct selection *s, const struct workspace_table *t, enum selection_
     return (struct workspace_shape){columns, count};
 }
 
+/* The rows that are chosen from have their numbers, and a name that no predicate can know; those that a predicate asks for
+ * beside them have neither. */
 struct only {
-    struct span name;
+    struct span name, chosen;
     struct kql_table table;
 };
 
@@ -69,10 +72,12 @@ static bool
 only_table(void *context, struct span name, struct kql_table *out)
 {
     const struct only *o = context;
+    const bool is_chosen = span_equal(name, o->chosen);
 
-    if (!span_equal(name, o->name))
+    if (!is_chosen && !span_equal(name, o->name))
         return false;
     *out = o->table;
+    out->schema.count -= !is_chosen;
     return true;
 }
 
@@ -82,10 +87,23 @@ only_table_at(void *context, size_t index, struct kql_table *out)
     const struct only *o = context;
 
     *out = o->table;
+    out->schema.count--;
     return index == 0;
 }
 
 /* ---- the plan ---- */
+
+/* Whether it looks at the row's number, which would tell how many rows there are of others. */
+static bool
+reads_row(const struct kql_expr *e, uint32_t row_column)
+{
+    if (e->kind == KQL_EXPR_COLUMN)
+        return e->column == row_column;
+    for (uint32_t i = 0; i < e->count; i++)
+        if (e->arguments[i] != NULL && reads_row(e->arguments[i], row_column))
+            return true;
+    return false;
+}
 
 /* Filters over the one table. */
 static bool
@@ -120,9 +138,9 @@ plan_make(struct selection *s, struct only *table, const struct workspace_rows_w
     const struct kql_environment environment = {
         .table = only_table, .table_at = only_table_at, .context = table, .now = wanted->now};
     struct span text = wanted->where.p == NULL
-                           ? pool_printf(&s->pool, "['%.*s']", (int)table->name.n, table->name.p)
-                           : pool_printf(&s->pool, "['%.*s']\n| where (%.*s\n)", (int)table->name.n,
-                                         table->name.p, (int)wanted->where.n, wanted->where.p);
+                           ? pool_printf(&s->pool, "['%s']", table->chosen.p)
+                           : pool_printf(&s->pool, "['%s']\n| where (%.*s\n)", table->chosen.p,
+                                         (int)wanted->where.n, wanted->where.p);
     struct sql_options options = {.pool = &s->pool, .programs = s->programs};
     struct kql_diagnostics diagnostics;
     struct kql_bound bound;
@@ -132,6 +150,11 @@ plan_make(struct selection *s, struct only *table, const struct workspace_rows_w
     kql_diagnostics_init(&diagnostics, &s->pool, text);
     if (!kql_bind(&s->pool, text, &environment, &diagnostics, &bound) || !is_plain(&bound))
         return refuse(&diagnostics, err);
+    for (const struct kql_op *op = bound.plan; op->kind == KQL_OP_WHERE; op = op->input)
+        if (reads_row(op->u.predicate, s->count))
+            return err_set(err, ST_INVALID,
+                           "the predicate may name columns of the table alone: no pack_all(), no "
+                           "column of the file's own");
     split = sql_split(&options, bound.plan);
     part = split->kind == KQL_ROWS_TABLE ? sql_part_of(split) : NULL;
     if (part == NULL || part->scalar_count > 0 || part->set_count > 0 ||
@@ -157,6 +180,7 @@ make(struct selection *s, struct workspace *w, const struct workspace_rows_wante
     struct kql_column *columns;
     struct workspace_shape *kept;
     struct only table;
+    uint64_t secret;
     enum status st;
 
     if (t == NULL)
@@ -175,8 +199,11 @@ make(struct selection *s, struct workspace *w, const struct workspace_rows_wante
     for (size_t i = 0; i < kept->count; i++)
         columns[i] =
             (struct kql_column){span_of(kept->columns[i].name), (uint8_t)kept->columns[i].type};
+    if (getrandom(&secret, sizeof secret, 0) != (ssize_t)sizeof secret)
+        return err_set(err, ST_IO, "no random bytes");
     table = (struct only){
         .name = span_of(t->catalog->name),
+        .chosen = pool_printf(&s->pool, "$rows %016llx", (unsigned long long)secret),
         .table = {.name = span_of(t->catalog->name),
                   .schema = {columns, (uint32_t)kept->count, false},
                   .handle = handle}
