@@ -213,7 +213,7 @@ static const struct {
     {"Events | where isnull(n) | summarize arg_min(k, name, t) by b", WHOLE},
     {"Events | where isnull(n) | summarize arg_min(n, name, t), arg_max(k, b), arg_max(t, r) by b", WHOLE},
     {"Events | project-rename z = name | summarize arg_max(p, z, n) by b, z", WHOLE},
-    {"union Events, Devices | summarize arg_max(t, site) by name, n", WHOLE},
+    {"union withsource=T Events, Devices | summarize arg_max(t, site) by name, n, T", WHOLE},
     {"Events | join kind=inner Devices on name | summarize arg_max(t1, site) by name, n, k", WHOLE},
     {"Empty | summarize arg_max(t, n) by name", WHOLE},
     {"Events | summarize arg_max(r, name)", ANY},
