@@ -367,6 +367,8 @@ loop(struct repl *r)
         atomic_store(&interrupted, false);
         line = el_gets(r->edit, &n);
         if (line != NULL && n > 0) {
+            /* libedit prints its prompt before it reads: a Ctrl-C in between is not for this query */
+            atomic_store(&interrupted, false);
             take_line(r, line, (size_t)n);
             fflush(stdout);
         } else if (atomic_load(&interrupted)) { /* what was begun is dropped */

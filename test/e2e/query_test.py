@@ -294,7 +294,9 @@ def terminal():
             check("a mistake has its place", "^^^^" in t.expect("kql> "))
             t.send("print h'swordfish';\r")
             t.expect("kql> ")
-            t.send("DeviceEvents | where (\x03")
+            t.send("DeviceEvents | where (")
+            t.expect(r"where \(")  # it reads
+            t.send("\x03")
             t.expect("kql> ")
             check("Ctrl-C drops what was begun", True)
             t.send("print 77;\r")
