@@ -96,7 +96,8 @@ bed_check(const struct kql_answers *answers)
 static inline void
 bed_run(struct span query)
 {
-    static const struct kql_rows_source source = {bed_source_open, bed_source_next, free, NULL};
+    static const struct kql_rows_source source = {
+        .open = bed_source_open, .next = bed_source_next, .close = free};
     static struct kql_diagnostics d;
     static struct pool pool;
     struct kql_rows_limits limits = {.memory_max = 16 << 20,
