@@ -444,6 +444,32 @@ call_two(struct bind *b, enum kql_operator op, const struct kql_expr *left,
     return bind_operator_call(b, op, arguments, 2, at);
 }
 
+/* Whether a value of the type, as text, can have that text in it, whatever the case: no number has "powershell". */
+static bool
+may_hold(enum kql_type type, struct span text)
+{
+    static const char *const characters[KQL_TYPE_COUNT] = {
+        [KQL_INT] = "-0123456789",
+        [KQL_LONG] = "-0123456789",
+        [KQL_DATETIME] = "-0123456789:.TtZz",
+        [KQL_TIMESPAN] = "-0123456789:.",
+        [KQL_GUID] = "-0123456789abcdefABCDEF",
+    };
+    const char *all = characters[type];
+
+    for (size_t i = 0; all != NULL && i < text.n; i++)
+        if (memchr(all, text.p[i], strlen(all)) == NULL)
+            return false;
+    return true;
+}
+
+/* has, contains, startswith and their kin, but not their opposites. */
+static bool
+looks_for_text(enum kql_operator op)
+{
+    return op >= KQL_OP_HAS && op < KQL_OP_LIKE && (op - KQL_OP_HAS) % 2 == 0;
+}
+
 /* 'column op needle' over every column of the input, joined by or: where * has "x", search. */
 static const struct kql_expr *
 bind_any_column(struct bind *b, enum kql_operator op, const struct kql_expr *needle,
@@ -452,6 +478,8 @@ bind_any_column(struct bind *b, enum kql_operator op, const struct kql_expr *nee
     const struct kql_function *to_string = kql_function_find(SPAN_LITERAL("tostring"), KQL_SCALAR);
     const struct kql_expr *any = NULL;
     bool is_text = op >= KQL_OP_EQUAL_CI && op <= KQL_OP_MATCHES_REGEX;
+    bool has_text = looks_for_text(op) && needle->kind == KQL_EXPR_CONST &&
+                    needle->type == KQL_STRING && !needle->value.is_null;
 
     if (b->input == NULL) {
         kql_complain(b->d, KQL_E_PLACE, at->at, at->size, "there are no columns here");
@@ -462,6 +490,8 @@ bind_any_column(struct bind *b, enum kql_operator op, const struct kql_expr *nee
         enum operand operand = operand_of(column->type);
 
         if (bind_is_hidden(b->input->schema.columns[i].name))
+            continue;
+        if (has_text && !may_hold(column->type, kql_text(&needle->value)))
             continue;
         if (is_text && (operand & (OPERAND_STRING | OPERAND_DYNAMIC)) == 0 && to_string != NULL)
             column = bind_call(b, to_string, &column, 1, at);

@@ -407,7 +407,7 @@ static const struct {
      "    -> (s: string, $table: string, a: long, c: string)\n"
      "#1:\n"
      "  union of #3\n"
-     "  | where ((tostring(a) has \"x\") or (c has \"x\")) or (a == 5)\n"
+     "  | where (c has \"x\") or (a == 5)\n"
      "      -> ($table: string, a: long, c: string)\n"
      "#2:\n"
      "  table Tb\n"

@@ -462,6 +462,16 @@ static const struct {
     {"facet",                                               "datatable(a: string, b: long)[\"x\", 1, \"x\", 2] | facet by a with (count)",
      "Count:long [2] & a:string,count_a:long [\"x\",2]"                                                                                                                                                                               },
     {"several statements",                                  "print 1; print 2",                                                                  "print_0:long [1] & print_0:long [2]"                                                },
+    {"search asks numbers and times for digits only",
+     "datatable(n: long, t: datetime, p: timespan, g: guid, s: string)[42, datetime(2024-01-02), "
+     "3h, guid(74be27de-1e4e-49d9-b579-fe0b331d3642), 'x', "
+     "7, datetime(2023-01-02), 1h, guid(00be27de-1e4e-49d9-b579-fe0b331d3642), '42a'] | search "
+     "'42' or '2024*' or '*27DE' or '*T00:00*' or 't' | project n",                                                                              "n:long [42],[7]"                                                                    },
+    {"search finds part of a time in either case",
+     "datatable(t: datetime)[datetime(2024-01-02 03:04:05)] | search '*02t03*' and "
+     "'2024-01-02T03:04:05.0000000z'  | count",                                                                                                  "Count:long [1]"                                                                     },
+    {"search !has is true of what cannot hold a text",
+     "datatable(n: long)[1] | where * !has 'x' | count",                                                                                         "Count:long [1]"                                                                     },
     {"search",                                              "datatable(a: string, b: long)[\"needle here\", 1, \"hay\", 7] | search \"needle\"",
      "$table:string,a:string,b:long [\"search_arg0\",\"needle here\",1]"                                                                                                                                                              },
     {"render: rows pass",                                   "range i from 1 to 2 step 1 | render linechart",                                     "i:long [1],[2]"                                                                     },

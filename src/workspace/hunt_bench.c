@@ -1,6 +1,7 @@
 /* hunt_bench.c - questions that hunters ask, in KQL through hunt_run and written by hand in SQL for the same tables, each time in
  * one run: what the way through KQL costs is a ratio, whatever the machine does besides.
- *   hunt_bench [ROWS] [FILE] [--json] [--only NAME] [--sql]     (default 1000000 in /tmp; the file is removed)
+ *   hunt_bench [ROWS] [FILE] [--json] [--only NAME] [--sql] [--keep]     (default 1000000 in /tmp; the file is removed but with
+ *   --keep: ask it more with penstock query --workspace-file)
  * Rows are DeviceProcessEvents of 30 days in order of time: command lines of about 120 bytes, nearly all different, and names from few.
  * Both sides see one tenant's rows (half of one further tenant's are there, too), both read their whole answer; the first run of each
  * question is not counted, the least of five is. */
@@ -105,6 +106,16 @@ static const struct question {
      "summarize count(), max(Runs) by AccountName",                                                  "SELECT a.AccountName, count(*), max(b.runs) FROM (SELECT DeviceId, AccountName" FROM
      " AND FileName = 'cmd.exe') a JOIN (SELECT DeviceId, count(*) AS runs" FROM
      " AND FileName = 'rundll32.exe' GROUP BY 1) b USING (DeviceId) GROUP BY 1"                                                          },
+    {"search",          "search in (DeviceProcessEvents) 'EncodedCommand' | count",
+     "SELECT count(*)" FROM " AND (contains(lower(DeviceId), 'encodedcommand') OR "
+                            "contains(lower(DeviceName), 'encodedcommand')"
+     " OR contains(lower(ActionType), 'encodedcommand') OR contains(lower(FileName), "
+     "'encodedcommand')"
+     " OR contains(lower(FolderPath), 'encodedcommand') OR contains(lower(SHA256), "
+     "'encodedcommand')"
+     " OR contains(lower(ProcessCommandLine), 'encodedcommand') OR contains(lower(AccountName), "
+     "'encodedcommand')"
+     " OR contains(lower(AdditionalFields), 'encodedcommand'))"                                                                                                                             },
     {"extend_bits",
      "DeviceProcessEvents | where Timestamp > datetime(2026-03-20) | extend Name = "
      "tolower(FileName), Folder = substring(FolderPath, 0, 16) | summarize count() by Name, Folder", "SELECT lower(FileName), substring(FolderPath, 1, 16), count(*)" FROM " AND \"$time\" > " BEGIN
@@ -198,7 +209,7 @@ main(int argc, char **argv)
 {
     const char *path = "/tmp/penstock-hunt-bench.duckdb", *only = NULL;
     unsigned long long rows = 1000000;
-    bool is_json = false, explains = false, done = true;
+    bool is_json = false, explains = false, keeps = false, done = true;
     struct workspace_options options = {.memory_max = (size_t)4 << 30};
     struct workspace *w = NULL;
     duckdb_connection c = NULL;
@@ -213,6 +224,8 @@ main(int argc, char **argv)
             is_json = true;
         else if (strcmp(argv[i], "--sql") == 0)
             explains = true;
+        else if (strcmp(argv[i], "--keep") == 0)
+            keeps = true;
         else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
             only = argv[++i];
         else if (places++ == 0)
@@ -241,6 +254,7 @@ main(int argc, char **argv)
         printf("]}\n");
     duckdb_disconnect(&c);
     workspace_close(w);
-    unlink(path);
+    if (!keeps)
+        unlink(path);
     return done ? 0 : 1;
 }

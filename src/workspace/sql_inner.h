@@ -208,3 +208,6 @@ sql_carrier sql_table_step, sql_inline_step, sql_print_step, sql_range_step, sql
     sql_sample_distinct_step, sql_pass_step; /* sql_op.c */
 sql_carrier sql_summarize_step;              /* sql_summarize.c */
 sql_carrier sql_join_step, sql_union_step;   /* sql_join.c */
+
+/* A where over a union as a union of where, each over a table's own columns; NULL: it stays as it is. sql_push.c */
+const struct kql_op *sql_push(struct sql_build *b, const struct kql_op *op);

@@ -144,6 +144,23 @@ between_form(struct sql_scope *s, struct sql_text *t, const struct kql_expr *e, 
     return true;
 }
 
+/* Of one column and constants: its program is asked once for each of the column's different values. */
+static bool
+is_of_one_column(const struct kql_expr *e)
+{
+    const struct kql_expr *v;
+
+    if (e->kind != KQL_EXPR_CALL || e->function->kind != KQL_OPERATOR || e->count < 2)
+        return false;
+    v = e->arguments[0];
+    if (v->kind == KQL_EXPR_CALL && v->count == 1 && (v->function->flags & KQL_F_VOLATILE) == 0)
+        v = v->arguments[0];
+    for (uint32_t i = 1; i < e->count; i++)
+        if (e->arguments[i]->kind != KQL_EXPR_CONST)
+            return false;
+    return v->kind == KQL_EXPR_COLUMN;
+}
+
 /* A chain of the same operator without its parentheses. */
 static bool
 chain(struct sql_scope *s, struct sql_text *t, const struct kql_expr *e,
@@ -157,7 +174,7 @@ chain(struct sql_scope *s, struct sql_text *t, const struct kql_expr *e,
     }
     sql_put(t, "%s", *is_first ? "" : how);
     *is_first = false;
-    return sql_native(s, t, e, mode);
+    return is_of_one_column(e) ? sql_value(s, t, e) : sql_native(s, t, e, mode);
 }
 
 static bool

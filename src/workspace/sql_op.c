@@ -206,9 +206,12 @@ sql_range_step(struct sql_build *b, struct sql_step *step, const struct kql_op *
 bool
 sql_where_step(struct sql_build *b, struct sql_step *step, const struct kql_op *op)
 {
-    struct sql_step *input = input_of(b, op);
+    const struct kql_op *pushed = sql_push(b, op);
+    struct sql_step *input = pushed == NULL ? input_of(b, op) : NULL;
     struct sql_scope s = sql_scope_of(b, step, input, &op->input->schema, "");
 
+    if (pushed != NULL)
+        return sql_union_step(b, step, pushed);
     if (input == NULL)
         return false;
     sql_select(step, "SELECT");
