@@ -153,8 +153,10 @@ look_at_expr(void *context, const struct kql_expr *e)
         l->node->has_windows |= e->function->kind == KQL_WINDOW;
         l->node->is_volatile |= (e->function->flags & KQL_F_VOLATILE) != 0;
     }
-    if (e->table != NULL)
+    if (e->table != NULL) {
         look_at_op(l, e->table);
+        l->node->asks_input |= sql_node_of(l->b, e->table)->reads_input;
+    }
     for (uint32_t i = 0; i < e->count; i++)
         if (e->arguments[i] != NULL)
             look_at_expr(l, e->arguments[i]);
@@ -189,7 +191,7 @@ static const struct {
     [KQL_ROWS_INLINE] = {sql_inline_step,          "datatable"              },
     [KQL_ROWS_PRINT] = {sql_print_step,           "print"                  },
     [KQL_ROWS_RANGE] = {sql_range_step,           "range"                  },
-    [KQL_ROWS_INPUT] = {NULL,                     "the rows of a sub-query"},
+    [KQL_ROWS_INPUT] = {sql_input_step,           "the rows of a sub-query"},
     [KQL_ROWS_UNION] = {sql_union_step,           "union"                  },
     [KQL_ROWS_EXTERNAL] = {NULL,                     "external data"          },
     [KQL_OP_WHERE] = {sql_where_step,           "where"                  },
@@ -207,7 +209,7 @@ static const struct {
     [KQL_OP_PARSE_TEXT] = {NULL,                     "parse"                  },
     [KQL_OP_PARSE_PAIRS] = {NULL,                     "parse-kv"               },
     [KQL_OP_SERIES] = {NULL,                     "make-series"            },
-    [KQL_OP_PARTITION] = {NULL,                     "partition"              },
+    [KQL_OP_PARTITION] = {sql_partition_step,       "partition"              },
     [KQL_OP_SCAN] = {NULL,                     "scan"                   },
     [KQL_OP_TOP_NESTED] = {NULL,                     "top-nested"             },
     [KQL_OP_TOP_HITTERS] = {NULL,                     "top-hitters"            },
@@ -234,8 +236,10 @@ is_possible(struct sql_build *b, const struct sql_node *node)
         return sql_refuse(b, "only tables are read by SQL here");
     if (operators[op->kind].carry == NULL)
         return sql_refuse(b, "%s has no SQL", operators[op->kind].name);
-    if (node->reads_input)
+    if (node->reads_input && b->rows == NULL)
         return sql_refuse(b, "it reads the rows of the sub-query that it stands in");
+    if (node->asks_input)
+        return sql_refuse(b, "it asks for a value of each run of the sub-query");
     if (node->has_windows)
         return sql_refuse(b, "it calls a window function");
     if (node->is_forbidden)
@@ -281,6 +285,11 @@ sql_carry(struct sql_build *b, const struct kql_op *op)
     step->is_repeatable = true;
     step->is_volatile = node->is_volatile;
     if (!operators[op->kind].carry(b, step, op) || !is_small(b, step)) {
+        node->why = b->why;
+        return NULL;
+    }
+    if (node->reads_input && step->runs == NULL) {
+        sql_refuse(b, "%s by the runs of a sub-query has no SQL", operators[op->kind].name);
         node->why = b->why;
         return NULL;
     }
@@ -420,6 +429,12 @@ part_of(struct sql_build *b, struct sql_node *node)
     const struct kql_op *part = NULL;
     struct sql_step *step;
 
+    if (node->reads_input) { /* not by itself */
+        node->why = node->is_tried ? node->why
+                                   : SPAN_LITERAL("it reads the rows of the sub-query that it "
+                                                  "stands in");
+        return NULL;
+    }
     if (!node->reads_table && !b->o->carries_all && (node->op != b->root || b->inside > 0)) {
         node->why = SPAN_LITERAL("no table lies below");
         return NULL;

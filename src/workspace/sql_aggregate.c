@@ -12,17 +12,24 @@ sql_raw_next(struct sql_summary *m)
     return m->raw_count++;
 }
 
-/* The end of one: its FILTER and its name. False: the predicate has no SQL. */
+void
+sql_raw_end(struct sql_summary *m, uint32_t raw, const char *also)
+{
+    if (m->has_live || also[0] != '\0')
+        sql_put(&m->raw, " FILTER (WHERE %s%s%s)", m->has_live ? "live" : "",
+                m->has_live && also[0] != '\0' ? " AND " : "", also);
+    sql_put(&m->raw, " AS a%u", raw);
+}
+
+/* False: the predicate has no SQL. */
 static bool
 raw_end(struct sql_summary *m, uint32_t raw)
 {
-    if (m->predicate != NULL) {
-        sql_put(&m->raw, " FILTER (WHERE ");
-        if (!sql_test(&m->scope, &m->raw, m->predicate))
-            return false;
-        sql_put(&m->raw, ")");
-    }
-    sql_put(&m->raw, " AS a%u", raw);
+    struct sql_text predicate = {.pool = m->raw.pool};
+
+    if (m->predicate != NULL && !sql_test(&m->scope, &predicate, m->predicate))
+        return false;
+    sql_raw_end(m, raw, m->predicate != NULL ? predicate.p : "");
     return true;
 }
 

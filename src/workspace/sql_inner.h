@@ -60,6 +60,9 @@ struct sql_step {
     uint8_t *is_stored;
     uint32_t groupings; /* one over the other, up to and with this step */
     bool is_volatile;   /* an expression of its own gives another value each time: it is run once */
+    const struct sql_runs *runs;   /* whose rows it has; NULL: it stands in no sub-plan */
+    bool may_miss_runs;            /* some run may have no row */
+    bool numbers_rows;             /* in another way each time: it is run once */
     struct sql_list scalars, sets; /* that its own programs ask for */
     /* What its text reads of inputs: of a column of its own, or beside them. No columns: all of its text is needed. */
     struct sql_read {
@@ -79,11 +82,25 @@ struct sql_step {
     uint8_t *wanted; /* a byte per column */
 };
 
+/* A sub-plan that is run for each row or group is one step after the other for all its runs together: rows carry hidden columns
+ * r0 ... behind the others, of which r0 says which run they are of and the others are the same in all rows of a run: the
+ * values that runs are ordered by, and what is carried past the sub-plan. Where columns are named by number (wanted, reads)
+ * they are schema.count and on. */
+struct sql_runs {
+    struct sql_step *rows; /* that the sub-plan is run over: one or more of each run */
+    uint32_t count;
+    enum kql_type type;                    /* of r0 */
+    struct sql_order order[SQL_ORDER_MAX]; /* of r1 ... */
+    uint32_t order_count;
+    uint32_t carried; /* the first of those that are carried past */
+};
+
 struct sql_node { /* what is known of an operator of the plan */
     const struct kql_op *op;
     bool is_looked_at, is_tried;
     bool reads_input;      /* a KQL_ROWS_INPUT lies below */
     bool reads_table;      /* a KQL_ROWS_TABLE does */
+    bool asks_input;       /* an expression of its own names a sub-query over a KQL_ROWS_INPUT */
     bool is_volatile;      /* an expression of its own is */
     bool has_windows;      /* an expression of its own calls a window function */
     bool is_forbidden;     /* a materialized thing that several statements want */
@@ -105,6 +122,8 @@ struct sql_build {
     size_t node_count, slot_count;
     const struct kql_op *root;
     uint32_t step_count, statement_count;
+    struct sql_step
+        *rows; /* what the KQL_ROWS_INPUT of the sub-plan at hand is; NULL: it is not carried */
     uint32_t inside; /* sub-plans that are run for each row or group, around what is looked at */
     struct span why; /* of the operator that is being tried */
     struct sql_step **parts; /* roots of the statements that were made */
@@ -201,13 +220,47 @@ bool sql_piece(struct sql_scope *s, const struct kql_expr *e, struct sql_text *o
 bool sql_is_constant(const struct kql_expr *e);
 bool sql_is_nullable(const struct kql_expr *e);
 
+/* ---- sql_runs.c ---- */
+
+/* A step that is no operator's. */
+struct sql_step *sql_between(struct sql_build *b, const struct kql_schema *schema);
+
+/* For steps whose input may stand in a sub-plan; nothing is done where it does not. */
+
+/* The hidden columns of the runs, among the columns of a list; 'prefix' is "" or "l.". */
+void sql_pass_runs(struct sql_step *step, struct sql_step *input, const char *prefix);
+/* The same at the beginning of a list, with a comma behind: of a layer that groups by r0, and of those over it. */
+void sql_group_runs(struct sql_step *step, struct sql_step *input);
+void sql_list_runs(struct sql_step *step, const struct sql_step *input);
+
+/* For steps whose input does. */
+
+/* The input's rows, which are "live", and for each run others, which are not: so that it has a group. */
+struct sql_step *sql_all_runs(struct sql_build *b, struct sql_step *input);
+/* The first rows of each run, as the input is ordered; or by " ORDER BY ...". */
+void sql_first_of_runs(struct sql_build *b, struct sql_step *step, struct sql_step *input,
+                       const char *order, uint64_t limit);
+
+/* For operators that have a sub-plan. */
+
+/* The step of a sub-plan that is run over 'rows'; NULL: b->why. */
+struct sql_step *sql_carry_sub(struct sql_build *b, const struct kql_op *sub,
+                               struct sql_step *rows);
+/* What the runs of the input itself are, as columns from r'from' on of the sub-plan's rows, the last of them; and as those of the
+ * operator's own step again. */
+void sql_carry_runs(struct sql_step *step, struct sql_step *input, uint32_t from);
+void sql_return_runs(struct sql_step *step, const struct sql_step *input, struct sql_step *sub);
+/* Run after run, each in the sub-plan's order: if either has one. */
+void sql_order_by_runs(struct sql_step *step, struct sql_step *sub);
+
 /* ---- operators: the step's text; false: b->why ---- */
 typedef bool sql_carrier(struct sql_build *b, struct sql_step *step, const struct kql_op *op);
 sql_carrier sql_table_step, sql_inline_step, sql_print_step, sql_range_step, sql_where_step,
     sql_project_step, sql_sort_step, sql_take_step, sql_count_step, sql_sample_step,
-    sql_sample_distinct_step, sql_pass_step; /* sql_op.c */
-sql_carrier sql_summarize_step;              /* sql_summarize.c */
-sql_carrier sql_join_step, sql_union_step;   /* sql_join.c */
+    sql_sample_distinct_step, sql_pass_step;    /* sql_op.c */
+sql_carrier sql_summarize_step;                 /* sql_summarize.c */
+sql_carrier sql_input_step, sql_partition_step; /* sql_runs.c */
+sql_carrier sql_join_step, sql_union_step;      /* sql_join.c */
 
 /* A where over a union as a union of where, each over a table's own columns; NULL: it stays as it is. sql_push.c */
 const struct kql_op *sql_push(struct sql_build *b, const struct kql_op *op);

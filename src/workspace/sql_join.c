@@ -34,7 +34,9 @@ first_of_keys(struct sql_build *b, const struct kql_op *op, struct sql_step *lef
     step->op = op->input;
     step->id = ++b->step_count;
     step->text.pool = b->pool;
-    sql_put(&step->text, "SELECT DISTINCT ON (");
+    sql_put(&step->text, "SELECT DISTINCT ON (%s", left->runs != NULL ? "r0, " : "");
+    if (left->runs != NULL)
+        sql_read(step, left, left->op->schema.count);
     for (uint32_t i = 0; i < op->u.join.key_count; i++) {
         sql_put(&step->text, "%s", i == 0 ? "" : ", ");
         if (!sql_value(&s, &step->text, op->u.join.left_keys[i]))
@@ -42,6 +44,7 @@ first_of_keys(struct sql_build *b, const struct kql_op *op, struct sql_step *lef
     }
     sql_select(step, ")");
     sql_pass_columns(step, left);
+    sql_pass_runs(step, left, "");
     sql_put(&step->text, " FROM t%u", sql_use(b, step, left));
     sql_put_order(&step->text, left, "");
     step->is_repeatable = false;
@@ -69,6 +72,14 @@ join_word(enum kql_join_kind kind)
         break;
     }
     return "INNER";
+}
+
+/* Whether it gives rows of the right side alone. */
+static bool
+keeps_right(enum kql_join_kind kind)
+{
+    return kind == KQL_JOIN_RIGHTOUTER || kind == KQL_JOIN_FULLOUTER ||
+           kind == KQL_JOIN_RIGHTSEMI || kind == KQL_JOIN_RIGHTANTI;
 }
 
 static void
@@ -109,6 +120,8 @@ sql_join_step(struct sql_build *b, struct sql_step *step, const struct kql_op *o
         return sql_refuse(b, "it has no keys");
     if (step->is_volatile)
         return sql_refuse(b, "its keys are other ones each time");
+    if (right->runs != NULL || (left->runs != NULL && keeps_right(kind)))
+        return sql_refuse(b, "it gives rows of the other table for each run of the sub-query");
     if (kind == KQL_JOIN_INNERUNIQUE)
         left = first_of_keys(b, op, left);
     if (left == NULL)
@@ -119,6 +132,8 @@ sql_join_step(struct sql_build *b, struct sql_step *step, const struct kql_op *o
 
     sql_select(step, "SELECT");
     put_output(step, op, left, right);
+    sql_pass_runs(step, left, "l.");
+    step->may_miss_runs |= kind != KQL_JOIN_LEFTOUTER;
     sql_put(t, " FROM t%u %c %s JOIN t%u %c ON (", sql_use(b, step, is_turned ? right : left),
             is_turned ? 'r' : 'l', join_word(kind), sql_use(b, step, is_turned ? left : right),
             is_turned ? 'l' : 'r');

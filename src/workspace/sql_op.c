@@ -217,6 +217,8 @@ sql_where_step(struct sql_build *b, struct sql_step *step, const struct kql_op *
     sql_select(step, "SELECT");
     sql_pass_columns(step, input);
     sql_pass_order(step, input);
+    sql_pass_runs(step, input, "");
+    step->may_miss_runs = true;
     step->is_stored = input->is_stored;
     sql_put(&step->text, " FROM t%u WHERE ", sql_use(b, step, input));
     return sql_conjunction(&s, &step->text, op->u.predicate);
@@ -233,6 +235,7 @@ sql_project_step(struct sql_build *b, struct sql_step *step, const struct kql_op
     if (!put_values(&s, &step->text, op))
         return false;
     sql_pass_order(step, input);
+    sql_pass_runs(step, input, "");
     if (input->is_stored != NULL)
         step->is_stored = pool_zeroed(b->pool, op->schema.count, 1);
     for (uint32_t i = 0; i < op->schema.count && input->is_stored != NULL; i++)
@@ -252,6 +255,7 @@ sql_pass_step(struct sql_build *b, struct sql_step *step, const struct kql_op *o
     sql_select(step, "SELECT");
     sql_pass_columns(step, input);
     sql_pass_order(step, input);
+    sql_pass_runs(step, input, "");
     sql_put(&step->text, " FROM t%u", sql_use(b, step, input));
     return true;
 }
@@ -300,24 +304,33 @@ put_keys(struct sql_scope *s, struct sql_step *step, const struct kql_op *op,
 bool
 sql_sort_step(struct sql_build *b, struct sql_step *step, const struct kql_op *op)
 {
-    struct sql_step *input = input_of(b, op);
-    struct sql_scope s = sql_scope_of(b, step, input, &op->input->schema, "");
+    struct sql_step *input = input_of(b, op), *sorted = step;
     uint64_t limit = 0;
 
     if (input == NULL)
         return false;
     if (op->u.sort.limit != NULL && !is_constant_count(op->u.sort.limit, &limit))
         return sql_refuse(b, "its count is not known before the query runs");
-    sql_select(step, "SELECT");
-    sql_pass_columns(step, input);
-    if (!put_keys(&s, step, op, input))
+    if (op->u.sort.limit != NULL && input->runs != NULL)
+        sorted = sql_between(b, &op->schema);
+
+    struct sql_scope s = sql_scope_of(b, sorted, input, &op->input->schema, "");
+
+    sql_select(sorted, "SELECT");
+    sql_pass_columns(sorted, input);
+    if (!put_keys(&s, sorted, op, input))
         return false;
-    sql_put(&step->text, " FROM t%u", sql_use(b, step, input));
+    sql_pass_runs(sorted, input, "");
+    sql_put(&sorted->text, " FROM t%u", sql_use(b, sorted, input));
     if (op->u.sort.limit == NULL)
         return true;
+    step->is_repeatable = false;
+    if (sorted != step) {
+        sql_first_of_runs(b, step, sorted, NULL, limit);
+        return true;
+    }
     sql_put_order(&step->text, step, "");
     sql_put(&step->text, " LIMIT %llu", (unsigned long long)limit);
-    step->is_repeatable = false;
     return true;
 }
 
@@ -331,13 +344,17 @@ sql_take_step(struct sql_build *b, struct sql_step *step, const struct kql_op *o
         return false;
     if (!is_constant_count(op->u.limit.count, &limit))
         return sql_refuse(b, "its count is not known before the query runs");
+    step->is_repeatable = false;
+    if (input->runs != NULL) {
+        sql_first_of_runs(b, step, input, NULL, limit);
+        return true;
+    }
     sql_select(step, "SELECT");
     sql_pass_columns(step, input);
     sql_pass_order(step, input);
     sql_put(&step->text, " FROM t%u", sql_use(b, step, input));
     sql_put_order(&step->text, input, "");
     sql_put(&step->text, " LIMIT %llu", (unsigned long long)limit);
-    step->is_repeatable = false;
     return true;
 }
 
@@ -345,10 +362,17 @@ bool
 sql_count_step(struct sql_build *b, struct sql_step *step, const struct kql_op *op)
 {
     struct sql_step *input = input_of(b, op);
+    bool has_live;
 
     if (input == NULL)
         return false;
-    sql_put(&step->text, "SELECT count(*) AS c0 FROM t%u", sql_use(b, step, input));
+    has_live = input->runs != NULL && input->may_miss_runs;
+    if (has_live)
+        input = sql_all_runs(b, input);
+    sql_put(&step->text, "SELECT ");
+    sql_group_runs(step, input);
+    sql_put(&step->text, "count(*)%s AS c0 FROM t%u%s", has_live ? " FILTER (WHERE live)" : "",
+            sql_use(b, step, input), step->runs != NULL ? " GROUP BY r0" : "");
     return true;
 }
 
@@ -362,11 +386,34 @@ sql_sample_step(struct sql_build *b, struct sql_step *step, const struct kql_op 
         return false;
     if (!is_constant_count(op->u.limit.count, &limit) || limit == 0 || limit > 1000000)
         return sql_refuse(b, "so many rows are not sampled by SQL");
+    step->is_volatile = true;
+    if (input->runs != NULL) {
+        sql_first_of_runs(b, step, input, " ORDER BY random()", limit);
+        return true;
+    }
     sql_select(step, "SELECT");
     sql_pass_columns(step, input);
     sql_put(&step->text, " FROM t%u USING SAMPLE reservoir(%llu ROWS)", sql_use(b, step, input),
             (unsigned long long)limit);
-    step->is_volatile = true;
+    return true;
+}
+
+static bool
+distinct_of_runs(struct sql_scope *s, struct sql_step *step, const struct kql_op *op,
+                 uint64_t limit)
+{
+    struct sql_text *t = &step->text;
+
+    sql_put(t, "SELECT ");
+    sql_list_runs(step, s->source);
+    sql_put(t, "g0 AS c0 FROM (SELECT ");
+    sql_group_runs(step, s->source);
+    if (!sql_value(s, t, op->u.limit.expr))
+        return false;
+    sql_put(t,
+            " AS g0 FROM t%u GROUP BY r0, g0) QUALIFY row_number() OVER (PARTITION BY r0) <= %llu",
+            sql_use(s->b, step, s->source), (unsigned long long)limit);
+    step->may_miss_runs = limit == 0 || s->source->may_miss_runs;
     return true;
 }
 
@@ -384,11 +431,13 @@ sql_sample_distinct_step(struct sql_build *b, struct sql_step *step, const struc
         return sql_refuse(b, "SQL tells other %s apart", kql_type_name(type));
     if (!is_constant_count(op->u.limit.count, &limit))
         return sql_refuse(b, "its count is not known before the query runs");
+    step->is_repeatable = false;
+    if (input->runs != NULL)
+        return distinct_of_runs(&s, step, op, limit);
     sql_put(&step->text, "SELECT DISTINCT ");
     if (!sql_value(&s, &step->text, op->u.limit.expr))
         return false;
     sql_put(&step->text, " AS c0 FROM t%u LIMIT %llu", sql_use(b, step, input),
             (unsigned long long)limit);
-    step->is_repeatable = false;
     return true;
 }

@@ -108,7 +108,8 @@ static bool
 is_kept(const struct sql_step *step)
 {
     return step->is_volatile || step->groupings == SQL_GROUPINGS_MAX ||
-           (step->uses > 1 && (step->op->kind == KQL_OP_MATERIALIZE || !step->is_repeatable));
+           (step->uses > 1 &&
+            (step->op->kind == KQL_OP_MATERIALIZE || !step->is_repeatable || step->numbers_rows));
 }
 
 /* ---- which columns are read ---- */
@@ -148,11 +149,18 @@ want(struct sql_step *step)
     want_reads(step, from, step->read_count);
 }
 
+/* With the runs' columns. */
+static size_t
+width_of(const struct sql_step *step)
+{
+    return (size_t)step->op->schema.count + (step->runs != NULL ? step->runs->count : 0);
+}
+
 static void
 want_all(const struct statement *s, const struct sql_step *root)
 {
     for (size_t i = 0; i < s->count; i++)
-        s->steps[i]->wanted = pool_zeroed(s->b->pool, s->steps[i]->op->schema.count + 1, 1);
+        s->steps[i]->wanted = pool_zeroed(s->b->pool, width_of(s->steps[i]) + 1, 1);
     memset(root->wanted, 1, root->op->schema.count);
     for (size_t i = s->count; i > 0; i--)
         want(s->steps[i - 1]);

@@ -37,7 +37,8 @@ put_fold(struct sql_summary *m, const struct program_call *call)
     sql_put(&m->raw, "list(");
     put_read(m, call);
     sql_put_order(&m->raw, m->input, "");
-    sql_put(&m->raw, ") AS a%u", raw);
+    sql_put(&m->raw, ")");
+    sql_raw_end(m, raw, "");
     sql_result_begin(m);
     sql_put(&m->results, "%s(%llu, a%u)", call->function, (unsigned long long)call->number, raw);
     sql_result_end(m);
@@ -55,10 +56,12 @@ put_aggregate(struct sql_summary *m, const struct program_call *call)
         sql_put(&m->raw, ", ");
         sql_put_column(&m->scope, &m->raw, call->columns[k]);
     }
-    sql_put(&m->raw, ") AS a%u", raw);
+    sql_put(&m->raw, ")");
+    sql_raw_end(m, raw, "");
     if (may_be_none) {
         rows = sql_raw_next(m);
-        sql_put(&m->raw, "count(*) AS a%u", rows);
+        sql_put(&m->raw, "count(*)");
+        sql_raw_end(m, rows, "");
     }
     sql_result_begin(m);
     if (may_be_none) {
@@ -184,17 +187,30 @@ put_places(struct sql_summary *m)
 }
 
 static void
-put_layers(struct sql_summary *m, struct sql_text *t)
+put_groups(struct sql_summary *m, struct sql_text *t)
 {
-    uint32_t key_count = m->op->u.summarize.key_count;
+    bool has_runs = m->input->runs != NULL;
+
+    if (has_runs || m->op->u.summarize.key_count > 0)
+        sql_put(t, " GROUP BY %s", has_runs ? "r0" : "");
+    for (uint32_t i = 0; i < m->op->u.summarize.key_count; i++)
+        sql_put(t, "%sg%u", i == 0 && !has_runs ? "" : ", ", i);
+}
+
+static void
+put_layers(struct sql_summary *m)
+{
+    struct sql_step *step = m->scope.step;
+    struct sql_text *t = &step->text;
 
     sql_put(t, "SELECT ");
+    sql_list_runs(step, m->input);
     sql_put_span(t, (struct span){m->results.p + 2, m->results.n - 2});
     sql_put(t, " FROM (SELECT ");
+    sql_group_runs(step, m->input);
     sql_put_span(t, (struct span){m->raw.p + 2, m->raw.n - 2});
-    sql_put(t, " FROM t%u", sql_use(m->scope.b, m->scope.step, m->input));
-    for (uint32_t i = 0; i < key_count; i++)
-        sql_put(t, "%s%u", i == 0 ? " GROUP BY " : ", ", i + 1);
+    sql_put(t, " FROM t%u", sql_use(m->scope.b, step, m->input));
+    put_groups(m, t);
     sql_put(t, ")");
 }
 
@@ -220,7 +236,7 @@ put_first_rows(struct sql_summary *m, struct sql_text *t, bool *is_done)
 
     *is_done = false;
     if (key_count == 0 || op->u.summarize.aggregate_count != 1 || m->input->order_count > 0 ||
-        e->count < 2 || !sql_is_arg(e))
+        m->input->runs != NULL || e->count < 2 || !sql_is_arg(e))
         return true;
     if (!are_stored(m->input, op->u.summarize.keys, key_count) ||
         !are_stored(m->input, e->arguments, e->count))
@@ -252,16 +268,20 @@ put_first_rows(struct sql_summary *m, struct sql_text *t, bool *is_done)
 bool
 sql_summarize_step(struct sql_build *b, struct sql_step *step, const struct kql_op *op)
 {
-    struct sql_summary m = {.input = sql_carry(b, op->input), .op = op};
+    struct sql_summary m = {.op = op};
+    struct sql_step *input = sql_carry(b, op->input);
     uint32_t key_count = op->u.summarize.key_count, count = op->u.summarize.aggregate_count, width;
 
+    struct sql_text layers = {.pool = b->pool};
+    bool is_first_rows = false, has_finals;
+
+    if (input == NULL)
+        return sql_refuse(b, "what it reads comes from the row engine");
+    m.has_live = key_count == 0 && input->runs != NULL && input->may_miss_runs;
+    m.input = m.has_live ? sql_all_runs(b, input) : input;
     m.scope = sql_scope_of(b, step, m.input, &op->input->schema, "");
     m.raw.pool = m.results.pool = b->pool;
-    struct sql_text layers = {.pool = b->pool};
-    bool is_first_rows = false;
-
-    if (m.input == NULL)
-        return sql_refuse(b, "what it reads comes from the row engine");
+    step->may_miss_runs = key_count > 0 && input->may_miss_runs;
     if (step->is_volatile)
         return sql_refuse(b, "its expressions give other values each time");
     if (!put_keys(&m))
@@ -279,17 +299,18 @@ sql_summarize_step(struct sql_build *b, struct sql_step *step, const struct kql_
         return sql_refuse(b, "it has no columns");
     if (m.input->counts_rows && key_count > 0)
         put_places(&m);
-    if (!is_first_rows)
-        put_layers(&m, &layers);
-    if (is_identity(op, width)) {
-        step->text = layers;
-        return true;
+    has_finals = !is_identity(op, width);
+    if (has_finals) {
+        sql_put(&step->text, "SELECT ");
+        sql_list_runs(step, m.input);
+        if (!put_finals(&m, &step->text, width))
+            return false;
+        sql_put(&step->text, " FROM (");
     }
-    sql_put(&step->text, "SELECT ");
-    if (!put_finals(&m, &step->text, width))
-        return false;
-    sql_put(&step->text, " FROM (");
-    sql_put_span(&step->text, (struct span){layers.p, layers.n});
-    sql_put(&step->text, ")");
+    if (is_first_rows)
+        sql_put_span(&step->text, (struct span){layers.p, layers.n});
+    else
+        put_layers(&m);
+    sql_put(&step->text, has_finals ? ")" : "");
     return true;
 }

@@ -7,6 +7,7 @@
 struct sql_summary {
     struct sql_scope scope; /* of the input */
     struct sql_step *input;
+    bool has_live; /* the input's rows are those that are "live" (sql_all_runs) */
     const struct kql_op *op;
     struct sql_text raw, results;
     uint32_t raw_count, result_count;
@@ -15,6 +16,8 @@ struct sql_summary {
 
 /* Begins the next raw aggregate; gives its number, by which its text is to be named: " AS a5". */
 uint32_t sql_raw_next(struct sql_summary *m);
+/* Its end: over the live rows that 'also' is true of ("": all), and its name. */
+void sql_raw_end(struct sql_summary *m, uint32_t raw, const char *also);
 /* Around the text of the next result. */
 void sql_result_begin(struct sql_summary *m);
 void sql_result_end(struct sql_summary *m);
