@@ -84,12 +84,9 @@ bind_scalar_symbol(struct bind *b, struct span name, const struct kql_expr *e)
 static bool
 names_table(const struct bind *b, struct span name)
 {
-    const struct kql_environment *env = b->environment;
-    struct kql_table table;
-
-    if (env->source != NULL && span_is(name, "source"))
+    if (b->environment->source != NULL && span_is(name, "source"))
         return true;
-    return env->table != NULL && env->table(env->context, name, &table);
+    return bind_has_table(b, name);
 }
 
 static const struct kql_syntax *
@@ -165,9 +162,7 @@ is_tabular_at(struct bind *b, const struct kql_syntax *s, uint32_t depth)
     case SYN_LIST:
         return s->child_count == 1 && is_tabular_at(b, s->children[0], depth);
     case SYN_PATH:
-        while (s->kind == SYN_PATH)
-            s = s->children[0];
-        return s->kind == SYN_CALL && bind_is_elsewhere(s->name);
+        return bind_names_place(s);
     case SYN_NAME:
         if (b->input != NULL && bind_find_column(&b->input->schema, s->name) != UINT32_MAX)
             return false;
@@ -203,43 +198,6 @@ bind_is_tabular(struct bind *b, const struct kql_syntax *s)
 /* ---- tables ---- */
 
 static const struct kql_op *
-environment_table(struct bind *b, const struct kql_table *table, const struct kql_syntax *s)
-{
-    struct kql_op *op = bind_op_new(b, KQL_ROWS_TABLE, s, NULL);
-
-    op->schema = table->schema;
-    op->u.table.name = table->name;
-    op->u.table.handle = table->handle;
-    op->u.table.whole = table->schema;
-    return op;
-}
-
-static void
-complain_of_table(struct bind *b, const struct kql_syntax *s, struct span name)
-{
-    const struct kql_environment *env = b->environment;
-    struct kql_nearest nearest = {.wanted = name};
-    struct kql_table table;
-
-    for (size_t i = 0;
-         !kql_is_full(b->d) && env->table_at != NULL && env->table_at(env->context, i, &table); i++)
-        kql_nearest_offer(&nearest, table.name);
-    for (const struct bind_symbol *symbol = b->symbols; symbol != NULL && !kql_is_full(b->d);
-         symbol = symbol->older)
-        if (symbol->kind != SYMBOL_SCALAR)
-            kql_nearest_offer(&nearest, symbol->name);
-    if (env->source != NULL)
-        kql_nearest_offer(&nearest, SPAN_LITERAL("source"));
-    if (bind_is_foreign(name))
-        bind_foreign(b, s, name);
-    else if (nearest.best.p != NULL)
-        kql_complain(b->d, KQL_E_TABLE, s->at, s->size, "no table '%.*s'; did you mean '%.*s'?",
-                     (int)name.n, name.p, (int)nearest.best.n, nearest.best.p);
-    else
-        kql_complain(b->d, KQL_E_TABLE, s->at, s->size, "no table '%.*s'", (int)name.n, name.p);
-}
-
-static const struct kql_op *
 bind_called_table(struct bind *b, const struct bind_symbol *symbol, const struct kql_syntax *s)
 {
     struct bind_called called = bind_call_symbol(b, symbol, s);
@@ -257,7 +215,7 @@ bind_named_table(struct bind *b, const struct kql_syntax *s, struct span name)
 {
     const struct kql_environment *env = b->environment;
     const struct bind_symbol *symbol = bind_find_symbol(b, name);
-    struct kql_table table;
+    const struct kql_op *table;
 
     if (symbol == NULL && s->kind == SYN_NAME) /* table("x") is the table */
         symbol = bind_find_stored(b, s);
@@ -272,10 +230,11 @@ bind_named_table(struct bind *b, const struct kql_syntax *s, struct span name)
         return table_unknown(b, s);
     }
     if (env->source != NULL && span_is(name, "source"))
-        return environment_table(b, env->source, s);
-    if (env->table != NULL && env->table(env->context, name, &table))
-        return environment_table(b, &table, s);
-    complain_of_table(b, s, name);
+        return bind_table_of(b, env->source, s);
+    table = bind_environment_table(b, name, s);
+    if (table != NULL)
+        return table;
+    bind_no_table(b, s, name, env->context);
     return table_unknown(b, s);
 }
 
@@ -344,19 +303,13 @@ bind_source_of(struct bind *b, const struct kql_syntax *s)
             return b->context;
         kql_complain(b->d, KQL_E_PLACE, s->at, s->size, "there are no rows to start from here");
         return table_unknown(b, s);
-    case SYN_PATH: {
-        const struct kql_syntax *first = s;
+    case SYN_PATH:
+        if (bind_names_place(s)) {
+            const struct kql_op *table = bind_place_table(b, s);
 
-        while (first->kind == SYN_PATH)
-            first = first->children[0];
-        if (first->kind == SYN_CALL) {
-            kql_complain(b->d, KQL_E_NOT_BUILT, s->at, s->size,
-                         "other databases and clusters cannot be reached from here: %.*s()",
-                         (int)first->name.n, first->name.p);
-            return table_unknown(b, s);
+            return table != NULL ? table : table_unknown(b, s);
         }
         break;
-    }
     case SYN_DATATABLE:
     case SYN_EXTERNALDATA:
     case SYN_PRINT:

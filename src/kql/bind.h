@@ -18,6 +18,14 @@ struct kql_table {
  * mean it, and answers are without it. */
 #define KQL_INGESTION_COLUMN "$ingestion_time"
 
+/* How a text names other tables than those at hand: workspace("NAME").T and resource("ID").T, or
+ * database("NAME").T with cluster("NAME") before it or not. */
+struct kql_place {
+    bool is_database;
+    struct span cluster; /* empty: not said */
+    struct span name;
+};
+
 /* What a query can refer to. All of it must outlive the plan. */
 struct kql_environment {
     /* The table of that exact name; false: none. NULL: no tables at all. */
@@ -26,11 +34,19 @@ struct kql_environment {
      * false: no more. */
     bool (*table_at)(void *context, size_t index, struct kql_table *out);
     void *context;
+    /* Another place: true, and *out is what table() and table_at() are asked with for its tables. False: err says why there
+     * is none, for the one who asks (KQL101). NULL: no other place can be named (KQL004). Asked more than once of one
+     * place. */
+    bool (*place)(void *context, const struct kql_place *place, void **out, struct err *err);
+    /* Contexts beside the first: a table's name means the union of the tables that it is of in all of them. */
+    void *const *beside;
+    uint32_t beside_count;
     int64_t now; /* ticks: now() */
     /* Columns of a result that only the data tells (bag_unpack, pivot, narrow ...): runs 'plan' (a
      * KQL_OP_PLUGIN whose schema is open) and gives its schema; false: not known (the plan stays
-     * open). NULL: only checking. */
+     * open). NULL: only checking. Its context is one of its own. */
     bool (*discover)(void *context, const struct kql_op *plan, struct kql_schema *out);
+    void *discover_context;
     /* Values for declare query_parameters; NULL: none. */
     const struct kql_parameter_value {
         struct span name;

@@ -948,11 +948,10 @@ bind_path(struct bind *b, const struct kql_syntax *s)
     }
     if (b->scan != NULL && (e = bind_step(b, s)) != NULL)
         return e;
-    if (left->kind == SYN_CALL &&
-        (span_is(left->name, "database") || span_is(left->name, "cluster"))) {
-        kql_complain(b->d, KQL_E_NOT_BUILT, s->at, s->size,
-                     "other databases and clusters cannot be reached from here: %.*s()",
-                     (int)left->name.n, left->name.p);
+    if (left->kind == SYN_CALL && bind_is_elsewhere(left->name)) {
+        if (bind_place_table(b, s) != NULL)
+            kql_complain(b->d, KQL_E_TYPE, s->at, s->size,
+                         "a table stands where a value is expected");
         return bind_unknown(b, s);
     }
     e = bind_expr(b, left);

@@ -495,6 +495,16 @@ bind_is_elsewhere(struct span name)
     return bind_is_among(name, names);
 }
 
+bool
+bind_names_place(const struct kql_syntax *s)
+{
+    if (s == NULL || s->kind != SYN_PATH)
+        return false;
+    while (s->kind == SYN_PATH)
+        s = s->children[0];
+    return s->kind == SYN_CALL && bind_is_elsewhere(s->name);
+}
+
 static const struct kql_expr *
 bind_by_name(struct bind *b, const struct kql_syntax *s)
 {

@@ -146,6 +146,8 @@ const struct kql_op *bind_foreign_table(struct bind *b, const struct kql_syntax 
 bool bind_is_built_in(struct span name);
 /* database(), cluster(), workspace() and their kin. */
 bool bind_is_elsewhere(struct span name);
+/* A path that begins with one of them: workspace("x").T */
+bool bind_names_place(const struct kql_syntax *s);
 /* The several results of an expression, or NULL if it has one only. */
 const struct bind_tuple *bind_find_tuple(const struct bind *b, const struct kql_expr *e);
 /* Computes what has no columns in it. */
@@ -263,6 +265,39 @@ const struct bind_symbol *bind_find_symbol(const struct bind *b, struct span nam
 struct bind_called bind_function_body(struct bind *b, const struct kql_syntax *function);
 const struct kql_syntax *bind_parameter_default(const struct kql_syntax *parameter);
 struct bind_symbol bind_scalar_symbol(struct bind *b, struct span name, const struct kql_expr *e);
+
+/* ---- bind_place.c: whose tables a name means ---- */
+
+/* The environment's contexts: the first, and those beside it. */
+static inline uint32_t
+bind_context_count(const struct bind *b)
+{
+    return 1 + b->environment->beside_count;
+}
+static inline void *
+bind_context_at(const struct bind *b, uint32_t i)
+{
+    return i == 0 ? b->environment->context : b->environment->beside[i - 1];
+}
+/* Whether some context has a table of that name. */
+bool bind_has_table(const struct bind *b, struct span name);
+/* The table, or the union of the tables, of that name; NULL: none. */
+const struct kql_op *bind_environment_table(struct bind *b, struct span name,
+                                            const struct kql_syntax *s);
+const struct kql_op *bind_table_of(struct bind *b, const struct kql_table *table,
+                                   const struct kql_syntax *s);
+/* A path that bind_names_place knows: the table; NULL: complained. */
+const struct kql_op *bind_place_table(struct bind *b, const struct kql_syntax *s);
+/* The same where the name may be a pattern. False: complained, or (quiet) it is not known here. */
+struct bind_place {
+    void *context;
+    struct span prefix; /* "workspace('x')." */
+    const struct kql_syntax *name;
+};
+bool bind_place_find(struct bind *b, const struct kql_syntax *s, bool is_quiet,
+                     struct bind_place *out);
+/* Complains of a table that is not there, with the nearest name of that context's. */
+void bind_no_table(struct bind *b, const struct kql_syntax *s, struct span name, void *context);
 
 /* ---- bind_stored.c: functions that the environment stores ---- */
 

@@ -189,11 +189,28 @@ bind_range(struct bind *b, const struct kql_syntax *s, const struct kql_op *inpu
 
 /* ---- lists of tables ---- */
 
+/* What bind_environment_table makes of a name. */
+static bool
+is_one_name(const struct bind *b, const struct kql_op *op)
+{
+    const struct kql_op *const *inputs = op->u.join_union.inputs;
+
+    if (bind_context_count(b) == 1 || op->u.join_union.sources != NULL)
+        return false;
+    for (uint32_t i = 0; i < op->u.join_union.count; i++)
+        if (inputs[i]->kind != KQL_ROWS_TABLE ||
+            !span_equal(inputs[i]->u.table.name, inputs[0]->u.table.name))
+            return false;
+    return op->u.join_union.count > 0;
+}
+
 struct span
 bind_table_name(struct bind *b, const struct kql_syntax *s, const struct kql_op *op)
 {
     if (op->kind == KQL_ROWS_TABLE)
         return op->u.table.name;
+    if (op->kind == KQL_ROWS_UNION && is_one_name(b, op)) /* of several places */
+        return op->u.join_union.inputs[0]->u.table.name;
     if (s != NULL && (s->kind == SYN_NAME || s->kind == SYN_CALL)) {
         const struct bind_symbol *symbol = bind_find_symbol(b, s->name);
 
@@ -221,17 +238,6 @@ bind_tables_put(struct bind_tables *t, const struct kql_op *table, struct span n
     t->names[t->count++] = name;
 }
 
-static const struct kql_op *
-table_op(struct bind *b, const struct kql_table *table, const struct kql_syntax *at)
-{
-    struct kql_op *op = bind_op_make(b, KQL_ROWS_TABLE, at, NULL, table->schema);
-
-    op->u.table.name = table->name;
-    op->u.table.handle = table->handle;
-    op->u.table.whole = table->schema;
-    return op;
-}
-
 /* let V = view () { ... }: a view that takes nothing is a table to wildcards. */
 static void
 add_views(struct bind_tables *t, const struct kql_syntax *pattern, const struct kql_syntax *at)
@@ -252,18 +258,30 @@ add_views(struct bind_tables *t, const struct kql_syntax *pattern, const struct 
 }
 
 static void
-add_tables(struct bind_tables *t, const struct kql_syntax *pattern, const struct kql_syntax *at,
-           bool is_empty)
+add_tables_in(struct bind_tables *t, void *context, struct span prefix,
+              const struct kql_syntax *pattern, const struct kql_syntax *at, bool is_empty)
 {
     const struct kql_environment *e = t->b->environment;
     struct kql_table table;
 
-    for (size_t i = 0; e->table_at != NULL && e->table_at(e->context, i, &table); i++) {
+    for (size_t i = 0; e->table_at != NULL && e->table_at(context, i, &table); i++) {
         pool_check(t->b->pool);
-        if (!table.has_no_rows && table.is_empty == is_empty &&
-            (pattern == NULL || bind_matches_wildcard(pattern->name, table.name)))
-            bind_tables_put(t, table_op(t->b, &table, at), table.name);
+        if (table.has_no_rows || table.is_empty != is_empty ||
+            (pattern != NULL && !bind_matches_wildcard(pattern->name, table.name)))
+            continue;
+        if (prefix.n > 0)
+            table.name = pool_printf(t->b->pool, "%.*s%.*s", (int)prefix.n, prefix.p,
+                                     (int)table.name.n, table.name.p);
+        bind_tables_put(t, bind_table_of(t->b, &table, at), table.name);
     }
+}
+
+static void
+add_tables(struct bind_tables *t, const struct kql_syntax *pattern, const struct kql_syntax *at,
+           bool is_empty)
+{
+    for (uint32_t i = 0; i < bind_context_count(t->b); i++)
+        add_tables_in(t, bind_context_at(t->b, i), SPAN_LITERAL(""), pattern, at, is_empty);
 }
 
 /* Tables of the environment that match; NULL: all of them. */
@@ -279,20 +297,40 @@ add_matching(struct bind_tables *t, const struct kql_syntax *pattern, const stru
     return t->count > before;
 }
 
+/* The same of workspace("x").Device* */
+static bool
+add_elsewhere(struct bind_tables *t, const struct kql_syntax *s, bool is_quiet)
+{
+    size_t before = t->count;
+    struct bind_place place;
+
+    if (!bind_place_find(t->b, s, is_quiet, &place))
+        return true;
+    add_tables_in(t, place.context, place.prefix, place.name, s, false);
+    if (t->count == before)
+        add_tables_in(t, place.context, place.prefix, place.name, s, true);
+    return t->count > before;
+}
+
 /* The table that an expression starts with is not there: what isfuzzy forgives. */
 static bool
 is_missing(struct bind *b, const struct kql_syntax *s)
 {
     const struct kql_environment *e = b->environment;
+    struct bind_place place;
     struct kql_table table;
 
     while (s != NULL && s->kind == SYN_PIPE)
         s = bind_op_child(s, 0);
+    if (bind_names_place(s))
+        return !bind_place_find(b, s, true, &place) ||
+               (bind_op_is_plain_name(place.name) &&
+                !e->table(place.context, place.name->name, &table));
     if (!bind_op_is_plain_name(s) || bind_find_symbol(b, s->name) != NULL)
         return false;
     if (e->source != NULL && span_is(s->name, "source"))
         return false;
-    if (e->table != NULL && e->table(e->context, s->name, &table))
+    if (bind_has_table(b, s->name))
         return false;
     return !bind_is_tabular(b, s);
 }
@@ -304,6 +342,13 @@ bind_tables_add(struct bind_tables *t, const struct kql_syntax *s, bool is_fuzzy
 
     if (s == NULL || s->kind == SYN_MISSING)
         return;
+    if (bind_names_place(s) && s->children[1] != NULL && s->children[1]->kind == SYN_NAME &&
+        (s->children[1]->op & 2) != 0) {
+        if (!add_elsewhere(t, s, is_fuzzy) && !is_fuzzy)
+            kql_complain(t->b->d, KQL_E_TABLE, s->at, s->size, "no table there matches '%.*s'",
+                         (int)s->children[1]->name.n, s->children[1]->name.p);
+        return;
+    }
     if (s->kind == SYN_STAR || (s->kind == SYN_NAME && (s->op & 2) != 0)) {
         if (!add_matching(t, s->kind == SYN_STAR ? NULL : s, s) && !is_fuzzy)
             kql_complain(t->b->d, KQL_E_TABLE, s->at, s->size, "no table matches '%.*s'",

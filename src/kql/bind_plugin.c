@@ -1043,7 +1043,7 @@ bind_evaluate(struct bind *b, const struct kql_syntax *s, const struct kql_op *i
              !needs_rows(input, &seen, 0)) {
         struct kql_schema found;
 
-        if (b->environment->discover(b->environment->context, op, &found))
+        if (b->environment->discover(b->environment->discover_context, op, &found))
             op->schema = found;
     }
     return op;

@@ -468,7 +468,7 @@ operand(struct parser *p)
 static bool
 is_place(const struct kql_syntax *n)
 {
-    static const char *const places[] = {"database", "cluster"};
+    static const char *const places[] = {"database", "cluster", "workspace", "resource"};
 
     if (n->kind == SYN_PATH)
         n = n->children[1];

@@ -1091,30 +1091,6 @@ struct query_work {
     bool is_bound;
 };
 
-static bool
-outer_table(void *context, struct span name, struct kql_table *out)
-{
-    const struct query_work *w = context;
-
-    return w->outer->table(w->outer->context, name, out);
-}
-
-static bool
-outer_table_at(void *context, size_t index, struct kql_table *out)
-{
-    const struct query_work *w = context;
-
-    return w->outer->table_at(w->outer->context, index, out);
-}
-
-static bool
-outer_function(void *context, struct span name, struct span *text)
-{
-    const struct query_work *w = context;
-
-    return w->outer->function(w->outer->context, name, text);
-}
-
 static const struct kql_op *
 prepared(struct rows_engine *e, const struct kql_op *plan, enum kql_rows_purpose purpose)
 {
@@ -1147,11 +1123,8 @@ bind_and_run(struct rows_engine *e, void *context)
     struct kql_environment environment = *w->outer;
 
     engine_start(e);
-    environment.context = w;
-    environment.table = w->outer->table == NULL ? NULL : outer_table;
-    environment.table_at = w->outer->table_at == NULL ? NULL : outer_table_at;
-    environment.function = w->outer->function == NULL ? NULL : outer_function;
     environment.discover = discover;
+    environment.discover_context = w;
     kql_diagnostics_init(w->d, e->pool, w->text);
     if (!kql_bind(e->pool, w->text, &environment, w->d, &bound))
         return;

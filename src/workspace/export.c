@@ -265,7 +265,7 @@ source_open(struct exporting *x, struct err *err)
     size_t size = 0;
     FILE *out;
     struct hunt_connection *c;
-    enum status st = hunt_connection_take(&x->connections, &c, err);
+    enum status st = hunt_connection_take(&x->connections, x->w, &c, err);
 
     if (st != ST_OK)
         return st;
@@ -402,7 +402,7 @@ workspace_export(struct workspace *w, const struct workspace_export *e, uint64_t
                        "queries fill the workspace, and none ended within %d s: come again later",
                        SEAT_MS / 1000);
     }
-    hunt_connections_open(&x->connections, w,
+    hunt_connections_open(&x->connections,
                           e->rows.deadline_ms != 0 ? e->rows.deadline_ms : NO_DEADLINE_MS,
                           e->rows.cancelled);
     st = selection_open(&x->selection, w, &e->rows,

@@ -126,7 +126,10 @@ environment_of(struct hunting *h)
     return (struct kql_environment){
         .table = hunt_table,
         .table_at = hunt_table_at,
-        .context = h,
+        .context = &h->main,
+        .place = r->place != NULL ? hunt_place : NULL,
+        .beside = h->beside,
+        .beside_count = h->beside_count,
         .now = r->now,
         .parameters = r->parameters,
         .parameter_count = r->parameter_count,
@@ -289,7 +292,7 @@ attempt(struct hunting *h, struct hunt *out, const struct hunt_limits *l, struct
     }
     out->pool.deadline_ms = h->deadline_ms;
     out->pool.cancelled = request->cancelled;
-    hunt_connections_open(&h->connections, h->workspace, h->deadline_ms, request->cancelled);
+    hunt_connections_open(&h->connections, h->deadline_ms, request->cancelled);
     st = request->only_checks ? check(h, out, l, err) : run(h, out, l, err);
     hunt_source_close(h);
     if (st == ST_OK && request->explains)

@@ -5,7 +5,11 @@
  * condition of the query's own text. It writes nothing, opens no file and reaches no network.
  *
  * Any thread; many at a time. A workspace gives each query one of a few seats (hunt_seats_use); who finds none waits
- * in turn, tenant by tenant, until its deadline. */
+ * in turn, tenant by tenant, until its deadline.
+ *
+ * A query may read tables of several workspaces. Each is read by statements of its own; what puts them together is the row
+ * engine. Such a query has a seat in the workspace that it is run in and in no other: so nobody waits for a seat while
+ * holding one, and none of the workspaces has to be known before the text is bound. */
 #pragma once
 #include "kql/rows.h"
 #include "workspace/workspace.h"
@@ -53,8 +57,27 @@ struct hunt_window {
     int64_t admitted_from; /* ticks; INT64_MAX: none of those before 'from' */
 };
 
+enum { HUNT_PLACES_MAX = 100 /* workspaces that a query reads, as in the service */ };
+
+/* A workspace that a query reads beside the one it is run in: lent until hunt_run has returned. */
+struct hunt_place {
+    struct workspace *workspace;
+    const char *name; /* for explaining */
+    enum hunt_shape shape;
+};
+
 struct hunt_request {
     struct span text;
+    /* What the text calls workspace("name"), or database("name"): whoever asks decides whether it may be asked. The tenants,
+     * times and limits of the request hold there, too. True: *out. False: err says to the query's author why not. Called by the
+     * thread of hunt_run, perhaps more than once for one place. NULL: the text may name none. */
+    bool (*place)(void *context, const struct kql_place *place, struct hunt_place *out,
+                  struct err *err);
+    void *place_context;
+    const char *name; /* of the workspace that it is run in; NULL: not said in explanations */
+    /* Each table's name means the union of the tables of that name in the workspace and in these. */
+    const struct hunt_place *beside;
+    size_t beside_count;
     /* Whose rows it sees: lower-case GUIDs. None and 'sees_all' false: it sees no row. */
     const char *const *tenants;
     size_t tenant_count;

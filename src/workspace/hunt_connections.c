@@ -8,13 +8,12 @@
 enum { LOOK_MS = 10 };
 
 void
-hunt_connections_open(struct hunt_connections *k, struct workspace *w, int64_t deadline_ms,
+hunt_connections_open(struct hunt_connections *k, int64_t deadline_ms,
                       const _Atomic bool *cancelled)
 {
     pthread_condattr_t attributes;
 
-    *k = (struct hunt_connections){
-        .workspace = w, .deadline_ms = deadline_ms, .cancelled = cancelled};
+    *k = (struct hunt_connections){.deadline_ms = deadline_ms, .cancelled = cancelled};
     pthread_mutex_init(&k->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -46,18 +45,20 @@ watch(void *context)
 }
 
 enum status
-hunt_connection_take(struct hunt_connections *k, struct hunt_connection **out, struct err *err)
+hunt_connection_take(struct hunt_connections *k, struct workspace *w, struct hunt_connection **out,
+                     struct err *err)
 {
     struct hunt_connection *c = k->first;
     enum status st;
 
-    while (c != NULL && c->is_used)
+    while (c != NULL && (c->is_used || c->workspace != w))
         c = c->next;
     if (c == NULL) {
         c = calloc(1, sizeof *c);
         if (c == NULL)
             return err_set(err, ST_FULL, "no memory for a connection");
-        st = workspace_connect(k->workspace, &c->c, err);
+        c->workspace = w;
+        st = workspace_connect(w, &c->c, err);
         if (st != ST_OK) {
             free(c);
             return st;

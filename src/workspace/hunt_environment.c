@@ -48,6 +48,84 @@ mentions(struct span text, const char *word)
     return memmem(text.p, text.n, word, strlen(word)) != NULL;
 }
 
+/* ---- workspaces ---- */
+
+/* The environment of a workspace in a shape, made if it is new. NULL: err. Needs no escape. */
+static struct hunt_environment *
+environment_at(struct hunting *h, const struct hunt_place *place, struct err *err)
+{
+    struct hunt_environment *e = &h->main;
+
+    while (e->workspace != place->workspace || e->shape != place->shape) {
+        if (e->next == NULL) {
+            if (h->environment_count == HUNT_PLACES_MAX) {
+                (void)err_set(err, ST_INVALID, "a query reads %d workspaces at most",
+                              HUNT_PLACES_MAX);
+                return NULL;
+            }
+            e->next = calloc(1, sizeof *e);
+            if (e->next == NULL) {
+                (void)err_set(err, ST_FULL, "no memory for a workspace's tables");
+                return NULL;
+            }
+            *e->next = (struct hunt_environment){
+                .h = h, .workspace = place->workspace, .shape = place->shape};
+            e->next->place.name = place->name;
+            h->main.place.name = h->request->name; /* it is not the only one any more */
+            h->environment_count++;
+        }
+        e = e->next;
+    }
+    return e;
+}
+
+static enum status
+beside_open(struct hunting *h, struct err *err)
+{
+    const struct hunt_request *r = h->request;
+
+    for (size_t i = 0; i < r->beside_count; i++) {
+        struct hunt_environment *e = environment_at(h, &r->beside[i], err);
+        bool is_known = e == &h->main;
+
+        if (e == NULL)
+            return ST_INVALID;
+        for (uint32_t k = 0; k < h->beside_count; k++)
+            is_known |= h->beside[k] == e;
+        if (!is_known)
+            h->beside[h->beside_count++] = e;
+    }
+    return ST_OK;
+}
+
+bool
+hunt_place(void *context, const struct kql_place *place, void **out, struct err *err)
+{
+    struct hunting *h = ((struct hunt_environment *)context)->h;
+    const struct hunt_request *r = h->request;
+    struct hunt_named *n = h->named;
+    struct hunt_place found;
+
+    while (n != NULL && (n->place.is_database != place->is_database ||
+                         !span_equal(n->place.cluster, place->cluster) ||
+                         !span_equal(n->place.name, place->name)))
+        n = n->next;
+    if (n == NULL) {
+        struct hunt_environment *e;
+
+        if (!r->place(r->place_context, place, &found, err))
+            return false;
+        e = environment_at(h, &found, err);
+        if (e == NULL)
+            return false;
+        n = pool_zeroed(h->pool, 1, sizeof *n);
+        *n = (struct hunt_named){.next = h->named, .place = *place, .environment = e};
+        h->named = n;
+    }
+    *out = n->environment;
+    return true;
+}
+
 enum status
 hunt_environment_open(struct hunting *h, struct err *err)
 {
@@ -55,11 +133,16 @@ hunt_environment_open(struct hunting *h, struct err *err)
     FILE *out = open_memstream(&h->where, &size);
     enum status st;
 
+    h->main =
+        (struct hunt_environment){.h = h, .workspace = h->workspace, .shape = h->request->shape};
+    h->environment_count = 1;
     if (out == NULL)
         return err_set(err, ST_FULL, "no memory to say whose rows are seen");
     st = where_print(h, out, err);
     if (fclose(out) != 0 && st == ST_OK)
         st = err_set(err, ST_FULL, "no memory to say whose rows are seen");
+    if (st == ST_OK)
+        st = beside_open(h, err);
     h->shows_overflow = mentions(h->request->text, HUNT_OVERFLOW_COLUMN);
     h->shows_ingestion = mentions(h->request->text, "ingestion_time");
     return st;
@@ -68,6 +151,12 @@ hunt_environment_open(struct hunting *h, struct err *err)
 void
 hunt_environment_close(struct hunting *h)
 {
+    while (h->main.next != NULL) {
+        struct hunt_environment *e = h->main.next;
+
+        h->main.next = e->next;
+        free(e);
+    }
     free(h->where);
 }
 
@@ -84,16 +173,16 @@ find_column(const struct workspace_column *columns, size_t count, const char *na
 
 /* The columns that the query's shape has, and behind them what only queries see that ask for it. */
 static struct workspace_shape
-shape_of(struct hunting *h, const struct workspace_table *t)
+shape_of(struct hunt_environment *e, const struct workspace_table *t)
 {
-    const struct workspace_shape *first =
-        h->request->shape == HUNT_HUNTING ? &t->hunting : &t->workspace;
+    struct hunting *h = e->h;
+    const struct workspace_shape *first = e->shape == HUNT_HUNTING ? &t->hunting : &t->workspace;
     struct workspace_column *columns =
         pool_take(h->pool, (first->count + t->hunting.count + 2) * sizeof *columns);
     size_t count = first->count;
 
     memcpy(columns, first->columns, count * sizeof *columns);
-    for (size_t i = 0; h->request->shape == HUNT_BOTH && i < t->hunting.count; i++)
+    for (size_t i = 0; e->shape == HUNT_BOTH && i < t->hunting.count; i++)
         if (find_column(first->columns, first->count, t->hunting.columns[i].name) == UINT32_MAX)
             columns[count++] = t->hunting.columns[i];
     if (h->shows_overflow && find_column(columns, count, HUNT_OVERFLOW_COLUMN) == UINT32_MAX)
@@ -106,15 +195,16 @@ shape_of(struct hunting *h, const struct workspace_table *t)
 }
 
 static void
-table_make(struct hunting *h, struct span name, const struct workspace_table *table,
+table_make(struct hunt_environment *e, struct span name, const struct workspace_table *table,
            struct workspace_shape shape, const char *where, struct kql_table *out)
 {
+    struct hunting *h = e->h;
     struct workspace_shape *kept = pool_take(h->pool, sizeof *kept);
     struct sql_table *handle = pool_take(h->pool, sizeof *handle);
     struct kql_column *columns = pool_take(h->pool, (shape.count + 1) * sizeof *columns);
 
     *kept = shape;
-    *handle = (struct sql_table){.table = table, .shape = kept, .where = where};
+    *handle = (struct sql_table){.table = table, .shape = kept, .where = where, .place = &e->place};
     for (size_t i = 0; i < shape.count; i++)
         columns[i] =
             (struct kql_column){span_of(shape.columns[i].name), (uint8_t)shape.columns[i].type};
@@ -125,15 +215,15 @@ table_make(struct hunting *h, struct span name, const struct workspace_table *ta
 }
 
 static void
-give(struct hunting *h, const struct workspace_table *t, struct kql_table *out)
+give(struct hunt_environment *e, const struct workspace_table *t, struct kql_table *out)
 {
-    size_t count, at = (size_t)(t - workspace_tables(h->workspace, &count));
+    size_t count, at = (size_t)(t - workspace_tables(e->workspace, &count));
 
-    if (h->tables == NULL)
-        h->tables = pool_zeroed(h->pool, count + 1, sizeof *h->tables);
-    if (h->tables[at].handle == NULL)
-        table_make(h, span_of(t->catalog->name), t, shape_of(h, t), h->where, &h->tables[at]);
-    *out = h->tables[at];
+    if (e->tables == NULL)
+        e->tables = pool_zeroed(e->h->pool, count + 1, sizeof *e->tables);
+    if (e->tables[at].handle == NULL)
+        table_make(e, span_of(t->catalog->name), t, shape_of(e, t), e->h->where, &e->tables[at]);
+    *out = e->tables[at];
 }
 
 /* ---- which tables have rows ---- */
@@ -146,14 +236,15 @@ failed(struct hunting *h, const struct err *err)
 
 /* Whether the query sees a row of it. Needs the pool's escape. */
 static bool
-sees_row(struct hunting *h, const char *table, const char *where)
+sees_row(struct hunt_environment *e, const char *table, const char *where)
 {
+    struct hunting *h = e->h;
     struct span sql = pool_printf(h->pool, "SELECT 1 FROM %s WHERE %s LIMIT 1", table, where);
     struct err err = {""};
     duckdb_result r;
     bool found;
 
-    if (hunt_ask(h, sql.p, &r, &err) != ST_OK)
+    if (hunt_ask(h, e->workspace, sql.p, &r, &err) != ST_OK)
         failed(h, &err);
     found = duckdb_row_count(&r) > 0;
     duckdb_destroy_result(&r);
@@ -162,16 +253,17 @@ sees_row(struct hunting *h, const char *table, const char *where)
 
 /* Most of the catalog's tables are empty, and the database knows which. */
 static void
-rows_look(struct hunting *h)
+rows_look(struct hunt_environment *e)
 {
+    struct hunting *h = e->h;
     size_t count;
-    const struct workspace_table *tables = workspace_tables(h->workspace, &count);
+    const struct workspace_table *tables = workspace_tables(e->workspace, &count);
     uint8_t *found = pool_zeroed(h->pool, count + 1, 1);
     struct err err = {""};
     duckdb_result r;
 
-    if (hunt_ask(h, "SELECT table_name FROM duckdb_tables() WHERE estimated_size > 0", &r, &err) !=
-        ST_OK)
+    if (hunt_ask(h, e->workspace, "SELECT table_name FROM duckdb_tables() WHERE estimated_size > 0",
+                 &r, &err) != ST_OK)
         failed(h, &err);
     for (idx_t i = 0; i < duckdb_row_count(&r); i++) {
         char *name = duckdb_value_varchar(&r, 0, i);
@@ -184,18 +276,19 @@ rows_look(struct hunting *h)
     }
     duckdb_destroy_result(&r);
     for (size_t k = 0; k < count; k++)
-        found[k] = found[k] && sees_row(h, tables[k].sql, h->where);
-    h->has_rows = found;
+        found[k] = found[k] && sees_row(e, tables[k].sql, h->where);
+    e->has_rows = found;
 }
 
 /* ---- tables that the catalog does not know ---- */
 
 /* Their records lie in one table, whole: {"table":"NAME","record":{...}}, as load.c writes them. */
 static void
-other_make(struct hunting *h, struct hunt_other *o)
+other_make(struct hunt_environment *e, struct hunt_other *o)
 {
+    struct hunting *h = e->h;
     static const char begin[] = "{\"table\":\"", middle[] = "\",\"record\":";
-    bool is_hunting = h->request->shape == HUNT_HUNTING;
+    bool is_hunting = e->shape == HUNT_HUNTING;
     int n = (int)o->name.n;
     struct span where = pool_printf(h->pool, "%s AND starts_with(\"$overflow\", '%s%.*s%s')",
                                     h->where, begin, n, o->name.p, middle);
@@ -216,25 +309,25 @@ other_make(struct hunting *h, struct hunt_other *o)
         columns[count++] = (struct workspace_column){KQL_INGESTION_COLUMN, KQL_DATETIME,
                                                      KQL_DATETIME, "\"$ingested\""};
     table->hunting = table->workspace = (struct workspace_shape){columns, count};
-    table_make(h, o->name, table, table->hunting, where.p, &o->table);
-    o->is_there = sees_row(h, table->sql, where.p);
+    table_make(e, o->name, table, table->hunting, where.p, &o->table);
+    o->is_there = sees_row(e, table->sql, where.p);
 }
 
 static bool
-other_find(struct hunting *h, struct span name, struct kql_table *out)
+other_find(struct hunt_environment *e, struct span name, struct kql_table *out)
 {
-    struct hunt_other *o = h->others;
+    struct hunt_other *o = e->others;
 
     if (!catalog_name_is_safe(name, CATALOG_CATEGORY_MAX))
         return false;
     while (o != NULL && !span_equal(o->name, name))
         o = o->next;
     if (o == NULL) {
-        o = pool_zeroed(h->pool, 1, sizeof *o);
-        o->name = pool_text(h->pool, name);
-        other_make(h, o);
-        o->next = h->others;
-        h->others = o;
+        o = pool_zeroed(e->h->pool, 1, sizeof *o);
+        o->name = pool_text(e->h->pool, name);
+        other_make(e, o);
+        o->next = e->others;
+        e->others = o;
     }
     if (o->is_there)
         *out = o->table;
@@ -246,35 +339,35 @@ other_find(struct hunting *h, struct span name, struct kql_table *out)
 bool
 hunt_table(void *context, struct span name, struct kql_table *out)
 {
-    struct hunting *h = context;
-    const struct workspace_table *t = workspace_table_find(h->workspace, name);
+    struct hunt_environment *e = context;
+    const struct workspace_table *t = workspace_table_find(e->workspace, name);
 
     if (t == NULL)
-        return other_find(h, name, out);
-    give(h, t, out);
+        return other_find(e, name, out);
+    give(e, t, out);
     return true;
 }
 
 bool
 hunt_table_at(void *context, size_t index, struct kql_table *out)
 {
-    struct hunting *h = context;
+    struct hunt_environment *e = context;
     size_t count;
-    const struct workspace_table *tables = workspace_tables(h->workspace, &count);
+    const struct workspace_table *tables = workspace_tables(e->workspace, &count);
 
     if (index >= count)
         return false;
-    if (h->has_rows == NULL)
-        rows_look(h);
-    give(h, &tables[index], out);
-    out->is_empty = h->has_rows[index] == 0;
+    if (e->has_rows == NULL)
+        rows_look(e);
+    give(e, &tables[index], out);
+    out->is_empty = e->has_rows[index] == 0;
     return true;
 }
 
 bool
 hunt_function(void *context, struct span name, struct span *text)
 {
-    struct hunting *h = context;
+    struct hunting *h = ((struct hunt_environment *)context)->h;
     const struct hunt_request *r = h->request;
 
     if ((r->function == NULL || !r->function(r->function_context, name, text)) &&

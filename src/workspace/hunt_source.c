@@ -74,10 +74,11 @@ fail(struct hunting *h, duckdb_error_type type, const char *why, struct err *err
 }
 
 enum status
-hunt_ask(struct hunting *h, const char *sql, duckdb_result *out, struct err *err)
+hunt_ask(struct hunting *h, struct workspace *w, const char *sql, duckdb_result *out,
+         struct err *err)
 {
     struct hunt_connection *c;
-    enum status st = hunt_connection_take(&h->connections, &c, err);
+    enum status st = hunt_connection_take(&h->connections, w, &c, err);
 
     if (st != ST_OK)
         return st;
@@ -116,11 +117,14 @@ hunt_source_close(struct hunting *h)
 }
 
 static enum status
-reader_run(struct hunt_reader *r, const char *sql, struct err *err)
+reader_run(struct hunt_reader *r, const struct sql_place *place, const char *sql, struct err *err)
 {
     struct hunting *h = r->h;
     duckdb_pending_result pending = NULL;
-    enum status st = hunt_connection_take(&h->connections, &r->connection, err);
+    /* Every place is the first member of an environment. */
+    struct workspace *w =
+        place != NULL ? ((const struct hunt_environment *)place)->workspace : h->workspace;
+    enum status st = hunt_connection_take(&h->connections, w, &r->connection, err);
 
     if (st != ST_OK)
         return st;
@@ -200,7 +204,8 @@ source_open(void *context, const void *handle, const uint8_t *wanted, struct err
         if (wanted[i])
             r->columns[r->count++].column = i;
     sql = select_print(r, part);
-    st = sql != NULL ? reader_run(r, sql, err) : err_set(err, ST_FULL, "no memory to read a table");
+    st = sql != NULL ? reader_run(r, part->place, sql, err)
+                     : err_set(err, ST_FULL, "no memory to read a table");
     free(sql);
     if (st == ST_OK)
         return r;

@@ -265,6 +265,12 @@ is_small(struct sql_build *b, const struct sql_step *step)
     return true;
 }
 
+static bool
+is_in_one_place(struct sql_build *b, const struct sql_step *step)
+{
+    return !step->has_places || sql_refuse(b, "it reads tables of several workspaces");
+}
+
 struct sql_step *
 sql_carry(struct sql_build *b, const struct kql_op *op)
 {
@@ -284,7 +290,8 @@ sql_carry(struct sql_build *b, const struct kql_op *op)
     step->text.pool = b->pool;
     step->is_repeatable = true;
     step->is_volatile = node->is_volatile;
-    if (!operators[op->kind].carry(b, step, op) || !is_small(b, step)) {
+    if (!operators[op->kind].carry(b, step, op) || !is_in_one_place(b, step) ||
+        !is_small(b, step)) {
         node->why = b->why;
         return NULL;
     }
@@ -316,6 +323,10 @@ sql_use(struct sql_build *b, struct sql_step *step, struct sql_step *input)
     if (input->groupings % SQL_GROUPINGS_MAX > step->groupings)
         step->groupings = input->groupings % SQL_GROUPINGS_MAX;
     step->is_repeatable = step->is_repeatable && input->is_repeatable;
+    step->has_places |= input->has_places || (input->place != NULL && step->place != NULL &&
+                                              input->place != step->place);
+    if (input->place != NULL)
+        step->place = input->place;
     return input->id;
 }
 

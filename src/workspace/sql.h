@@ -11,19 +11,26 @@
 #include "kql/bind.h"
 #include "workspace/program.h"
 
+/* A file: tables of two are never in one statement. */
+struct sql_place {
+    const char *name; /* for explaining; NULL: the only one */
+};
+
 /* What a KQL_ROWS_TABLE's handle is in plans that are given to sql_split. */
 struct sql_table {
     const struct workspace_table *table;
     const struct workspace_shape *shape; /* column i of the schema is column i of it */
     const char
         *where; /* SQL over the stored row: whose rows are seen, and in what time; NULL: all */
+    const struct sql_place *place; /* that it lies in; NULL: in the only one */
 };
 
 struct sql_part {
     struct span text; /* a SELECT giving c0 ... of 'schema' (types as cells.h has them) */
     struct kql_schema schema;
-    bool is_ordered;         /* rows come in the order that the plan means */
-    const struct kql_op *op; /* what it stands for: for explaining */
+    bool is_ordered;               /* rows come in the order that the plan means */
+    const struct kql_op *op;       /* what it stands for: for explaining */
+    const struct sql_place *place; /* whose tables it reads; NULL: none, or those of the only one */
     /* toscalar() and "in (T)" that its programs ask for: found first, and put into 'programs' by the one who runs it */
     const struct kql_op *const *scalars, *const *sets;
     uint32_t scalar_count, set_count;

@@ -305,7 +305,7 @@ sql_bed_fill(struct sql_bed *bed, size_t index)
     }
     t->table.sql = pool_printf(&bed->pool, "\"%s\"", sql_bed_tables[index].name).p;
     t->shape = (struct workspace_shape){t->columns, width};
-    t->handle = (struct sql_table){&t->table, &t->shape, "true"};
+    t->handle = (struct sql_table){.table = &t->table, .shape = &t->shape, .where = "true"};
 }
 
 /* Its pool's escape must be set. */

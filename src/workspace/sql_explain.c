@@ -119,8 +119,13 @@ sql_explain(struct pool *p, const struct kql_op *plan, const struct kql_op *spli
     (void)plan;
     explain_op(&x, split, 0);
     for (size_t i = 0; i < x.parts.count; i++) {
-        sql_put(&x.text, "\n[%zu]\n", i + 1);
-        sql_put_span(&x.text, sql_part_of(x.parts.items[i])->text);
+        const struct sql_part *part = sql_part_of(x.parts.items[i]);
+
+        sql_put(&x.text, "\n[%zu]", i + 1);
+        if (part->place != NULL && part->place->name != NULL)
+            sql_put(&x.text, " in workspace %s", part->place->name);
+        sql_put(&x.text, "\n");
+        sql_put_span(&x.text, part->text);
         sql_put(&x.text, "\n");
     }
     return (struct span){x.text.p, x.text.n};

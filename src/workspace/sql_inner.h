@@ -55,7 +55,9 @@ struct sql_step {
     bool
         counts_rows; /* k0 alone, a number that no other row has: the order in which the rows came */
     uint32_t depth;
-    bool is_repeatable; /* running it twice gives the same rows */
+    bool is_repeatable;            /* running it twice gives the same rows */
+    const struct sql_place *place; /* that its tables lie in; NULL: it reads none */
+    bool has_places;               /* several: no statement can be made of it */
     /* A byte per column: whether it is a table's as it is stored. NULL: the step's rows are not those of one table. */
     uint8_t *is_stored;
     uint32_t groupings; /* one over the other, up to and with this step */

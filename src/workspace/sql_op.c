@@ -85,6 +85,7 @@ sql_table_step(struct sql_build *b, struct sql_step *step, const struct kql_op *
     s = sql_scope_of(b, step, NULL, &stored, "");
     s.stored = table->shape->columns;
     step->is_stored = pool_zeroed(b->pool, op->schema.count, 1);
+    step->place = table->place;
     sql_select(step, "SELECT");
     for (uint32_t i = 0; i < op->schema.count; i++) {
         const struct workspace_column *c = &table->shape->columns[i];

@@ -222,6 +222,7 @@ sql_statement(struct sql_build *b, struct sql_step *root)
     part->schema = root->op->schema;
     part->is_ordered = root->order_count > 0;
     part->op = root->op;
+    part->place = root->place;
     part->scalars = s.scalars.items;
     part->scalar_count = (uint32_t)s.scalars.count;
     part->sets = s.sets.items;
