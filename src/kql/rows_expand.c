@@ -1,9 +1,5 @@
-/* rows_expand.c - mv-expand and mv-apply: arrays and bags to rows.
- *
- * Several columns go side by side to the longest; the shorter ones are null. An empty array gives no
- * row, a null one row with a null, any other value one row with itself; a bag gives a bag of each
- * property (mv-expand page; design, section 6). */
-#include "kql/dynamic.h"
+/* rows_expand.c - mv-expand and mv-apply: arrays and bags to rows; what one value gives stands in expand.h. */
+#include "kql/expand.h"
 #include "kql/rows_inner.h"
 
 struct expander {
@@ -23,15 +19,6 @@ expander_init(struct expander *x, struct rows_run *run, const struct kql_op *op)
     x->values = rows_cells_new(run->keep, op->u.expand.count);
 }
 
-static uint64_t
-length_of(const struct kql_value *v)
-{
-    return v->is_null             ? 1
-           : v->type == KQL_ARRAY ? v->array->count
-           : v->type == KQL_BAG   ? v->bag->count
-                                  : 1;
-}
-
 static void
 expander_row(struct expander *x, const struct kql_op *op, struct kql_value *row)
 {
@@ -41,43 +28,12 @@ expander_row(struct expander *x, const struct kql_op *op, struct kql_value *row)
         uint64_t length;
 
         rows_eval_cell(&x->eval, i, &x->values[i]);
-        length = length_of(&x->values[i]);
+        length = kql_expand_count(&x->values[i]);
         if (length > x->length)
             x->length = length;
     }
     if (x->length > op->u.expand.limit)
         x->length = op->u.expand.limit;
-}
-
-static struct kql_value
-property(struct pool *p, const struct kql_bag_entry *entry, bool as_array)
-{
-    struct kql_value *items;
-
-    if (!as_array)
-        return kql_bag_of(p, entry, 1);
-    items = pool_take(p, 2 * sizeof *items);
-    items[0] = kql_string(entry->key);
-    items[1] = entry->value;
-    return kql_array_of(p, items, 2);
-}
-
-static struct kql_value
-item(struct pool *p, const struct kql_expand *column, const struct kql_value *v, uint64_t at,
-     bool as_array)
-{
-    struct kql_value result = kql_null(column->type);
-
-    if (at >= length_of(v))
-        return result;
-    if (v->is_null || (v->type != KQL_ARRAY && v->type != KQL_BAG))
-        result = *v;
-    else if (v->type == KQL_ARRAY)
-        result = v->array->items[at];
-    else
-        result = property(p, &v->bag->entries[at], as_array);
-    return column->type == KQL_DYNAMIC ? result
-                                       : kql_convert(p, KQL_DYNAMIC, &result, column->type);
 }
 
 /* The expanded cells of the next row, and its index. */
@@ -87,7 +43,8 @@ expander_put(struct expander *x, const struct kql_op *op, struct pool *p, struct
     for (uint32_t i = 0; i < op->u.expand.count; i++) {
         const struct kql_expand *column = &op->u.expand.columns[i];
 
-        row[column->column] = item(p, column, &x->values[i], x->at, op->u.expand.bag_as_array);
+        row[column->column] =
+            kql_expand_item(p, column, &x->values[i], x->at, op->u.expand.bag_as_array);
     }
     if (op->u.expand.index_column != UINT32_MAX)
         row[op->u.expand.index_column] = kql_integer(KQL_LONG, (int64_t)x->at);
