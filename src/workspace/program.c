@@ -72,6 +72,8 @@ program_release(struct program *program)
     }
     if (program->aggregate != NULL)
         program_aggregate_free(program->aggregate);
+    if (program->list != NULL)
+        program_list_free(program->list);
     kql_program_free(program->code);
 }
 

@@ -5,6 +5,8 @@
  *
  *     kql_bool(7, c0, c3)        7: the program's number, a constant; c0, c3: the columns, each of the type that cells.h gives it
  *
+ * kql_each_long ... and kql_row give a list for a row: the items of a value, or all that parse finds in a text.
+ *
  * There is a function for each type of result (kql_bool, kql_int, kql_long, kql_real, kql_decimal, kql_string, kql_guid,
  * kql_dynamic; datetime and timespan are kql_long) and an aggregate for each (kql_sum_bool ... over the library's own
  * aggregates), taking any number of arguments. They are registered when a workspace is opened, are consistent (DuckDB calls
@@ -74,6 +76,18 @@ MUST_CHECK bool programs_add_aggregate(struct programs *p, const struct kql_expr
 MUST_CHECK bool programs_add_fold(struct programs *p, const struct kql_expr *call, uint32_t result,
                                   const struct kql_schema *schema, struct program_call *out,
                                   struct err *err);
+/* What mv-expand (or mv-apply) makes of a row's value, column 'column' of those that it expands: a list of the column's type, never
+ * NULL, no longer than the operator's limit. Where several are expanded the shorter ones end early. 'e': the column's expression,
+ * its sub-queries split. */
+MUST_CHECK bool programs_add_each(struct programs *p, const struct kql_expr *e,
+                                  const struct kql_op *op, uint32_t column,
+                                  struct program_call *out, struct err *err);
+/* What parse, parse-where or parse-kv finds in a row's text 'e': kql_row(...) gives a list of VARCHAR, a text for each capture by its
+ * number (kql/parse_match.h), which CAST makes the very value of again (strings, decimals and dynamics are their cells); NULL: null.
+ * NULL for the list: the row is to be dropped. False: err (a regex that does not compile). */
+MUST_CHECK bool programs_add_row(struct programs *p, const struct kql_expr *e,
+                                 const struct kql_op *op, struct program_call *out,
+                                 struct err *err);
 /* What toscalar(T) and "in (T)" stand for inside programs, found before a statement that calls them is prepared (DuckDB folds
  * what reads no column then). A program that meets one that was not set ends the statement. The values must outlive it. */
 void programs_scalar_set(struct programs *p, const struct kql_op *table,

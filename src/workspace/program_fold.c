@@ -147,6 +147,6 @@ program_folds_register(duckdb_connection c, struct err *err)
     enum status st = ST_OK;
 
     for (size_t i = 0; i < COUNT_OF(functions) && st == ST_OK; i++)
-        st = program_function_register(c, &functions[i], call, err);
+        st = program_function_register(c, &functions[i], false, call, err);
     return st;
 }

@@ -36,6 +36,7 @@ struct program {
     bool is_volatile;
     const struct program_aggregate *aggregate; /* NULL: scalar */
     bool is_fold;                              /* of an aggregate: over lists of rows */
+    struct program_list *list;                 /* NULL: gives no list */
     struct program_run *idle, *runs;           /* under the owner's lock */
 };
 
@@ -95,10 +96,18 @@ void program_look(struct program_run *run);
 /* After an escape: remembers why, and says it. */
 void program_fail(struct program_run *run, const struct pool *ended, struct err *err);
 
-/* A function that takes the number and whatever follows. */
+/* A function that takes the number and whatever follows, and gives a cell or a list of such. */
 MUST_CHECK enum status program_function_register(duckdb_connection c,
-                                                 const struct program_function *f,
+                                                 const struct program_function *f, bool gives_list,
                                                  duckdb_scalar_function_t call, struct err *err);
+/* What such a function does: finds the program, whose own function must be the one that is called, and lets it run over the chunk. */
+typedef const struct program_function *program_function_of(const struct program *program);
+typedef bool program_chunk_runner(struct program_run *run, size_t count, duckdb_vector output,
+                                  struct err *err);
+void program_call_run(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output,
+                      program_function_of *function, program_chunk_runner *runner);
+/* Whether the cell is the one before it: what a program of this column alone gives is the same, then. Not for row 0. */
+bool program_is_repeated(const struct cell_column *c, size_t row);
 /* The one of 'count' that gives results of the type (a datetime's and a timespan's is a long's). */
 const struct program_function *program_function_find(const struct program_function *functions,
                                                      size_t count, enum kql_type type,
@@ -106,6 +115,23 @@ const struct program_function *program_function_find(const struct program_functi
 /* The program's own function is 'f'; else err. */
 MUST_CHECK bool program_is_of(const struct program *program, const struct program_function *own,
                               const struct program_function *f, struct err *err);
+
+/* ---- lists ---- */
+
+struct program_list { /* immutable; lives in the query's pool */
+    bool is_row;      /* kql_row: what a matcher finds; else kql_each */
+    struct kql_expand column;
+    bool bag_as_array;
+    uint64_t limit; /* items */
+    struct kql_matcher *matcher;
+    bool drops_failed;
+    uint32_t count; /* captures, and their types */
+    uint8_t *types;
+};
+void program_list_free(struct program_list *list);
+/* As program_run_chunk. */
+MUST_CHECK bool program_run_lists(struct program_run *run, size_t count, duckdb_vector output,
+                                  struct err *err);
 
 /* ---- aggregates ---- */
 
@@ -133,3 +159,4 @@ void program_describe(const struct program *program, const char *function,
 
 MUST_CHECK enum status program_aggregates_register(duckdb_connection c, struct err *err);
 MUST_CHECK enum status program_folds_register(duckdb_connection c, struct err *err);
+MUST_CHECK enum status program_lists_register(duckdb_connection c, struct err *err);

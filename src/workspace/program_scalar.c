@@ -46,9 +46,10 @@ program_function_find(const struct program_function *all, size_t count, enum kql
 static const struct program_function *
 function_of(const struct program *program)
 {
-    return program->aggregate != NULL ? NULL
-                                      : program_function_find(functions, COUNT_OF(functions),
-                                                              program->type, program->is_volatile);
+    if (program->aggregate != NULL || program->list != NULL)
+        return NULL;
+    return program_function_find(functions, COUNT_OF(functions), program->type,
+                                 program->is_volatile);
 }
 
 bool
@@ -98,8 +99,8 @@ is_repeated(const struct cell_column *c, size_t row)
     }
 }
 
-static inline bool
-is_same_as_before(const struct cell_column *c, size_t row)
+bool
+program_is_repeated(const struct cell_column *c, size_t row)
 {
     return cell_is_null(c, row) ? cell_is_null(c, row - 1)
                                 : !cell_is_null(c, row - 1) && is_repeated(c, row);
@@ -142,7 +143,7 @@ run_rows(struct program_run *run, size_t count, struct cell_target *t)
     for (size_t row = 0; row < count; row++) {
         if (row % LOOK_EVERY == 0)
             program_look(run);
-        if (one != NULL && row > 0 && is_same_as_before(one, row)) {
+        if (one != NULL && row > 0 && program_is_repeated(one, row)) {
             copy_result(t, row);
             continue;
         }
@@ -179,14 +180,15 @@ free_room(void **room)
 
 static bool
 call_run(const struct program_function *f, duckdb_data_chunk input, struct program_run *run,
-         duckdb_vector output, struct err *err)
+         duckdb_vector output, program_function_of *function, program_chunk_runner *runner,
+         struct err *err)
 {
     enum { ROOM = 8 };
     size_t count = duckdb_data_chunk_get_column_count(input) - 1;
     duckdb_vector few[ROOM], *arguments = few;
     __attribute__((cleanup(free_room))) void *room = NULL; /* also by an exception */
 
-    if (!program_is_of(run->program, function_of(run->program), f, err))
+    if (!program_is_of(run->program, function(run->program), f, err))
         return false;
     if (count > ROOM)
         arguments = room = calloc(count, sizeof *arguments);
@@ -197,11 +199,12 @@ call_run(const struct program_function *f, duckdb_data_chunk input, struct progr
     for (size_t i = 0; i < count; i++)
         arguments[i] = duckdb_data_chunk_get_vector(input, i + 1);
     return program_open(run, arguments, count, err) &&
-           program_run_chunk(run, duckdb_data_chunk_get_size(input), output, err);
+           runner(run, duckdb_data_chunk_get_size(input), output, err);
 }
 
-static void
-call(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
+void
+program_call_run(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output,
+                 program_function_of *function, program_chunk_runner *runner)
 {
     const struct program_function *f = duckdb_scalar_function_get_extra_info(info);
     struct cell_column number;
@@ -212,25 +215,32 @@ call(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
         return;
     cell_column_open(&number, KQL_LONG, duckdb_data_chunk_get_vector(input, 0));
     run = cell_is_null(&number, 0) ? NULL : program_begin(((const uint64_t *)number.data)[0], &err);
-    if (run == NULL || !call_run(f, input, run, output, &err))
+    if (run == NULL || !call_run(f, input, run, output, function, runner, &err))
         duckdb_scalar_function_set_error(info, err.text[0] != '\0' ? err.text
                                                                    : "a program has no number");
 }
 
+static void
+call(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
+{
+    program_call_run(info, input, output, function_of, program_run_chunk);
+}
+
 enum status
-program_function_register(duckdb_connection c, const struct program_function *f,
+program_function_register(duckdb_connection c, const struct program_function *f, bool gives_list,
                           duckdb_scalar_function_t run, struct err *err)
 {
     duckdb_scalar_function function = duckdb_create_scalar_function();
     duckdb_logical_type number = duckdb_create_logical_type(DUCKDB_TYPE_BIGINT);
     duckdb_logical_type any = duckdb_create_logical_type(DUCKDB_TYPE_ANY);
-    duckdb_logical_type result = duckdb_create_logical_type(cell_duckdb_type(f->type));
+    duckdb_logical_type cell = duckdb_create_logical_type(cell_duckdb_type(f->type));
+    duckdb_logical_type list = duckdb_create_list_type(cell);
     duckdb_state state;
 
     duckdb_scalar_function_set_name(function, f->name);
     duckdb_scalar_function_add_parameter(function, number);
     duckdb_scalar_function_set_varargs(function, any);
-    duckdb_scalar_function_set_return_type(function, result);
+    duckdb_scalar_function_set_return_type(function, gives_list ? list : cell);
     duckdb_scalar_function_set_special_handling(function);
     if (f->is_volatile)
         duckdb_scalar_function_set_volatile(function);
@@ -239,7 +249,8 @@ program_function_register(duckdb_connection c, const struct program_function *f,
     state = duckdb_register_scalar_function(c, function);
     duckdb_destroy_logical_type(&number);
     duckdb_destroy_logical_type(&any);
-    duckdb_destroy_logical_type(&result);
+    duckdb_destroy_logical_type(&list);
+    duckdb_destroy_logical_type(&cell);
     duckdb_destroy_scalar_function(&function);
     return state == DuckDBSuccess
                ? ST_OK
@@ -253,7 +264,9 @@ programs_register(duckdb_connection c, struct err *err)
     enum status st = ST_OK;
 
     for (size_t i = 0; i < COUNT_OF(functions) && st == ST_OK; i++)
-        st = program_function_register(c, &functions[i], call, err);
+        st = program_function_register(c, &functions[i], false, call, err);
+    if (st == ST_OK)
+        st = program_lists_register(c, err);
     if (st == ST_OK)
         st = program_folds_register(c, err);
     return st == ST_OK ? program_aggregates_register(c, err) : st;
