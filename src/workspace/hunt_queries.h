@@ -472,21 +472,98 @@ query_union(struct query_maker *m)
         query_add_column(m, "k", KQL_LONG);
 }
 
+/* One dynamic column, or two side by side; as it is, or to a type. */
 static inline void
 query_expand(struct query_maker *m)
 {
-    for (unsigned i = 0; i < m->count; i++)
-        if (m->columns[i].type == KQL_DYNAMIC) {
-            query_put(m, " | mv-expand %s", m->columns[i].name);
-            m->has_id = false;
-            return;
+    static const enum kql_type types[] = {KQL_BOOL,     KQL_INT,    KQL_LONG, KQL_REAL,
+                                          KQL_DECIMAL,  KQL_STRING, KQL_GUID, KQL_DATETIME,
+                                          KQL_TIMESPAN, KQL_DYNAMIC};
+    unsigned first = query_pick(m, m->count), count = query_pick(m, 3) == 0 ? 2 : 1, put = 0;
+    char index[24] = "";
+
+    for (unsigned i = 0; i < m->count && put < count; i++) {
+        struct query_column *c = &m->columns[(first + i) % m->count];
+
+        if (c->type != KQL_DYNAMIC)
+            continue;
+        if (put == 0) {
+            query_put(m, " | mv-expand %s", query_pick(m, 4) == 0 ? "kind=array " : "");
+            if (query_pick(m, 3) == 0) {
+                snprintf(index, sizeof index, "e%u", m->made++);
+                query_put(m, "with_itemindex=%s ", index);
+            }
         }
+        query_put(m, "%s%s", put++ > 0 ? ", " : "", c->name);
+        if (query_pick(m, 2) == 0) {
+            c->type = QUERY_ONE_OF(m, types);
+            query_put(m, " to typeof(%s)", kql_type_name(c->type));
+        }
+    }
+    if (put == 0)
+        return;
+    if (query_pick(m, 4) == 0)
+        query_put(m, " limit %u", query_pick(m, 4));
+    if (index[0] != '\0')
+        query_add_column(m, index, KQL_LONG);
+    m->has_id = false;
+}
+
+/* A string column into new ones. In a pattern @ stands for the next column, with its type. */
+static inline void
+query_parse(struct query_maker *m)
+{
+    static const struct {
+        const char *operator, * pattern;
+        enum kql_type types[2];
+    } forms[] = {
+        {"parse %s with ",                    "@ ' ' @",             {KQL_STRING, KQL_STRING}  },
+        {"parse %s with ",                    "* 'a' @ *",           {KQL_LONG}                },
+        {"parse %s with ",                    "@ '.' @",             {KQL_LONG, KQL_INT}       },
+        {"parse %s with ",                    "@ '-' @",             {KQL_STRING, KQL_REAL}    },
+        {"parse %s with ",                    "@ 'T' *",             {KQL_DATETIME}            },
+        {"parse %s with ",                    "@",                   {KQL_REAL}                },
+        {"parse kind=relaxed %s with ",       "@ 'b' @",             {KQL_TIMESPAN, KQL_STRING}},
+        {"parse kind=relaxed %s with ",       "* ':' @ ',' @",       {KQL_DECIMAL, KQL_DYNAMIC}},
+        {"parse kind=regex %s with ",         "'[a-c]+' @ '[ .]' @", {KQL_STRING, KQL_STRING}  },
+        {"parse kind=regex flags=i %s with ", "@ 'B' @",             {KQL_STRING, KQL_STRING}  },
+        {"parse-where %s with ",              "@ 'b' @",             {KQL_STRING, KQL_STRING}  },
+        {"parse-where %s with ",              "@",                   {KQL_GUID}                },
+        {"parse-where kind=relaxed %s with ", "* 'a' @",             {KQL_BOOL}                },
+        {"parse-kv %s as ",
+         "(@, @) with (pair_delimiter=',', kv_delimiter=':')",       {KQL_LONG, KQL_STRING}    },
+        {"parse-kv %s as ",                   "(@, @)",              {KQL_STRING, KQL_BOOL}    },
+    };
+    unsigned form = query_pick(m, COUNT_OF(forms)), next = 0;
+    unsigned first = query_pick(m, m->count), i = 0;
+    char name[24];
+
+    while (i < m->count && m->columns[(first + i) % m->count].type != KQL_STRING)
+        i++;
+    if (i == m->count)
+        return;
+    query_put(m, " | ");
+    for (const char *at = forms[form].operator; *at != '\0'; at++) {
+        if (at[0] == '%' && at[1] == 's')
+            query_put(m, "%s", m->columns[(first + i) % m->count].name), at++;
+        else
+            query_put(m, "%c", *at);
+    }
+    for (const char *at = forms[form].pattern; *at != '\0'; at++) {
+        if (*at != '@') {
+            query_put(m, "%c", *at);
+            continue;
+        }
+        snprintf(name, sizeof name, "v%u", m->made++);
+        query_put(m, "%s: %s", name, kql_type_name(forms[form].types[next]));
+        query_add_column(m, name, forms[form].types[next++]);
+    }
 }
 
 static inline void
 query_operator(struct query_maker *m)
 {
-    switch (query_pick(m, 16)) {
+    switch (query_pick(m, 18)) {
     case 0:
     case 1:
     case 2:
@@ -518,7 +595,13 @@ query_operator(struct query_maker *m)
         query_union(m);
         break;
     case 14:
-        query_pick(m, 2) == 0 ? query_expand(m) : query_order(m);
+        query_order(m);
+        break;
+    case 15:
+        query_expand(m);
+        break;
+    case 16:
+        query_parse(m);
         break;
     default:
         query_rank(m);

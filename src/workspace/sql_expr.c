@@ -50,6 +50,17 @@ sql_ask(struct sql_scope *s, const struct kql_expr *e)
             sql_ask(s, e->arguments[i]);
 }
 
+void
+sql_put_call(struct sql_scope *s, struct sql_text *t, const struct program_call *call)
+{
+    sql_put(t, "%s(%llu", call->function, (unsigned long long)call->number);
+    for (uint32_t i = 0; i < call->count; i++) {
+        sql_put(t, ", ");
+        sql_put_column(s, t, call->columns[i]);
+    }
+    sql_put(t, ")");
+}
+
 static bool
 program(struct sql_scope *s, struct sql_text *t, const struct kql_expr *e)
 {
@@ -60,12 +71,7 @@ program(struct sql_scope *s, struct sql_text *t, const struct kql_expr *e)
     if (!programs_add(s->b->o->programs, e, s->schema, &call, &err))
         return sql_refuse(s->b, "%s", err.text);
     sql_ask(s, e);
-    sql_put(t, "%s(%llu", call.function, (unsigned long long)call.number);
-    for (uint32_t i = 0; i < call.count; i++) {
-        sql_put(t, ", ");
-        sql_put_column(s, t, call.columns[i]);
-    }
-    sql_put(t, ")");
+    sql_put_call(s, t, &call);
     return true;
 }
 

@@ -53,7 +53,7 @@ struct sql_step {
     struct sql_order order[SQL_ORDER_MAX];
     uint32_t order_count;
     bool
-        counts_rows; /* k0 alone, a number that no other row has: the order in which the rows came */
+        counts_rows; /* k0 ... are numbers, all together of no other row: the order in which the rows came */
     uint32_t depth;
     bool is_repeatable;            /* running it twice gives the same rows */
     const struct sql_place *place; /* that its tables lie in; NULL: it reads none */
@@ -202,6 +202,7 @@ MUST_CHECK bool sql_conjunction(struct sql_scope *s, struct sql_text *t, const s
 void sql_put_column(struct sql_scope *s, struct sql_text *t, uint32_t column);
 /* A null, or "" of strings, of that type. */
 void sql_put_null(struct sql_text *t, enum kql_type type);
+void sql_put_call(struct sql_scope *s, struct sql_text *t, const struct program_call *call);
 /* The program's own scalars and sets belong to the step that calls it. */
 void sql_ask(struct sql_scope *s, const struct kql_expr *e);
 bool sql_is_text(const struct kql_expr *e);
@@ -263,6 +264,7 @@ sql_carrier sql_table_step, sql_inline_step, sql_print_step, sql_range_step, sql
 sql_carrier sql_summarize_step;                 /* sql_summarize.c */
 sql_carrier sql_input_step, sql_partition_step; /* sql_runs.c */
 sql_carrier sql_join_step, sql_union_step;      /* sql_join.c */
+sql_carrier sql_expand_step, sql_parse_step;    /* sql_expand.c */
 
 /* A where over a union as a union of where, each over a table's own columns; NULL: it stays as it is. sql_push.c */
 const struct kql_op *sql_push(struct sql_build *b, const struct kql_op *op);

@@ -273,6 +273,7 @@ partition_rows(struct sql_build *b, struct sql_step *input, const struct kql_op 
     struct sql_scope s = sql_scope_of(b, step, input, &op->input->schema, "");
     struct sql_runs *runs = pool_zeroed(b->pool, 1, sizeof *runs);
     bool is_nested = input->runs != NULL, is_ordered = input->order_count > 0;
+    bool has_number = input->counts_rows && input->order_count == 1;
     uint32_t count = op->input->schema.count;
     struct sql_text key = {.pool = b->pool}, *t = &step->text;
 
@@ -294,7 +295,7 @@ partition_rows(struct sql_build *b, struct sql_step *input, const struct kql_op 
     sql_column_end(step);
     if (is_ordered) {
         sql_column_begin(step, count + 1);
-        sql_put(t, "min(%s) OVER (PARTITION BY %s%s) AS r1", input->counts_rows ? "k0" : "n",
+        sql_put(t, "min(%s) OVER (PARTITION BY %s%s) AS r1", has_number ? "k0" : "n",
                 is_nested ? "r0, " : "", key.p);
         sql_column_end(step);
     }
@@ -302,7 +303,7 @@ partition_rows(struct sql_build *b, struct sql_step *input, const struct kql_op 
     if (is_nested)
         runs->count += input->runs->count;
     step->runs = runs;
-    if (!is_ordered || input->counts_rows) {
+    if (!is_ordered || has_number) {
         sql_put(t, " FROM t%u", sql_use(b, step, input));
         return step;
     }

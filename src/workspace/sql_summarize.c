@@ -168,8 +168,8 @@ put_finals(struct sql_summary *m, struct sql_text *t, uint32_t width)
             return false;
         sql_put(t, " AS c%u", i);
     }
-    if (m->scope.step->counts_rows)
-        sql_put(t, ", k0");
+    for (uint32_t i = 0; i < m->scope.step->order_count; i++)
+        sql_put(t, ", k%u", i);
     return true;
 }
 
@@ -178,11 +178,17 @@ static void
 put_places(struct sql_summary *m)
 {
     struct sql_step *step = m->scope.step;
+    uint32_t count = m->input->order_count;
 
-    sql_put(&m->raw, ", min(k0) AS g");
-    sql_put(&m->results, ", g AS k0");
-    step->order[0] = m->input->order[0];
-    step->order_count = 1;
+    sql_put(&m->raw, ", min(%sk0", count > 1 ? "{'k0': " : "");
+    sql_put(&m->results, count > 1 ? ", g['k0'] AS k0" : ", g AS k0");
+    for (uint32_t i = 1; i < count; i++) {
+        sql_put(&m->raw, ", 'k%u': k%u", i, i);
+        sql_put(&m->results, ", g['k%u'] AS k%u", i, i);
+    }
+    sql_put(&m->raw, "%s) AS g", count > 1 ? "}" : "");
+    memcpy(step->order, m->input->order, sizeof step->order);
+    step->order_count = count;
     step->counts_rows = true;
 }
 
