@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "control/saved_queries.h"
 #include "workspace/workspace.h"
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -287,6 +288,7 @@ static enum status
 opened_take(struct hunting *h, const struct config *config, const struct workspace_place *place,
             struct opened **out, struct err *err)
 {
+    static_assert((int)HUNTING_WORKSPACES_MAX > (int)HUNT_PLACES_MAX, "one query may need so many");
     struct workspace_options options = {.guid = place->guid};
     struct workspace *w = NULL;
     enum status st = ST_OK;
@@ -325,6 +327,23 @@ opened_return(struct hunting *h, struct opened *o)
     o->user_count--;
     o->used_ms = clock_monotonic_ms();
     pthread_mutex_unlock(&h->lock);
+}
+
+enum status
+hunting_opened_take(struct call *c, const struct workspace_place *place, struct opened **out,
+                    struct workspace **workspace, struct err *err)
+{
+    enum status st = opened_take(c->api->hunting, c->control->config, place, out, err);
+
+    if (st == ST_OK)
+        *workspace = (*out)->workspace;
+    return st;
+}
+
+void
+hunting_opened_return(struct call *c, struct opened *o)
+{
+    opened_return(c->api->hunting, o);
 }
 
 bool
@@ -367,14 +386,21 @@ limits_of(const struct config *config, const struct hunting_ask *ask)
 }
 
 static enum status
-run_in(struct call *c, struct workspace *w, const char *guid, const struct hunting_ask *ask,
-       const _Atomic bool *cancelled, struct hunt *hunt, struct err *err)
+run_in(struct call *c, struct workspace *w, const struct workspace_place *place,
+       struct hunting_places *places, const _Atomic bool *cancelled, struct hunt *hunt,
+       struct err *err)
 {
+    const struct hunting_ask *ask = places->ask;
     struct saved_functions functions;
     const struct config *config = c->control->config;
     const char *const tenants[] = {c->tenant};
     const struct hunt_request request = {
         .text = ask->text,
+        .place = hunting_places_find,
+        .place_context = places,
+        .name = place->name,
+        .beside = places->beside,
+        .beside_count = places->beside_count,
         .tenants = tenants,
         .tenant_count = c->tenant == NULL ? 0 : 1,
         .sees_all = c->tenant == NULL,
@@ -395,9 +421,38 @@ run_in(struct call *c, struct workspace *w, const char *guid, const struct hunti
     enum status st;
 
     hunt_seats_use(w, config->hunting.query_count);
-    saved_functions_begin(&functions, c->control, c->tenant, guid);
+    saved_functions_begin(&functions, c->control, c->tenant, place->guid);
     st = hunt_run(w, &request, hunt, err);
     saved_functions_end(&functions);
+    return st;
+}
+
+/* With the workspaces beside it. One of those that cannot be opened is no fault of the query's. */
+static enum status
+run_across(struct call *c, struct workspace *w, const struct workspace_place *place,
+           const struct hunting_ask *ask, const _Atomic bool *cancelled, struct hunt *hunt,
+           struct err *err)
+{
+    struct hunting_places *places = calloc(1, sizeof *places);
+    enum status st;
+
+    if (places == NULL)
+        return err_set(err, ST_FULL, "no memory for a query's workspaces");
+    places->call = c;
+    places->ask = ask;
+    if (hunting_places_open(places, err)) {
+        st = run_in(c, w, place, places, cancelled, hunt, err);
+    } else {
+        hunt->outcome = HUNT_REFUSED;
+        st = ST_INVALID;
+    }
+    if (hunt->outcome == HUNT_REFUSED && places->failure != ST_OK) {
+        hunt->outcome = places->failure == ST_FULL ? HUNT_BUSY : HUNT_BROKEN;
+        st = places->failure;
+        *err = places->err;
+    }
+    hunting_places_close(places);
+    free(places);
     return st;
 }
 
@@ -418,7 +473,7 @@ run_at(struct call *c, const struct workspace_place *place, const struct hunting
     hunt->outcome = HUNT_BROKEN;
     st = opened_take(h, c->control->config, place, &opened, err);
     if (opened != NULL) {
-        st = run_in(c, opened->workspace, place->guid, ask, &mine->cancelled, hunt, err);
+        st = run_across(c, opened->workspace, place, ask, &mine->cancelled, hunt, err);
         opened_return(h, opened);
     }
     if (st == ST_IO || opened == NULL)

@@ -10,7 +10,7 @@
 #include "workspace/hunt.h"
 
 enum {
-    HUNTING_WORKSPACES_MAX = 64, /* open at a time; the one idle longest makes room */
+    HUNTING_WORKSPACES_MAX = 128, /* open at a time; the one idle longest makes room */
     HUNTING_WAITING_MAX =
         8,               /* queries that run or wait, for each of configuration hunting.queries */
     HUNTING_RETRY_S = 5, /* who is told to come again: when */
@@ -21,6 +21,12 @@ extern struct counter hunting_queries, hunting_durations, hunting_running; /* fo
 
 struct hunting_ask {
     struct span workspace; /* GUID, name or resource id; empty: the default one */
+    /* Further ones, named likewise: each table's name means the union over all. Twice is once. */
+    const struct span *beside;
+    size_t beside_count;
+    /* What database("x") means: the name of the workspace and the shape of its tables. False: err. NULL: none can be named. */
+    bool (*database)(struct call *c, const struct kql_place *place, struct span *name,
+                     enum hunt_shape *shape, struct err *err);
     struct span text;
     enum hunt_shape shape;
     int64_t from, to;  /* ticks, [from, to); INT64_MIN, INT64_MAX: none */
@@ -32,7 +38,9 @@ struct hunting_ask {
     bool explains, only_checks;
 };
 /* Resolves the workspace for the call's tenant (call->tenant; NULL: an operator who sees all), opens it (kept open until
- * the server stops), runs the query with the tenant's stored functions over that tenant's rows. True: 'hunt' holds what
+ * the server stops), runs the query with the tenant's stored functions over that tenant's rows. Further workspaces, which the
+ * text or 'beside' names, are those that the tenant may ask likewise; one that it may not ask is as if it were not there:
+ * HUNT_REFUSED. True: 'hunt' holds what
  * hunt_run gave and *st its status (hunt_end is due); so it does when no query could be run: HUNT_BUSY when too many wait already,
  * HUNT_BROKEN when the workspace cannot be opened (err is for the log then, not for clients).
  * False: there is no such workspace that the call may ask; err says so, for clients. */
@@ -49,6 +57,40 @@ MUST_CHECK bool hunting_place(struct call *c, struct span name, struct workspace
 struct running;
 struct running *hunting_enter(struct call *c, const _Atomic bool **cancelled);
 void hunting_leave(struct call *c, struct running *r);
+
+/* ---- for hunting_places.c ---- */
+
+/* The workspace at a place, opened if need be and kept open until it is returned. ST_FULL: too many are in use. */
+struct opened;
+MUST_CHECK enum status hunting_opened_take(struct call *c, const struct workspace_place *place,
+                                           struct opened **out, struct workspace **workspace,
+                                           struct err *err);
+void hunting_opened_return(struct call *c, struct opened *o);
+
+/* ---- hunting_places.c: the workspaces of a query beside the first ---- */
+
+/* The query's thread alone uses it. Zeroed but for the first two it holds nothing. */
+struct hunting_places {
+    struct call *call;
+    const struct hunting_ask *ask;
+    struct hunting_taken {
+        struct opened *opened;
+        struct hunt_place place;
+        char name[64];
+    } * items[HUNT_PLACES_MAX];
+    size_t count;
+    /* Why one that may be asked could not be: ST_IO (err says why, for the log), ST_FULL; ST_OK: none failed */
+    enum status failure;
+    struct err err;
+    struct hunt_place beside[HUNT_PLACES_MAX]; /* of 'ask' */
+    size_t beside_count;
+};
+/* Opens those beside. False: err, for clients, or 'failure'. hunting_places_close is due in any case. */
+MUST_CHECK bool hunting_places_open(struct hunting_places *p, struct err *err);
+void hunting_places_close(struct hunting_places *p);
+/* hunt_request.place; context: struct hunting_places. */
+bool hunting_places_find(void *context, const struct kql_place *place, struct hunt_place *out,
+                         struct err *err);
 
 /* ---- answers ---- */
 

@@ -38,6 +38,13 @@ struct kusto_ask {
 MUST_CHECK enum status kusto_ask_read(struct pool *pool, const json_t *body, struct kusto_ask *out,
                                       struct err *err);
 
+/* The workspace that is a database of that name, and its tables' shape. */
+struct span kusto_database_workspace(struct span db, enum hunt_shape *shape);
+/* hunting_ask.database: database("x"), and cluster("...").database("x") where that is this server as the request's URL or
+ * the configuration names it. False: err. */
+bool kusto_database_named(struct call *c, const struct kql_place *place, struct span *name,
+                          enum hunt_shape *shape, struct err *err);
+
 /* ---- answers (kusto_answer.c, kusto_error.c) ---- */
 
 struct kusto_call { /* what answers repeat of their request */

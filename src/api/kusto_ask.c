@@ -240,20 +240,67 @@ properties_read(struct pool *pool, struct kusto_ask *a, const json_t *properties
     return st;
 }
 
-static void
-database_read(struct kusto_ask *a)
+struct span
+kusto_database_workspace(struct span db, enum hunt_shape *shape)
 {
     size_t n = strlen(KUSTO_HUNTING);
 
-    a->workspace = a->db;
-    a->shape = HUNT_WORKSPACE;
-    if (a->db.n >= n && strncasecmp(a->db.p + a->db.n - n, KUSTO_HUNTING, n) == 0) {
-        a->workspace.n -= n;
-        a->shape = HUNT_HUNTING;
+    *shape = HUNT_WORKSPACE;
+    if (db.n >= n && strncasecmp(db.p + db.n - n, KUSTO_HUNTING, n) == 0) {
+        db.n -= n;
+        *shape = HUNT_HUNTING;
     }
-    if (a->workspace.n == strlen(KUSTO_DEFAULT_DB) &&
-        strncasecmp(a->workspace.p, KUSTO_DEFAULT_DB, a->workspace.n) == 0)
-        a->workspace = (struct span){"", 0};
+    if (db.n == strlen(KUSTO_DEFAULT_DB) && strncasecmp(db.p, KUSTO_DEFAULT_DB, db.n) == 0)
+        return (struct span){"", 0};
+    return db;
+}
+
+/* The host of a URL, or of what stands for one: without scheme, path and (if it is not to stay) port. */
+static struct span
+host_of(struct span url, bool keeps_port)
+{
+    const char *at = memmem(url.p, url.n, "://", 3), *end = url.p + url.n, *stop;
+
+    if (at != NULL)
+        url = (struct span){at + 3, (size_t)(end - at) - 3};
+    stop = memchr(url.p, '/', url.n);
+    if (stop != NULL)
+        url.n = (size_t)(stop - url.p);
+    stop = memrchr(url.p, ':', url.n);
+    if (stop != NULL && !keeps_port && memchr(stop, ']', (size_t)(url.p + url.n - stop)) == NULL)
+        url.n = (size_t)(stop - url.p);
+    return url;
+}
+
+static bool
+is_host(struct span a, struct span b)
+{
+    return a.n == b.n && strncasecmp(a.p, b.p, a.n) == 0;
+}
+
+bool
+kusto_database_named(struct call *c, const struct kql_place *place, struct span *name,
+                     enum hunt_shape *shape, struct err *err)
+{
+    char base[300];
+    struct span cluster = place->cluster;
+
+    call_base(c, base);
+    if (cluster.n > 0 && !is_host(host_of(cluster, true), host_of(span_of(base), true)) &&
+        !is_host(host_of(cluster, true), host_of(span_of(base), false))) {
+        (void)err_set(err, ST_INVALID,
+                      "the cluster '%.*s' cannot be reached from here; this one is '%.200s'",
+                      (int)(cluster.n < 80 ? cluster.n : 80), cluster.p, base);
+        return false;
+    }
+    *name = kusto_database_workspace(place->name, shape);
+    return true;
+}
+
+static void
+database_read(struct kusto_ask *a)
+{
+    a->workspace = kusto_database_workspace(a->db, &a->shape);
 }
 
 static bool

@@ -83,6 +83,7 @@ query_run(struct asking *a)
     bool takes = a->ask.take_max > 0 && a->ask.take_max <= rows_max;
     struct hunting_ask ask = {
         .workspace = a->ask.workspace,
+        .database = kusto_database_named,
         .text = a->ask.csl,
         .shape = a->ask.shape,
         .from = INT64_MIN,

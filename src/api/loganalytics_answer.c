@@ -256,25 +256,17 @@ put_answers(struct call *c, const struct loganalytics_ask *ask, const struct hun
     hunting_put(out, span_of("}"));
 }
 
-/* A hunt asks one workspace. What further ones are called is repeated as it came: whether they are there is not told. */
+/* Whether those that 'workspaces' names may be asked; err tells of none that may not whether it is there. */
 static bool
-asks_one(struct call *c, const struct loganalytics_ask *ask, const struct workspace_place *place,
-         struct workspace_place *other, struct err *err)
+are_there(struct call *c, const struct loganalytics_ask *ask, struct err *err)
 {
-    struct err ignored;
+    struct workspace_place *other = malloc(sizeof *other);
+    bool is_there = other != NULL || err_set(err, ST_FULL, "no memory for the workspaces") == ST_OK;
 
-    for (size_t i = 0; i < ask->query.workspace_count; i++) {
-        struct span name = ask->query.workspaces[i];
-
-        if (hunting_place(c, name, other, &ignored) && strcmp(other->path, place->path) == 0)
-            continue;
-        (void)err_set(err, ST_INVALID,
-                      "the query names the workspace '%.*s' besides '%.60s': a query asks one "
-                      "workspace, leave out 'workspaces'",
-                      (int)(name.n < 80 ? name.n : 80), name.p, place->name);
-        return false;
-    }
-    return true;
+    for (size_t i = 0; i < ask->query.workspace_count && is_there; i++)
+        is_there = hunting_place(c, ask->query.workspaces[i], other, err);
+    free(other);
+    return is_there;
 }
 
 unsigned
@@ -283,6 +275,8 @@ loganalytics_answer(struct call *c, const struct loganalytics_ask *ask, struct h
     struct kql_parameter_value values[LOGANALYTICS_PARAMETERS_MAX];
     struct hunting_ask hunting = {
         .workspace = ask->workspace,
+        .beside = ask->query.workspaces,
+        .beside_count = ask->query.workspace_count,
         .text = ask->query.text,
         .shape = HUNT_WORKSPACE,
         .from = ask->query.period.from,
@@ -290,17 +284,17 @@ loganalytics_answer(struct call *c, const struct loganalytics_ask *ask, struct h
         .time_ms = ask->prefer.wait_ms,
         .size_max = ask->size_max,
     };
-    struct workspace_place places[2];
+    struct workspace_place place;
     struct hunt hunt;
     enum status st;
     struct err err;
     unsigned status = 200;
 
-    if (!hunting_place(c, ask->workspace, &places[0], &err)) {
+    if (!hunting_place(c, ask->workspace, &place, &err)) {
         loganalytics_put_absent(out, &err);
         return 404;
     }
-    if (!asks_one(c, ask, &places[0], &places[1], &err) ||
+    if (!are_there(c, ask, &err) ||
         (ask->query.own != NULL &&
          !loganalytics_own_read(ask->query.own, &hunting, values, &err))) {
         loganalytics_put_invalid(out, &err);

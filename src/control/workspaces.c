@@ -461,6 +461,21 @@ names_write(const struct gathering *g, char out[700])
         snprintf(out + n, 700 - n, " and %zu more", g->place_count - NAMED_MAX);
 }
 
+/* "SUBSCRIPTION/GROUP/NAME", the subscription by its id: its name nobody knows here. */
+static bool
+is_qualified(const struct workspace_place *p, struct span name)
+{
+    struct arm_id id;
+    struct err ignored;
+    char whole[400];
+    int n = -1;
+
+    if (arm_id_parse(span_of(p->resource_id), &id, &ignored) == ST_OK && id.subscription.n > 0)
+        n = snprintf(whole, sizeof whole, "%.*s/%.*s/%s", (int)id.subscription.n, id.subscription.p,
+                     (int)id.resource_group.n, id.resource_group.p, p->name);
+    return n > 0 && (size_t)n < sizeof whole && same(span_of(whole), name);
+}
+
 static bool
 is_called(const struct workspace_place *p, struct span name, const char *guid)
 {
@@ -469,7 +484,7 @@ is_called(const struct workspace_place *p, struct span name, const char *guid)
     if (memchr(name.p, '/', name.n) == NULL)
         return same(span_of(p->name), name);
     return arm_id_equal(span_of(p->resource_id), name) ||
-           arm_id_equal(span_of(p->resource_id + 1), name);
+           arm_id_equal(span_of(p->resource_id + 1), name) || is_qualified(p, name);
 }
 
 static enum status

@@ -19,8 +19,8 @@ struct workspace_place {
     char path[3000];       /* the DuckDB file */
 };
 
-/* By GUID, by name (any case), or by resource id (any case; "subscriptions/..." without the slash too). 'tenant': lower-case GUID; NULL: an operator,
- * who may ask all of them. ST_INVALID: there is none of that name that it may ask (err names those it may, at most
+/* By GUID, by name (any case), by resource id (any case; "subscriptions/..." without the slash too), or by the subscription's
+ * id, resource group and name with '/' between them. 'tenant': lower-case GUID; NULL: an operator, who may ask all of them. ST_INVALID: there is none of that name that it may ask (err names those it may, at most
  * eight; one that only others may ask is as if it were not there), or the name fits several. */
 MUST_CHECK enum status workspaces_find(const struct control *c, const char *tenant,
                                        struct span name, struct workspace_place *out,

@@ -335,7 +335,11 @@ def isolation():
                       "DeviceEvents | project ['$position']", "\"$tenant\"", "['DeviceEvents\" UNION SELECT * FROM \"DeviceEvents']", "DeviceEvents'; SELECT 1; --",
                       "externaldata(x:string)['/etc/passwd']", "externaldata(x:string)[@'file:///etc/passwd'] with (format='txt')",
                       "evaluate http_request('http://127.0.0.1/')", "evaluate sql_request('x', 'select 1')", "duckdb_settings() | take 1",
-                      ".show tables", "read_csv('/etc/passwd')", "cluster('x').database('y').DeviceEvents"):
+                      ".show tables", "read_csv('/etc/passwd')", "cluster('x').database('y').DeviceEvents",
+                      "workspace('private-of-b').DeviceEvents", "union isfuzzy=true DeviceEvents, workspace('private-of-b').DeviceEvents | where ReportId > 50",
+                      "union workspace('soc').*", "union workspace('soc').DeviceEvents, DeviceEvents | where ReportId > 50",
+                      "let f = (n: string) { workspace('soc').DeviceEvents | where ReportId > toint(n) }; f('50')",
+                      "resource('private-of-b').DeviceEvents", "database('private-of-b').DeviceEvents", "DeviceEvents | union workspace('soc').DeviceEvents, workspace('').DeviceEvents"):
             for name in ("by name", "Defender XDR", "Graph", "GET"):
                 status, got, answer = through(hunt, name, query)
                 leaks = [w for w in (b"104", b'"100"', b"[100", B.encode(), b"root:") if w in answer.body and w.decode() not in query]
@@ -425,7 +429,7 @@ BAD = [  # name, method, path, body, status, what the answer has
     ("workspaces that are no list", "POST", LOGS, {"query": "print 1", "workspaces": "soc"}, 400, "'workspaces' must be a list"),
     ("workspaces of numbers", "POST", LOGS, {"query": "print 1", "workspaces": [1]}, 400, "'workspaces[0]' must be a name"),
     ("too many workspaces", "POST", LOGS, {"query": "print 1", "workspaces": ["soc"] * 101}, 400, "at most 100"),
-    ("another workspace besides", "POST", LOGS, {"query": "print 1", "workspaces": ["soc", "other"]}, 400, "names the workspace 'other' besides"),
+    ("another workspace besides", "POST", LOGS, {"query": "print 1", "workspaces": ["soc", "other"]}, 400, "there is no workspace other here"),
     ("itself besides", "POST", LOGS, {"query": "print 1", "workspaces": ["soc", SOC]}, 200, "print_0"),
     ("no such workspace", "POST", "/v1/workspaces/none/query", Q, 404, "PathNotFoundError"),
     ("a GUID of none", "POST", "/v1/workspaces/b438b4f6-912a-46d5-9cb1-b44069212abc/query", Q, 404, "PathNotFoundError"),
@@ -446,7 +450,7 @@ BAD = [  # name, method, path, body, status, what the answer has
     ("GET with a bad escape", "GET", f"{LOGS}?query=%zz", None, 400, "BadRequest"),
     ("GET with a query twice", "GET", f"{LOGS}?query=print+1&query=print+2", None, 200, "1"),
     ("GET, a time span of nonsense", "GET", f"{LOGS}?query=print+1&timespan=soon", None, 400, "is no ISO 8601 time span"),
-    ("GET, another workspace besides", "GET", f"{LOGS}?query=print+1&workspaces=soc,other", None, 400, "names the workspace 'other' besides"),
+    ("GET, another workspace besides", "GET", f"{LOGS}?query=print+1&workspaces=soc,other", None, 400, "there is no workspace other here"),
     ("GET of 40 KB", "GET", f"{LOGS}?query=print+1{'%20' * 14000}", None, 431, ""),
     ("POST, a time span of nonsense in the path", "POST", f"{LOGS}?timespan=soon", Q, 400, "is no ISO 8601 time span"),
     ("a batch of nothing", "POST", "/v1/$batch", {}, 400, "'requests' must be a list"),
@@ -673,4 +677,5 @@ def main():
     check.end()
 
 
-main()
+if __name__ == "__main__":
+    main()

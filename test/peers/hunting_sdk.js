@@ -57,6 +57,10 @@ async function queries() {
     partial.partialError.code === "PartialError" && partial.partialError.message, partial.partialError);
   const itself = await mine.queryWorkspace("soc", "print 1", all, { additionalWorkspaces: [e.SOC] });
   say("itself besides", itself.status === Success, itself);
+  const across = await make(e.B).queryWorkspace("soc", "DeviceEvents | summarize n = count(), d = dcount(ReportId), t = dcount(TenantId)", all, { additionalWorkspaces: [e.PRIVATE, "soc"] });
+  say("two workspaces as one", across.tables[0].rows[0].join() === "4,2,2", across.tables[0].rows);
+  const named = await make(e.B).queryWorkspace("soc", `union DeviceEvents, workspace("private-of-b").DeviceEvents | count`, all);
+  say("one named in the query", named.tables[0].rows[0].join() === "4", named.tables[0].rows);
   say("another tenant's rows", (await make(e.B).queryWorkspace("soc", "DeviceEvents | summarize make_list(ReportId)", all)).tables[0].rows[0][0].join() === "100,101", "");
   say("the scope that the client asks for", [...scopes].join() === "https://api.loganalytics.io/.default", [...scopes].join());
 }
@@ -73,6 +77,7 @@ async function errors() {
   await failed("another tenant's workspace", 404, "PathNotFoundError", ask("print 1", mine, "private-of-b"));
   await failed("another tenant's, by its id", 404, "ResourceNotFoundError", () => mine.queryResource(e.PRIVATE, "print 1", all));
   await failed("another workspace besides", 400, "BadArgumentError", ask("print 1", mine, "soc", { additionalWorkspaces: ["private-of-b"] }));
+  await failed("another tenant's, named in the query", 400, "BadArgumentError", ask("workspace('private-of-b').DeviceEvents"));
   await failed("no good token", 401, "InvalidAuthenticationToken", ask("print 1", make("nonsense")));
   await failed("a token to ingest", 403, "AuthorizationFailed", ask("print 1", make(e.INGEST)));
   await failed("a query that takes long", 504, "GatewayTimeout", ask(e.LONG, mine, "soc", { serverTimeoutInSeconds: 1 }));

@@ -46,20 +46,20 @@ def sdk():
                        for id, name in ((SOC, "soc.duckdb"), (PRIVATE, "private.duckdb"))])
         # Exports are set up and fed before TLS is on: this file is about the client.
         daemon.start()
+        daemon.put_workspace("own", PRIVATE, tenant=OTHER, lingerMs=20)
         for tenant, first, count in ((TENANT, 1, 3), (OTHER, 100, 2)):
             daemon.put_workspace("soc", SOC, tenant=tenant, lingerMs=20)
             answer = daemon.post("DeviceEvents", rows(first, count, pad="p"), tenant=tenant)
             check(f"ingest for {tenant}", answer.status == 200, answer)
-        daemon.put_workspace("own", PRIVATE, tenant=OTHER, lingerMs=20)
         daemon.wait_delivered("soc")
-        daemon.wait_delivered("soc", tenant=OTHER)
+        daemon.wait_delivered("soc", "own", tenant=OTHER)
         tokens = {name: daemon.make_token(tenant, role)["token"] for name, tenant, role in (
             ("A", TENANT, "SecurityReader"), ("B", OTHER, "SecurityReader"), ("INGEST", TENANT, "ingest"))}
         daemon.stop()
         daemon.write_config(http={"tls": "files", "certificate": str(certificate), "key": str(key)})
         daemon.start()
-        check("as many steps as there are", client(daemon, certificate, "queries", tokens) == 13)
-        check("as many errors as there are", client(daemon, certificate, "errors", tokens) == 11)
+        check("as many steps as there are", client(daemon, certificate, "queries", tokens) == 15)
+        check("as many errors as there are", client(daemon, certificate, "errors", tokens) == 12)
         client(daemon, certificate, "busy", tokens)
 
 
