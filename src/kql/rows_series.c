@@ -1,8 +1,7 @@
-/* rows_series.c - make-series: aggregates per step of an axis, as arrays. Where 'from' or 'to' is
- * missing it is the data's: the bin of the smallest value, the bin of the largest (make-series
- * page). */
+/* rows_series.c - make-series: aggregates per step of an axis, as arrays; series_axis.h says where the steps are. */
 #include "kql/dynamic.h"
 #include "kql/rows_inner.h"
+#include "kql/series_axis.h"
 #include <math.h>
 
 struct series_cursor {
@@ -12,58 +11,11 @@ struct series_cursor {
     struct rows_aggregates aggregates;
     struct rows_groups groups; /* state: the states per step, NULL where there is no row */
     struct kql_value *in, *key, *results;
-    bool is_real;
-    int64_t from, step;
-    double from_r, step_r;
-    uint64_t bins;
-    struct kql_value axis; /* the array */
+    struct kql_series_axis axis;
+    struct kql_value steps; /* the axis' array */
     size_t at;
     bool is_ready;
 };
-
-static double
-as_real(const struct kql_value *v)
-{
-    return v->type == KQL_REAL      ? v->r
-           : v->type == KQL_DECIMAL ? kql_decimal_to_real(v->decimal)
-                                    : (double)v->i;
-}
-
-static int64_t
-as_whole(const struct kql_value *v)
-{
-    return v->type == KQL_REAL || v->type == KQL_DECIMAL ? (int64_t)as_real(v) : v->i;
-}
-
-/* The axis' type: that of the column, which the step may widen. */
-static enum kql_type
-axis_type(const struct kql_op *op)
-{
-    return op->u.series.axis->type;
-}
-
-/* Which step the value belongs to; false: none. */
-static bool
-bin_of(const struct series_cursor *s, const struct kql_value *v, uint64_t *bin)
-{
-    uint64_t distance;
-    int64_t whole;
-    double real;
-
-    if (v->is_null)
-        return false;
-    if (s->is_real) {
-        real = floor((as_real(v) - s->from_r) / s->step_r);
-        if (!(real >= 0 && real < (double)s->bins))
-            return false;
-        *bin = (uint64_t)real;
-        return true;
-    }
-    whole = as_whole(v);
-    distance = (uint64_t)whole - (uint64_t)s->from;
-    *bin = distance / (uint64_t)s->step;
-    return whole >= s->from && *bin < s->bins;
-}
 
 static void
 read_row(struct series_cursor *s, bool is_lasting)
@@ -79,11 +31,11 @@ read_row(struct series_cursor *s, bool is_lasting)
     rows_eval_row(&s->keys, s->in);
     for (uint32_t i = 0; i <= key_count; i++)
         rows_eval_cell(&s->keys, i, &s->key[i]);
-    if (!bin_of(s, &s->key[key_count], &bin))
+    if (!kql_series_bin(&s->axis, &s->key[key_count], &bin))
         return;
     group = rows_groups_add(&s->groups, s->key, false, &is_new);
     if (is_new)
-        group->state = pool_zeroed(keep, s->bins + 1, sizeof(void *));
+        group->state = pool_zeroed(keep, s->axis.bins + 1, sizeof(void *));
     states = group->state;
     if (states[bin] == NULL)
         states[bin] = rows_aggregates_start(&s->aggregates, keep);
@@ -116,87 +68,34 @@ find_ends(struct series_cursor *s, const struct rows_list *list, struct kql_valu
     return found;
 }
 
-static int64_t
-bin_down(int64_t v, int64_t step)
-{
-    int64_t rest = v % step;
-
-    if (rest < 0)
-        rest += step;
-    return v < INT64_MIN + rest ? v : v - rest;
-}
-
 /* Where the steps are. False: there are none. */
 static bool
 place(struct series_cursor *s, const struct rows_list *list)
 {
     const struct kql_op *op = s->c.op;
-    struct pool *pool = s->c.run->engine->pool;
     struct kql_value step = rows_constant(s->c.run, op, 2, op->u.series.step), from, to, low, high;
-    bool is_whole_last = false; /* 'to' is the data's: its step is the last one */
-    double bins;
+    struct kql_series_ends ends = {.type = (enum kql_type)op->u.series.axis->type,
+                                   .step = &step,
+                                   .to_is_inclusive = op->u.series.to_is_inclusive};
+    enum kql_series_placed placed;
+    struct err err = {""};
 
-    from = to = low = high = kql_null(KQL_LONG);
-    if (op->u.series.from != NULL)
+    if (op->u.series.from != NULL) {
         from = rows_constant(s->c.run, op, 3, op->u.series.from);
-    if (op->u.series.to != NULL)
+        ends.from = &from;
+    }
+    if (op->u.series.to != NULL) {
         to = rows_constant(s->c.run, op, 4, op->u.series.to);
-    if (step.is_null || (op->u.series.from != NULL && from.is_null) ||
-        (op->u.series.to != NULL && to.is_null))
-        pool_abandon(pool, "make-series: from, to or step is null");
-    if (list != NULL && !find_ends(s, list, &low, &high))
-        return false;
-    s->is_real = axis_type(op) == KQL_REAL || axis_type(op) == KQL_DECIMAL ||
-                 step.type == KQL_REAL || step.type == KQL_DECIMAL;
-    s->step_r = as_real(&step);
-    s->step = s->is_real ? 0 : step.i;
-    if (s->is_real ? !(s->step_r > 0) : s->step <= 0)
-        pool_abandon(pool, "make-series: the step must be above 0");
-    if (op->u.series.to == NULL) {
-        to = high;
-        is_whole_last = true;
+        ends.to = &to;
     }
-    if (op->u.series.from == NULL)
-        from = low;
-    s->from_r = as_real(&from);
-    s->from = s->is_real ? 0 : as_whole(&from);
-    if (op->u.series.from == NULL || op->u.series.to_is_inclusive) {
-        s->from_r = floor(s->from_r / s->step_r) * s->step_r;
-        if (!s->is_real)
-            s->from = bin_down(s->from, s->step);
+    if (list != NULL && find_ends(s, list, &low, &high)) {
+        ends.low = &low;
+        ends.high = &high;
     }
-    if (s->is_real) {
-        bins = (as_real(&to) - s->from_r) / s->step_r;
-        bins = is_whole_last || op->u.series.to_is_inclusive ? floor(bins + 1e-9) + 1
-                                                             : ceil(bins - 1e-9);
-    } else {
-        int64_t whole = as_whole(&to);
-        uint64_t distance = (uint64_t)whole - (uint64_t)s->from, step_u = (uint64_t)s->step;
-
-        if (is_whole_last || op->u.series.to_is_inclusive)
-            bins = whole < s->from ? 0 : (double)(distance / step_u) + 1;
-        else
-            bins = whole <= s->from ? 0 : (double)((distance - 1) / step_u) + 1;
-    }
-    if (!(bins >= 0))
-        bins = 0;
-    if (bins > (double)KQL_ARRAY_MAX)
-        pool_abandon(pool, "make-series: %.15g steps are more than %d: make the step larger", bins,
-                     KQL_ARRAY_MAX);
-    s->bins = (uint64_t)bins;
-    return true;
-}
-
-static void
-make_axis(struct series_cursor *s)
-{
-    struct kql_array_builder b = {.pool = s->c.run->keep};
-    enum kql_type type = axis_type(s->c.op);
-
-    for (uint64_t i = 0; i < s->bins; i++)
-        kql_array_add(&b, s->is_real ? kql_real(s->from_r + (double)i * s->step_r)
-                                     : kql_integer(type, s->from + (int64_t)i * s->step));
-    s->axis = kql_array_finish(&b);
+    placed = kql_series_place(&s->axis, &ends, &err);
+    if (placed == KQL_SERIES_REFUSED)
+        pool_abandon(s->c.run->engine->pool, "%s", err.text);
+    return placed == KQL_SERIES_PLACED;
 }
 
 static void
@@ -212,7 +111,7 @@ series_all(struct series_cursor *s)
         list = rows_collect(run->keep, input);
     if (!place(s, list))
         return;
-    make_axis(s);
+    s->steps = kql_series_steps(run->keep, &s->axis);
     for (size_t i = 0;; i++) {
         struct pool_mark mark = pool_mark(run->scratch);
 
@@ -225,7 +124,7 @@ series_all(struct series_cursor *s)
     }
     if (op->u.series.is_nonempty && op->u.series.key_count == 0 && s->groups.count == 0)
         rows_groups_add(&s->groups, s->key, true, &is_new)->state =
-            pool_zeroed(run->keep, s->bins + 1, sizeof(void *));
+            pool_zeroed(run->keep, s->axis.bins + 1, sizeof(void *));
 }
 
 /* All values of one group: their arrays. */
@@ -238,7 +137,7 @@ make_arrays(struct series_cursor *s, void **states, struct kql_value *arrays)
 
     for (uint32_t v = 0; v < op->u.series.value_count; v++)
         b[v].pool = p;
-    for (uint64_t i = 0; i < s->bins; i++) {
+    for (uint64_t i = 0; i < s->axis.bins; i++) {
         if (states[i] != NULL)
             rows_aggregates_finish(&s->aggregates, states[i], s->results);
         for (uint32_t v = 0; v < op->u.series.value_count; v++) {
@@ -277,7 +176,7 @@ series_next(struct rows_cursor *c, struct kql_value *row)
 
         row[i] = from < key_count                 ? group->keys[from]
                  : from < key_count + value_count ? arrays[from - key_count]
-                                                  : s->axis;
+                                                  : s->steps;
     }
     return true;
 }

@@ -57,6 +57,7 @@ static const char fill[] =
 static const struct question {
     const char *name, *kql, *sql;
 } questions[] = {
+  /* clang-format off */
     {"has_by_device",
      "DeviceProcessEvents | where ProcessCommandLine has 'EncodedCommand' | summarize count() by "
      "DeviceName",                                                                                   "SELECT DeviceName, count(*)" FROM
@@ -120,6 +121,13 @@ static const struct question {
      "DeviceProcessEvents | where Timestamp > datetime(2026-03-20) | extend Name = "
      "tolower(FileName), Folder = substring(FolderPath, 0, 16) | summarize count() by Name, Folder", "SELECT lower(FileName), substring(FolderPath, 1, 16), count(*)" FROM " AND \"$time\" > " BEGIN
      "+19*" DAY " GROUP BY 1, 2"                                                        },
+    {"series_by_hour",
+     "DeviceProcessEvents | make-series count() default=0 on Timestamp step 1h by ActionType",
+     "SELECT ActionType, list(coalesce(n, 0) ORDER BY h) FROM (SELECT DISTINCT ActionType" FROM ")"
+     " CROSS JOIN (SELECT unnest(range(min(\"$time\") // 36000000000, max(\"$time\") // 36000000000 + 1)) AS h" FROM ")"
+     " LEFT JOIN (SELECT ActionType, \"$time\" // 36000000000 AS h, count(*) AS n" FROM
+     " GROUP BY 1, 2) USING (ActionType, h) GROUP BY 1"},
+  /* clang-format on */
 };
 
 static double

@@ -351,6 +351,85 @@ query_summarize(struct query_maker *m)
     m->has_id = false;
 }
 
+/* Keys, arrays, and the axis' own. Steps are few, whatever the data. */
+static inline void
+query_series(struct query_maker *m)
+{
+    static const char *const values[] = {"count()",
+                                         "countif(%b)",
+                                         "sum(%i)",
+                                         "min(%l)",
+                                         "max(%t) default=datetime(2024-01-01)",
+                                         "max(%s)",
+                                         "min(%r) + 0.0",
+                                         "avg(%i)",
+                                         "dcount(%s)",
+                                         "sum(%d)",
+                                         "max(%i) default=7",
+                                         "count() default=-1",
+                                         "max(%i) - min(%i)",
+                                         "min(%g)",
+                                         "sum(%i) default=long(null)",
+                                         "max(%r) + 0.0 default=0.5",
+                                         "array_sort_asc(make_set(%i)) default=dynamic(null)"};
+    static const struct {
+        const char *axis, *ends;
+    } axes[] = {
+        {"%t",              "from datetime(2024-01-04) to datetime(2024-01-17) step 7h"                },
+        {"%t",              "from datetime(2024-01-04 05:06) to datetime(2024-01-10) step 1d"          },
+        {"%t",              "in range(datetime(2024-01-04 01:00), datetime(2024-01-16), 9h)"           },
+        {"%t",              "step 36500d"                                                              },
+        {"%t",              "from datetime(2024-01-05 10:00) step 36501d"                              },
+        {"%t",              "to datetime(2024-01-10 03:00) step 36499d"                                },
+        {"%t",              "from toscalar(Right | summarize min(t)) to datetime(2024-01-12) step 300h"},
+        {"%l",              "from -20 to 200 step 9"                                                   },
+        {"%l",              "in range(-50, 150, 12)"                                                   },
+        {"%l",              "step 1000000000000000000"                                                 },
+        {"(%l %% 1000)",    "step 17"                                                                  },
+        {"(%l %% 1000)",    "from 5 step 17"                                                           },
+        {"(%l %% 1000)",    "to 400 step 17"                                                           },
+        {"%i",              "from -30 to 30 step 4"                                                    },
+        {"(%i %% 100)",     "step 3"                                                                   },
+        {"%d",              "from -1d to 2d step 5h"                                                   },
+        {"%d",              "step 3000000d"                                                            },
+        {"%r",              "from -8.0 to 8.0 step 0.75"                                               },
+        {"%r",              "in range(-3.3, 7.0, 0.7)"                                                 },
+        {"min_of(%r, 9.0)", "from -9.0 step 0.3"                                                       },
+        {"(%r %% 16.0)",    "step 0.7"                                                                 },
+        {"%c",              "from decimal(-5) to decimal(20) step decimal(1.5)"                        },
+    };
+    static const enum kql_type types[] = {KQL_BOOL,     KQL_INT,      KQL_STRING, KQL_REAL,
+                                          KQL_DATETIME, KQL_TIMESPAN, KQL_GUID};
+    struct query_column made[8];
+    unsigned count = 0, axis = query_pick(m, COUNT_OF(axes)), keys = query_pick(m, 3);
+
+    query_put(m, " | make-series %s", query_pick(m, 6) == 0 ? "kind=nonempty " : "");
+    m->depth += 2;
+    for (unsigned i = query_pick(m, 3) + 1; i > 0; i--) {
+        snprintf(made[count].name, sizeof made[0].name, "a%u", m->made++);
+        query_put(m, "%s%s = ", count > 0 ? ", " : "", made[count].name);
+        query_form(m, QUERY_ONE_OF(m, values));
+        made[count++].type = KQL_DYNAMIC;
+    }
+    snprintf(made[count].name, sizeof made[0].name, "x%u", m->made++);
+    query_put(m, " on %s = ", made[count].name);
+    query_form(m, axes[axis].axis);
+    query_put(m, " %s", axes[axis].ends);
+    made[count++].type = KQL_DYNAMIC;
+    for (unsigned i = 0; i < keys; i++) {
+        enum kql_type type = QUERY_ONE_OF(m, types);
+
+        snprintf(made[count].name, sizeof made[0].name, "g%u", m->made++);
+        query_put(m, "%s%s = ", i == 0 ? " by " : ", ", made[count].name);
+        query_expr(m, type);
+        made[count++].type = type;
+    }
+    m->depth -= 2;
+    memcpy(m->columns, made, count * sizeof *made);
+    m->count = count;
+    m->has_id = false;
+}
+
 static inline void
 query_distinct(struct query_maker *m)
 {
@@ -563,7 +642,7 @@ query_parse(struct query_maker *m)
 static inline void
 query_operator(struct query_maker *m)
 {
-    switch (query_pick(m, 18)) {
+    switch (query_pick(m, 19)) {
     case 0:
     case 1:
     case 2:
@@ -602,6 +681,9 @@ query_operator(struct query_maker *m)
         break;
     case 16:
         query_parse(m);
+        break;
+    case 17:
+        query_series(m);
         break;
     default:
         query_rank(m);

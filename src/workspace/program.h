@@ -88,6 +88,32 @@ MUST_CHECK bool programs_add_each(struct programs *p, const struct kql_expr *e,
 MUST_CHECK bool programs_add_row(struct programs *p, const struct kql_expr *e,
                                  const struct kql_op *op, struct program_call *out,
                                  struct err *err);
+/* What make-series asks for, each a function of its own:
+ *
+ *     kql_series_dynamic(7, COUNT, list({'b': BIN, 'f0': VALUE, ...}))     SPREAD: an array of COUNT fills, but for the values at
+ *                                                                          their bins; of several values that at 'field'
+ *     kql_series_dynamic(7, COUNT, FROM)                                   STEPS: the beginnings of the steps. FROM: BIGINT, of
+ *                                                                          a real axis DOUBLE
+ *     kql_series_long(7, LOW, HIGH), kql_series_real(7, LOW, HIGH)         FROM, COUNT: where the steps begin, how many there
+ *                                                                          are; LOW, HIGH: the data's ends, NULL where there are
+ *                                                                          none. BIGINT, of a real axis DOUBLE. NULL: no steps
+ * COUNT is a BIGINT; one beyond what an array may have ends the statement. A list that is NULL has no values. */
+struct programs_series {
+    enum programs_series_kind {
+        PROGRAMS_SERIES_SPREAD,
+        PROGRAMS_SERIES_STEPS,
+        PROGRAMS_SERIES_FROM,
+        PROGRAMS_SERIES_COUNT
+    } kind;
+    enum kql_type type;               /* of the value; else of the axis */
+    uint32_t field;                   /* SPREAD: the value's place behind the bin */
+    struct kql_value fill;            /* SPREAD */
+    struct kql_value step;            /* the others */
+    const struct kql_expr *from, *to; /* FROM, COUNT: the same for every row; NULL: the data's */
+    bool to_is_inclusive;
+};
+MUST_CHECK bool programs_add_series(struct programs *p, const struct programs_series *series,
+                                    struct program_call *out, struct err *err);
 /* What toscalar(T) and "in (T)" stand for inside programs, found before a statement that calls them is prepared (DuckDB folds
  * what reads no column then). A program that meets one that was not set ends the statement. The values must outlive it. */
 void programs_scalar_set(struct programs *p, const struct kql_op *table,

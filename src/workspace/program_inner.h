@@ -37,6 +37,7 @@ struct program {
     const struct program_aggregate *aggregate; /* NULL: scalar */
     bool is_fold;                              /* of an aggregate: over lists of rows */
     struct program_list *list;                 /* NULL: gives no list */
+    const struct programs_series *series;      /* NULL: none of program_series.c */
     struct program_run *idle, *runs;           /* under the owner's lock */
 };
 
@@ -160,3 +161,4 @@ void program_describe(const struct program *program, const char *function,
 MUST_CHECK enum status program_aggregates_register(duckdb_connection c, struct err *err);
 MUST_CHECK enum status program_folds_register(duckdb_connection c, struct err *err);
 MUST_CHECK enum status program_lists_register(duckdb_connection c, struct err *err);
+MUST_CHECK enum status program_series_register(duckdb_connection c, struct err *err);

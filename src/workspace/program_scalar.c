@@ -46,7 +46,7 @@ program_function_find(const struct program_function *all, size_t count, enum kql
 static const struct program_function *
 function_of(const struct program *program)
 {
-    if (program->aggregate != NULL || program->list != NULL)
+    if (program->aggregate != NULL || program->list != NULL || program->series != NULL)
         return NULL;
     return program_function_find(functions, COUNT_OF(functions), program->type,
                                  program->is_volatile);
@@ -269,5 +269,7 @@ programs_register(duckdb_connection c, struct err *err)
         st = program_lists_register(c, err);
     if (st == ST_OK)
         st = program_folds_register(c, err);
+    if (st == ST_OK)
+        st = program_series_register(c, err);
     return st == ST_OK ? program_aggregates_register(c, err) : st;
 }

@@ -208,7 +208,7 @@ static const struct {
     [KQL_OP_MV_APPLY] = {NULL,                     "mv-apply"               },
     [KQL_OP_PARSE_TEXT] = {sql_parse_step,           "parse"                  },
     [KQL_OP_PARSE_PAIRS] = {sql_parse_step,           "parse-kv"               },
-    [KQL_OP_SERIES] = {NULL,                     "make-series"            },
+    [KQL_OP_SERIES] = {sql_series_step,          "make-series"            },
     [KQL_OP_PARTITION] = {sql_partition_step,       "partition"              },
     [KQL_OP_SCAN] = {NULL,                     "scan"                   },
     [KQL_OP_TOP_NESTED] = {NULL,                     "top-nested"             },

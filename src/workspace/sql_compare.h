@@ -31,6 +31,9 @@ sql_print_row(struct pool *p, const struct kql_answer *a, size_t row)
         } else if (v->type == KQL_REAL) {
             snprintf(real, sizeof real, "%.12g", v->r == 0 ? 0.0 : v->r);
             text = span_of(real[0] == '-' && real[1] == 'n' ? real + 1 : real);
+        } else if (a->schema.columns[i].type == KQL_DYNAMIC) {
+            text = cell_dynamic_text(
+                p, v); /* which tells an int from a long, and a text from a time */
         } else {
             struct kql_value printed = kql_to_text(p, (enum kql_type)a->schema.columns[i].type, v);
 

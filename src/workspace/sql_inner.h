@@ -265,6 +265,7 @@ sql_carrier sql_summarize_step;                 /* sql_summarize.c */
 sql_carrier sql_input_step, sql_partition_step; /* sql_runs.c */
 sql_carrier sql_join_step, sql_union_step;      /* sql_join.c */
 sql_carrier sql_expand_step, sql_parse_step;    /* sql_expand.c */
+sql_carrier sql_series_step;                    /* sql_series.c */
 
 /* A where over a union as a union of where, each over a table's own columns; NULL: it stays as it is. sql_push.c */
 const struct kql_op *sql_push(struct sql_build *b, const struct kql_op *op);

@@ -297,7 +297,7 @@ static const struct {
     {"Events | where n > 0 | partition by name (top 1 by n | extend x = toscalar(Devices | count))", ANY},
     {"Events | parse name with x 'ph' y | project x, y", WHOLE},
     {"Events | where n > 0 | evaluate bag_unpack(d, 'u_') : (name: string, u_a: dynamic)", ANY},
-    {"Events | make-series c = count() default=0 on t from datetime(2024-01-01) to datetime(2024-01-02) step 6h", 1},
+    {"Events | make-series c = count() default=0 on t from datetime(2024-01-01) to datetime(2024-01-02) step 6h", WHOLE},
     {"Events | top-nested 2 of name by c = count()", 1},
     {"Events | as X | summarize count() by name | render piechart", 1},
     {"Events | where n > 0 | scan with (step s: true;) | join kind=inner Devices on name | project name, site", 2},
