@@ -14,11 +14,11 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "lib")]
 import peers  # noqa: E402
 from check import Checks, Failed, wait_for  # noqa: E402
 from daemon import SUBSCRIPTION, TENANT, Daemon, has_workspaces, rows  # noqa: E402
+from pypi import python_with  # noqa: E402
 
 OTHER = "11111111-2222-4333-8444-555555555555"
 SOC = f"{SUBSCRIPTION}/Microsoft.OperationalInsights/workspaces/soc"
 PRIVATE = f"{SUBSCRIPTION}/Microsoft.OperationalInsights/workspaces/private"
-PYTHON = peers.PEERS / "python"
 check = Checks()
 
 
@@ -89,15 +89,9 @@ def node_client(world):
 
 
 def python_client(world):
-    if not (PYTHON / "bin" / "pip").exists():
-        made = subprocess.run([sys.executable, "-m", "venv", "--clear", str(PYTHON)], capture_output=True, timeout=300)
-        if made.returncode != 0:
-            check.skip("the client for Python", "no virtual environment can be made")
-            return
-    python = str(PYTHON / "bin" / "python")
-    got = subprocess.run([python, "-m", "pip", "-q", "install", "azure-kusto-data==6.0.4"], capture_output=True, timeout=300)
-    if got.returncode != 0:
-        check.skip("the client for Python", got.stderr.decode(errors="replace").strip().splitlines()[-1:])
+    python, why = python_with("azure-kusto-data==6.0.4")
+    if python is None:
+        check.skip("the client for Python", why)
         return
     told("python", subprocess.run([python, str(HERE / "kusto_sdk.py")], env=world.environment(), capture_output=True, timeout=180))
 
