@@ -101,6 +101,23 @@ static const struct question {
      " AND FileName = 'cmd.exe' GROUP BY 1"                                                },
     {"regex",
      "DeviceProcessEvents | where ProcessCommandLine matches regex 'session 9[0-9]{4}7$' | count",   "SELECT count(*)" FROM " AND regexp_matches(ProcessCommandLine, 'session 9[0-9]{4}7$')"},
+ /* clang-format off */
+    {"parse",
+     "DeviceProcessEvents | parse ProcessCommandLine with * '.exe\" -p ' Key ' --mode=' Mode ' ' * '--session ' Session: long"
+     " | summarize count(), max(Session) by Mode",
+     "SELECT Mode, count(*), max(Session) FROM (SELECT p.Mode, p.Session::BIGINT AS Session FROM (SELECT regexp_extract("
+     "ProcessCommandLine, '.exe\" -p (.*) --mode=(\\w+) .*--session (\\d+)', ['Key', 'Mode', 'Session']) AS p" FROM
+     ")) GROUP BY 1"},
+    {"parse_where",
+     "DeviceProcessEvents | parse-where ProcessCommandLine with * '--mode=' Mode ' -EncodedCommand ' Code ' ' *"
+     " | summarize count() by Mode, Code",
+     "SELECT p.Mode, p.Code, count(*) FROM (SELECT regexp_extract(ProcessCommandLine, '--mode=(\\w+) -EncodedCommand (\\w+) ',"
+     " ['Mode', 'Code']) AS p" FROM ") WHERE p.Code <> '' GROUP BY 1, 2"},
+    {"expand",
+     "DeviceProcessEvents | mv-expand Tag = parse_json(AdditionalFields).Tags to typeof(long) | summarize count() by Tag",
+     "SELECT Tag, count(*) FROM (SELECT unnest(from_json(AdditionalFields::JSON -> '$.Tags', '[\"BIGINT\"]')) AS Tag" FROM
+     ") GROUP BY 1"},
+  /* clang-format on */
     {"join",
      "DeviceProcessEvents | where FileName == 'cmd.exe' | join kind=inner (DeviceProcessEvents | "
      "where FileName == 'rundll32.exe' | summarize Runs = count() by DeviceId) on DeviceId | "
@@ -109,7 +126,7 @@ static const struct question {
      " AND FileName = 'rundll32.exe' GROUP BY 1) b USING (DeviceId) GROUP BY 1"                                                          },
     {"search",          "search in (DeviceProcessEvents) 'EncodedCommand' | count",
      "SELECT count(*)" FROM " AND (contains(lower(DeviceId), 'encodedcommand') OR "
-                            "contains(lower(DeviceName), 'encodedcommand')"
+     "contains(lower(DeviceName), 'encodedcommand')"
      " OR contains(lower(ActionType), 'encodedcommand') OR contains(lower(FileName), "
      "'encodedcommand')"
      " OR contains(lower(FolderPath), 'encodedcommand') OR contains(lower(SHA256), "

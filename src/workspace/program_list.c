@@ -114,6 +114,22 @@ items_open(struct items *x, struct program_run *run, duckdb_vector vector)
     cell_target_open(&x->rows, KQL_DYNAMIC, vector);
 }
 
+static size_t
+cell_size(enum kql_type type)
+{
+    switch (cell_duckdb_type(type)) {
+    case DUCKDB_TYPE_BOOLEAN:
+        return sizeof(bool);
+    case DUCKDB_TYPE_INTEGER:
+        return sizeof(int32_t);
+    case DUCKDB_TYPE_BIGINT:
+    case DUCKDB_TYPE_DOUBLE:
+        return sizeof(int64_t);
+    default: /* VARCHAR, UUID */
+        return sizeof(duckdb_string_t);
+    }
+}
+
 /* DuckDB throws where it has no memory. */
 static void
 items_grow(struct items *x, size_t more)
@@ -126,7 +142,7 @@ items_grow(struct items *x, size_t more)
         room = x->count + more;
     if (room < duckdb_vector_size())
         room = duckdb_vector_size();
-    pool_take(&x->run->keep, (room - x->room) * sizeof(duckdb_string_t));
+    pool_take(&x->run->keep, (room - x->room) * cell_size(x->run->program->type));
     if (duckdb_list_vector_reserve(x->vector, room) != DuckDBSuccess)
         pool_abandon(&x->run->pool, "a list of %zu items is refused", room);
     cell_target_open(&x->child, x->run->program->type, duckdb_list_vector_get_child(x->vector));

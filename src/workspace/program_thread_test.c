@@ -184,6 +184,99 @@ test_freed(void)
               "%zu wrong: %s", workers[i].wrong, workers[i].err.text);
 }
 
+/* ---- lists ---- */
+
+/* The first operator of that kind of KQL over T, as a program that gives lists. */
+static uint64_t
+add_list(struct programs *p, const char *kql, enum kql_op_kind kind)
+{
+    const struct kql_op *op = play_bind(&play, kql);
+    struct program_call call = {0};
+    struct err err = {""};
+    bool is_added = false;
+
+    while (op != NULL && op->kind != kind)
+        op = op->input;
+    if (op != NULL && kind == KQL_OP_MV_EXPAND)
+        is_added = programs_add_each(p, op->u.expand.columns[0].expr, op, 0, &call, &err);
+    else if (op != NULL)
+        is_added = programs_add_row(p, op->u.parse.expr, op, &call, &err);
+    CHECK(is_added, "%s: %s", kql, err.text);
+    return call.number;
+}
+
+static duckdb_vector
+list_vector_of(enum kql_type type)
+{
+    duckdb_logical_type cell = duckdb_create_logical_type(cell_duckdb_type(type)),
+                        list = duckdb_create_list_type(cell);
+    duckdb_vector v = duckdb_create_vector(list, ROWS);
+
+    duckdb_destroy_logical_type(&list);
+    duckdb_destroy_logical_type(&cell);
+    return v;
+}
+
+/* Calls until all chunks are done or the query is over; counts lists that have not two items. */
+static void *
+list(void *context)
+{
+    struct worker *w = context;
+    duckdb_vector columns[2] = {vector_of(KQL_STRING), vector_of(KQL_LONG)};
+
+    for (w->chunks = 0; w->chunks < CHUNKS && !w->has_ended; w->chunks++) {
+        struct program_run *run = program_begin(w->number, &w->err);
+        duckdb_vector out = NULL;
+
+        fill(columns, w->seed++);
+        if (run != NULL)
+            out = list_vector_of(run->program->type);
+        w->has_ended = run == NULL ||
+                       !program_open(run, columns, run->program->column_count, &w->err) ||
+                       !program_run_lists(run, ROWS, out, &w->err);
+        for (size_t i = 0; i < ROWS && !w->has_ended; i++)
+            w->wrong += ((duckdb_list_entry *)duckdb_vector_get_data(out))[i].length != 2;
+        if (run != NULL)
+            program_end(run);
+        duckdb_destroy_vector(&out);
+    }
+    duckdb_destroy_vector(&columns[0]);
+    duckdb_destroy_vector(&columns[1]);
+    return NULL;
+}
+
+static void
+test_lists(void)
+{
+    static const struct {
+        const char *kql;
+        enum kql_op_kind kind;
+        size_t memory_max;
+    } rows[] = {
+        {"T | mv-expand x = pack_array(s, n)",                           KQL_OP_MV_EXPAND,  16 << 20 },
+        {"T | parse-where s with 'cmd.exe ' a ' echo ' b",               KQL_OP_PARSE_TEXT, 16 << 20 },
+        {"T | parse kind=regex s with 'c.d.exe' a ' echo word' b: long", KQL_OP_PARSE_TEXT,
+         16 << 20                                                                                    },
+        {"T | mv-expand x = pack_array(repeat(s, 200), strcat(s, n))",   KQL_OP_MV_EXPAND,  200 << 10},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct worker workers[THREADS] = {0};
+        struct programs *p = make(rows[i].memory_max);
+
+        start(workers, add_list(p, rows[i].kql, rows[i].kind), list);
+        join(workers);
+        CHECK(programs_memory(p) <= rows[i].memory_max, "%zu bytes", programs_memory(p));
+        for (size_t k = 0; k < THREADS; k++)
+            CHECK(workers[k].wrong == 0 && (rows[i].memory_max == 16 << 20
+                                                ? workers[k].chunks == CHUNKS
+                                                : strstr(workers[k].err.text, "memory") != NULL),
+                  "%s: %zu chunks, %zu wrong: %s", rows[i].kql, workers[k].chunks, workers[k].wrong,
+                  workers[k].err.text);
+        programs_free(p);
+    }
+}
+
 /* ---- aggregates: each thread's state, merged by another ---- */
 
 static void *
@@ -269,6 +362,7 @@ main(void)
     test_memory();
     test_cancelled();
     test_freed();
+    test_lists();
     test_aggregate();
     pool_free(&play.pool);
     return test_end();
