@@ -114,6 +114,15 @@ struct programs_series {
 };
 MUST_CHECK bool programs_add_series(struct programs *p, const struct programs_series *series,
                                     struct program_call *out, struct err *err);
+/* A KQL_EXPR_CALL of a KQL_WINDOW, with none inside, over rows in the order that is meant: a scalar function of the list of all
+ * of them (as above), whose list of results has one for each, in that order:
+ *
+ *     kql_window_real(7, list({'a': c0, 'b': c3} ORDER BY ...))
+ *
+ * Memory for both lists is DuckDB's. */
+MUST_CHECK bool programs_add_window(struct programs *p, const struct kql_expr *call,
+                                    const struct kql_schema *schema, struct program_call *out,
+                                    struct err *err);
 /* What toscalar(T) and "in (T)" stand for inside programs, found before a statement that calls them is prepared (DuckDB folds
  * what reads no column then). A program that meets one that was not set ends the statement. The values must outlive it. */
 void programs_scalar_set(struct programs *p, const struct kql_op *table,

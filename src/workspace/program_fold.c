@@ -87,16 +87,21 @@ type_of(duckdb_vector vector)
     return type;
 }
 
-/* The columns in the lists' rows, in 'run'. */
-static bool
-columns_open(struct program_run *run, duckdb_vector lists, struct err *err)
+bool
+program_open_lists(struct program_run *run, duckdb_vector lists, struct err *err)
 {
     size_t count = run->program->column_count, there = 1;
-    duckdb_vector child = duckdb_list_vector_get_child(lists), *columns = NULL;
+    duckdb_vector child, *columns = NULL;
     bool is_open;
 
+    if (type_of(lists) != DUCKDB_TYPE_LIST) {
+        err_set(err, ST_INVALID, "program %llu is called with something else than a list",
+                (unsigned long long)run->program->number);
+        return false;
+    }
     if (count == 0)
         return true;
+    child = duckdb_list_vector_get_child(lists);
     if (count > 1) {
         duckdb_logical_type logical = duckdb_vector_get_column_type(child);
 
@@ -131,13 +136,12 @@ call(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
         return;
     cell_column_open(&number, KQL_LONG, duckdb_data_chunk_get_vector(input, 0));
     lists = duckdb_data_chunk_get_vector(input, 1); /* NULL where there is none */
-    if (!cell_is_null(&number, 0) && duckdb_data_chunk_get_column_count(input) == 2 &&
-        type_of(lists) == DUCKDB_TYPE_LIST)
+    if (!cell_is_null(&number, 0) && duckdb_data_chunk_get_column_count(input) == 2)
         run = program_begin(((const uint64_t *)number.data)[0], &err);
     if (run != NULL && run->program->is_fold)
         own = program_function_find(functions, COUNT_OF(functions), run->program->type, false);
     if (run == NULL || !program_is_of(run->program, own, f, &err) ||
-        !columns_open(run, lists, &err) || !fold_all(run, lists, count, output, &err))
+        !program_open_lists(run, lists, &err) || !fold_all(run, lists, count, output, &err))
         duckdb_scalar_function_set_error(info, err.text);
 }
 

@@ -38,7 +38,8 @@ struct program {
     bool is_fold;                              /* of an aggregate: over lists of rows */
     struct program_list *list;                 /* NULL: gives no list */
     const struct programs_series *series;      /* NULL: none of program_series.c */
-    struct program_run *idle, *runs;           /* under the owner's lock */
+    const struct kql_expr *window;   /* a window function's call: over lists of rows; NULL: none */
+    struct program_run *idle, *runs; /* under the owner's lock */
 };
 
 struct programs {
@@ -158,7 +159,11 @@ struct kql_value program_state_finish(struct program_run *run, void *state);
 void program_describe(const struct program *program, const char *function,
                       struct program_call *out);
 
+/* The columns in the rows of lists, as fold and window programs are given them, in 'run'. False: err. */
+MUST_CHECK bool program_open_lists(struct program_run *run, duckdb_vector lists, struct err *err);
+
 MUST_CHECK enum status program_aggregates_register(duckdb_connection c, struct err *err);
 MUST_CHECK enum status program_folds_register(duckdb_connection c, struct err *err);
 MUST_CHECK enum status program_lists_register(duckdb_connection c, struct err *err);
 MUST_CHECK enum status program_series_register(duckdb_connection c, struct err *err);
+MUST_CHECK enum status program_windows_register(duckdb_connection c, struct err *err);

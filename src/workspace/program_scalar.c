@@ -46,7 +46,8 @@ program_function_find(const struct program_function *all, size_t count, enum kql
 static const struct program_function *
 function_of(const struct program *program)
 {
-    if (program->aggregate != NULL || program->list != NULL || program->series != NULL)
+    if (program->aggregate != NULL || program->list != NULL || program->series != NULL ||
+        program->window != NULL)
         return NULL;
     return program_function_find(functions, COUNT_OF(functions), program->type,
                                  program->is_volatile);
@@ -271,5 +272,7 @@ programs_register(duckdb_connection c, struct err *err)
         st = program_folds_register(c, err);
     if (st == ST_OK)
         st = program_series_register(c, err);
+    if (st == ST_OK)
+        st = program_windows_register(c, err);
     return st == ST_OK ? program_aggregates_register(c, err) : st;
 }

@@ -240,8 +240,6 @@ is_possible(struct sql_build *b, const struct sql_node *node)
         return sql_refuse(b, "it reads the rows of the sub-query that it stands in");
     if (node->asks_input)
         return sql_refuse(b, "it asks for a value of each run of the sub-query");
-    if (node->has_windows)
-        return sql_refuse(b, "it calls a window function");
     if (node->is_forbidden)
         return sql_refuse(b, "what is materialized is wanted in several places");
     if (op->kind == KQL_OP_RENDER && op == b->root)
@@ -271,10 +269,20 @@ is_in_one_place(struct sql_build *b, const struct sql_step *step)
     return !step->has_places || sql_refuse(b, "it reads tables of several workspaces");
 }
 
+void
+sql_stand_for(struct sql_build *b, const struct kql_op *op, struct sql_step *step)
+{
+    struct sql_node *node = node_make(b, op);
+
+    node->is_looked_at = node->is_tried = true;
+    node->step = step;
+}
+
 struct sql_step *
 sql_carry(struct sql_build *b, const struct kql_op *op)
 {
     struct sql_node *node = sql_node_of(b, op);
+    sql_carrier *carry = operators[op->kind].carry;
     struct sql_step *step;
 
     if (node->is_tried)
@@ -290,8 +298,8 @@ sql_carry(struct sql_build *b, const struct kql_op *op)
     step->text.pool = b->pool;
     step->is_repeatable = true;
     step->is_volatile = node->is_volatile;
-    if (!operators[op->kind].carry(b, step, op) || !is_in_one_place(b, step) ||
-        !is_small(b, step)) {
+    if (!(node->has_windows ? sql_window_step(b, step, op, carry) : carry(b, step, op)) ||
+        !is_in_one_place(b, step) || !is_small(b, step)) {
         node->why = b->why;
         return NULL;
     }

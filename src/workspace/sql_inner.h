@@ -148,6 +148,8 @@ struct kql_op sql_walk(struct pool *p, const struct sql_visit *v, const struct k
 const char *sql_op_name(enum kql_op_kind kind); /* "mv-expand" */
 
 struct sql_node *sql_node_of(struct sql_build *b, const struct kql_op *op);
+/* From here on it is the step of an operator that the plan has not. */
+void sql_stand_for(struct sql_build *b, const struct kql_op *op, struct sql_step *step);
 /* The step of an operator; NULL: the row engine's. */
 struct sql_step *sql_carry(struct sql_build *b, const struct kql_op *op);
 /* What stands for an operator in the plan that is given back. */
@@ -266,6 +268,9 @@ sql_carrier sql_input_step, sql_partition_step; /* sql_runs.c */
 sql_carrier sql_join_step, sql_union_step;      /* sql_join.c */
 sql_carrier sql_expand_step, sql_parse_step;    /* sql_expand.c */
 sql_carrier sql_series_step;                    /* sql_series.c */
+/* An operator whose expressions call window functions: 'carry' over rows that have their results. sql_window.c */
+bool sql_window_step(struct sql_build *b, struct sql_step *step, const struct kql_op *op,
+                     sql_carrier *carry);
 
 /* A where over a union as a union of where, each over a table's own columns; NULL: it stays as it is. sql_push.c */
 const struct kql_op *sql_push(struct sql_build *b, const struct kql_op *op);
