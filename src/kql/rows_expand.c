@@ -8,15 +8,24 @@ struct expander {
     uint64_t length, at;      /* rows that it gives, and gave */
 };
 
-static void
-expander_init(struct expander *x, struct rows_run *run, const struct kql_op *op)
+/* The cursor whose rows it is given. below: which of the input's columns are wanted besides; NULL: all. */
+static struct rows_cursor *
+expander_open(struct expander *x, struct rows_run *run, const struct kql_op *op, uint8_t *below)
 {
-    const struct kql_expr **exprs = pool_take(run->keep, (op->u.expand.count + 1) * sizeof *exprs);
+    const struct kql_expr **own = pool_take(run->keep, (op->u.expand.count + 1) * sizeof *own);
+    const struct kql_expr *const *exprs = own;
+    struct rows_cursor *input = NULL;
 
     for (uint32_t i = 0; i < op->u.expand.count; i++)
-        exprs[i] = op->u.expand.columns[i].expr;
+        own[i] = op->u.expand.columns[i].expr;
+    if (rows_has_windows(exprs, op->u.expand.count))
+        input =
+            rows_windows(run, op, 1, rows_open(run, op->input, NULL), &exprs, op->u.expand.count);
     rows_eval_init(&x->eval, run, op, 0, exprs, op->u.expand.count);
     x->values = rows_cells_new(run->keep, op->u.expand.count);
+    if (input == NULL && below != NULL)
+        rows_want_eval(below, &x->eval);
+    return input != NULL ? input : rows_open(run, op->input, below);
 }
 
 static void
@@ -97,12 +106,10 @@ rows_open_expand(struct rows_run *run, const struct kql_op *op, const uint8_t *w
     struct rows_run *beside = rows_run_beside(run);
     uint8_t *below = rows_wanted_new(run, &op->input->schema);
 
-    expander_init(&x->expander, beside, op);
-    rows_want_eval(below, &x->expander.eval);
     for (uint32_t i = 0; i < op->schema.count; i++)
         if (op->u.expand.map[i] != UINT32_MAX && (wanted == NULL || wanted[i]))
             below[op->u.expand.map[i]] = 1;
-    x->input = rows_open(beside, op->input, below);
+    x->input = expander_open(&x->expander, beside, op, below);
     x->in = rows_cells_new(run->keep, x->input->width);
     return &x->c;
 }
@@ -199,10 +206,9 @@ rows_open_apply(struct rows_run *run, const struct kql_op *op, const uint8_t *wa
     struct rows_run *beside = rows_run_beside(run);
 
     (void)wanted;
-    expander_init(&a->expander, beside, op);
     a->sub_map = sub_map_of(run, op);
     a->inside = rows_run_inside(run);
-    a->input = rows_open(beside, op->input, NULL);
+    a->input = expander_open(&a->expander, beside, op, NULL);
     a->in = rows_cells_new(run->keep, a->input->width);
     return &a->c;
 }

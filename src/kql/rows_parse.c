@@ -70,15 +70,20 @@ open_matcher(struct rows_run *run, const struct kql_op *op, const struct kql_exp
 {
     struct parse_cursor *p = rows_cursor_new(run, op, sizeof *p, parse_next);
     uint8_t *below = rows_wanted_new(run, &op->input->schema);
+    const struct kql_expr *const *exprs = &expr;
 
     p->map = map;
     p->matcher = matcher_of(run->engine, op);
-    rows_eval_init(&p->eval, run, op, 0, &expr, 1);
+    if (rows_has_windows(exprs, 1))
+        p->input = rows_windows(run, op, 1, rows_open(run, op->input, NULL), &exprs, 1);
+    rows_eval_init(&p->eval, run, op, 0, exprs, 1);
     for (uint32_t i = 0; i < op->schema.count; i++)
         if (map[i] != UINT32_MAX && (wanted == NULL || wanted[i]))
             below[map[i]] = 1;
-    rows_want_eval(below, &p->eval);
-    p->input = rows_open(run, op->input, below);
+    if (p->input == NULL) {
+        rows_want_eval(below, &p->eval);
+        p->input = rows_open(run, op->input, below);
+    }
     p->in = rows_cells_new(run->keep, p->input->width);
     p->captures = rows_cells_new(run->keep, kql_matcher_count(p->matcher));
     return &p->c;

@@ -445,6 +445,12 @@ static const struct {
      "-01T00:20:00.0000000Z\",\"2024-01-01T00:20:00.0000000Z\"]"                                                                             },
     {"windows in where",                                    "datatable(x: long)[1, 1, 2, 2] | sort by x asc | where x != prev(x)",
      "x:long [1],[2]"                                                                                                                                                                                                                 },
+    {"windows in mv-expand and mv-apply",
+     "datatable(x: long)[3, 1] | sort by x asc | mv-expand y = pack_array(prev(x), row_number()) "
+     "to typeof(long)"
+     " | mv-apply z = pack_array(row_number()) on (where true)",                                                                                 "x:long,y:long,z:dynamic [1,null,1],[1,1,2],[3,1,3],[3,2,4]"                         },
+    {"windows in parse",
+     "datatable(s: string)['b', 'a'] | sort by s asc | parse strcat(prev(s), '-', s) with p '-' q",                                              "s:string,p:string,q:string [\"a\",\"\",\"a\"],[\"b\",\"a\",\"b\"]"                  },
     {"windows after serialize",                             "datatable(x: long)[3, 1] | serialize n = row_number()",
      "x:long,n:long [3,1],[1,2]"                                                                                                                                                                                                      },
     {"toscalar: once, and of nothing",
