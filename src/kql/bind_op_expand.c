@@ -148,8 +148,8 @@ bind_mv_apply(struct bind *b, const struct kql_syntax *s, const struct kql_op *i
     if (items == NULL || query == NULL)
         return bind_op_nothing(b, s);
     expand_all(b, s, items, input, &x);
-    sub = bind_op_sub(b, query, bind_list_schema(&x.list, input->schema.is_open),
-                      input->is_serialized);
+    /* The subquery's rows come in the order of the array: that is meant, as after serialize. */
+    sub = bind_op_sub(b, query, bind_list_schema(&x.list, input->schema.is_open), true);
     bind_names_init(&given, b->pool);
     for (uint32_t i = 0; i < sub->schema.count; i++)
         bind_names_add(&given, sub->schema.columns[i].name, i);

@@ -235,6 +235,8 @@ static const struct {
     {"Ta | project a, d | mv-apply x = d on (where x == 1)",                                   "a:long, d:dynamic, x:dynamic"                                },
     {"Ta | project a, d | mv-apply d on (extend a = 'x')",                                     "a:string, d:dynamic"                                         },
     {"Ta | project a, d | mv-apply with_itemindex = i d on (project i)",                       "a:long, i:long"                                              },
+    {"Ta | project d | mv-apply d to typeof(long) on (project n = next(d))",                   "n:long"                                                      },
+    {"Ta | project d | mv-apply d on (distinct tostring(d) | extend prev(d))",                 "KQL111 62"                                                   },
     {"Ta | mv-apply a on (take 1)",                                                            "KQL105 14"                                                   },
 
  /* parse, parse-kv */

@@ -287,6 +287,9 @@ static const struct {
     {"mv-apply: the row's columns are seen",
      "datatable(n: long, a: dynamic)[10, dynamic([1, 2])] | mv-apply a to typeof(long) on "
      "(extend s = a + n | project s)",                                                                                                           "n:long,s:long [10,11],[10,12]"                                                      },
+    {"mv-apply: an array's order is meant",
+     "datatable(a: dynamic)[dynamic([3, 1, 2]), dynamic([9, 4])] | mv-apply a to "
+     "typeof(long) on (project s = strcat(a, '-', next(a), row_number()))",                                                                      "s:string [\"3-11\"],[\"1-22\"],[\"2-3\"],[\"9-41\"],[\"4-2\"]"                      },
     {"mv-apply: rows without matches go",
      "datatable(n: long, a: dynamic)[1, dynamic([1, 2]), 2, dynamic([5])] | mv-apply a to "
      "typeof(long) on (where a > 4)",                                                                                                            "n:long,a:long [2,5]"                                                                },
