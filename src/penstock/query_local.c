@@ -525,8 +525,8 @@ query_local_open(const struct query_options *o, const struct catalog *catalog,
     }
     l->o = o;
     pool_init(&l->pool, o->limits.memory_max);
-    query_tables_init(&l->tables, catalog, o->shape == QUERY_SHAPE_WORKSPACE);
-    l->tables.catalog.has_both = o->shape == QUERY_BOTH;
+    query_tables_init(&l->tables, catalog, o->shape == QUERY_SHAPE_WORKSPACE,
+                      o->shape == QUERY_BOTH);
     l->tables.only_checks = o->is_check || o->is_explain;
     l->source = query_tables_source;
     l->source.context = &l->tables;

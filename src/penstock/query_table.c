@@ -309,22 +309,41 @@ add_column(struct query_table *t, struct span name, enum kql_type type, struct e
 }
 
 static enum status
-add_known_columns(struct query_tables *tables, struct query_table *t, struct err *err)
+add_shape(struct query_table *t, const struct catalog_column *columns, size_t count,
+          struct err *err)
 {
-    bool is_workspace = tables->catalog.is_workspace && t->known->workspace_column_count > 0;
-    const struct catalog_column *columns =
-        is_workspace ? t->known->workspace_columns : t->known->columns;
-    size_t count = is_workspace ? t->known->workspace_column_count : t->known->column_count;
     enum status st = ST_OK;
 
     for (size_t i = 0; i < count && st == ST_OK; i++)
-        st = add_column(t, span_of(columns[i].name), kql_type_of_column(columns[i].type), err);
+        if (column_of(t, span_of(columns[i].name)) == UINT32_MAX)
+            st = add_column(t, span_of(columns[i].name), kql_type_of_column(columns[i].type), err);
+    return st;
+}
+
+/* The catalog's columns, as kql_catalog_table has them. */
+static enum status
+add_known_columns(struct query_tables *tables, struct query_table *t, struct err *err)
+{
+    const struct catalog_table *known = t->known;
+    bool has_both = tables->catalog.has_both, has_shape = known->workspace_column_count > 0;
+    enum status st = ST_OK;
+
+    if (has_shape && (has_both || tables->catalog.is_workspace))
+        st = add_shape(t, known->workspace_columns, known->workspace_column_count, err);
+    if (st == ST_OK && (has_both || t->column_count == 0))
+        st = add_shape(t, known->columns, known->column_count, err);
+    t->known_count = t->column_count;
+    if (has_both && has_shape && known->time_column != NULL &&
+        known->workspace_time_column != NULL) {
+        t->time_columns[0] = column_of(t, span_of(known->time_column));
+        t->time_columns[1] = column_of(t, span_of(known->workspace_time_column));
+    }
     return st;
 }
 
 /* What the first records of the newest file have besides the columns that are there. */
 static enum status
-sample(struct query_table *t, uint32_t known_count, struct err *err)
+sample(struct query_table *t, struct err *err)
 {
     struct query_file *file = &t->files[t->file_count - 1];
     struct reader *r = reader_new(t, err);
@@ -356,12 +375,12 @@ sample(struct query_table *t, uint32_t known_count, struct err *err)
             if (column == UINT32_MAX)
                 st = add_column(t, key_of(r, v), kql_cell_guess(value_of(r, v), v->value_escaped),
                                 err);
-            else if (column >= known_count)
+            else if (column >= t->known_count)
                 t->columns[column].type = (uint8_t)kql_cell_wider(
                     t->columns[column].type, kql_cell_guess(value_of(r, v), v->value_escaped));
         }
     }
-    for (uint32_t i = known_count; i < t->column_count; i++)
+    for (uint32_t i = t->known_count; i < t->column_count; i++)
         if (t->columns[i].type == KQL_UNKNOWN)
             t->columns[i].type = KQL_DYNAMIC;
     reader_close(r);
@@ -372,10 +391,11 @@ sample(struct query_table *t, uint32_t known_count, struct err *err)
 /* ---- the tables ---- */
 
 void
-query_tables_init(struct query_tables *t, const struct catalog *catalog, bool is_workspace)
+query_tables_init(struct query_tables *t, const struct catalog *catalog, bool is_workspace,
+                  bool has_both)
 {
     *t = (struct query_tables){
-        .catalog = {.catalog = catalog, .is_workspace = is_workspace}
+        .catalog = {.catalog = catalog, .is_workspace = is_workspace, .has_both = has_both}
     };
 }
 
@@ -435,7 +455,6 @@ query_tables_add(struct query_tables *t, const char *argument, struct err *err)
     struct query_table *table;
     struct query_file *files;
     struct span name;
-    uint32_t known_count = 0;
     enum status st = ST_OK;
 
     if (equals == NULL || equals == argument || equals[1] == '\0')
@@ -449,6 +468,7 @@ query_tables_add(struct query_tables *t, const char *argument, struct err *err)
         if (table == NULL)
             return err_set(err, ST_FULL, "no memory for table %.*s", (int)name.n, name.p);
         table->name = name;
+        table->time_columns[0] = table->time_columns[1] = UINT32_MAX;
         table->known = catalog_find(t->catalog.catalog, name);
         t->tables[t->count++] = table;
         if (table->known != NULL)
@@ -456,10 +476,6 @@ query_tables_add(struct query_tables *t, const char *argument, struct err *err)
         if (st != ST_OK)
             return st;
     }
-    if (table->known != NULL)
-        known_count = (uint32_t)(t->catalog.is_workspace && table->known->workspace_column_count > 0
-                                     ? table->known->workspace_column_count
-                                     : table->known->column_count);
     files = realloc(table->files, (table->file_count + 1) * sizeof *files);
     if (files == NULL)
         return err_set(err, ST_FULL, "no memory for table %.*s", (int)name.n, name.p);
@@ -469,7 +485,7 @@ query_tables_add(struct query_tables *t, const char *argument, struct err *err)
         st = table == t->tables[t->count - 1]
                  ? spool_input(t, err)
                  : err_set(err, ST_INVALID, "standard input must be a table's only file");
-    return st == ST_OK ? sample(table, known_count, err) : st;
+    return st == ST_OK ? sample(table, err) : st;
 }
 
 void
@@ -539,11 +555,29 @@ source_open(void *context, const void *handle, const uint8_t *wanted, struct err
     return r;
 }
 
+/* A row of one shape's time has it as the other's too. 'times': where they stand in the record. */
+static void
+share_time(const struct reader *r, struct pool *pool, const struct scan_value *const times[2],
+           struct kql_value *cells)
+{
+    const struct query_table *t = r->table;
+
+    for (int i = 0; i < 2; i++) {
+        const struct scan_value *v = times[1 - i];
+        uint32_t column = t->time_columns[i];
+
+        if (times[i] == NULL && v != NULL && (r->wanted == NULL || r->wanted[column]))
+            cells[column] =
+                kql_cell_read(pool, t->columns[column].type, value_of(r, v), v->value_escaped);
+    }
+}
+
 static enum status
 source_next(void *context, struct pool *pool, struct kql_value *cells, struct err *err)
 {
     struct reader *r = context;
     const struct query_table *t = r->table;
+    const struct scan_value *times[2] = {NULL, NULL};
     enum status st = reader_next(r, err);
 
     if (st != ST_OK)
@@ -567,10 +601,14 @@ source_next(void *context, struct pool *pool, struct kql_value *cells, struct er
             r->hints[i] = ++column;
         }
         column--;
+        for (int k = 0; k < 2; k++)
+            if (column == t->time_columns[k])
+                times[k] = v;
         if (r->wanted == NULL || r->wanted[column])
             cells[column] =
                 kql_cell_read(pool, t->columns[column].type, value_of(r, v), v->value_escaped);
     }
+    share_time(r, pool, times, cells);
     return ST_OK;
 }
 

@@ -6,7 +6,8 @@
  * Columns: those of the catalog when the table's name is in it; behind them, and for other tables,
  * what the first QUERY_SAMPLE_ROWS records of each file have: true and false are bool, numbers
  * without fraction long, others real, texts that all are ISO 8601 times datetime, other texts
- * string, objects and arrays dynamic; dynamic too where they differ. */
+ * string, objects and arrays dynamic; dynamic too where they differ. With catalog.has_both these are
+ * the catalog's of both shapes, and a row that has the time of one shape has it as the other's too. */
 #pragma once
 #include "kql/rows.h"
 #include "model/catalog.h"
@@ -29,8 +30,9 @@ struct query_tables {
         } * files;
         size_t file_count;
         struct kql_column *columns;
-        uint32_t column_count;
-        uint32_t *by_name; /* columns by hash of their names, plus 1; 0: free */
+        uint32_t column_count, known_count; /* of the catalog: the first ones */
+        uint32_t time_columns[2]; /* Timestamp and TimeGenerated; UINT32_MAX: not both are there */
+        uint32_t *by_name;        /* columns by hash of their names, plus 1; 0: free */
         uint32_t slot_count;
     } * tables[QUERY_TABLES_MAX];
     size_t count;
@@ -38,7 +40,9 @@ struct query_tables {
     FILE *spool;      /* what standard input held, when a table is read from it */
 };
 
-void query_tables_init(struct query_tables *t, const struct catalog *catalog, bool is_workspace);
+/* 'has_both' goes before 'is_workspace', as in struct kql_catalog_tables. */
+void query_tables_init(struct query_tables *t, const struct catalog *catalog, bool is_workspace,
+                       bool has_both);
 void query_tables_free(struct query_tables *t);
 /* "NAME=FILE"; the same name again: one file more. FILE "-": standard input. Reads the sample. */
 MUST_CHECK enum status query_tables_add(struct query_tables *t, const char *argument,
