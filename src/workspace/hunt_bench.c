@@ -95,6 +95,10 @@ static const struct question {
     {"last_per_device",
      "DeviceProcessEvents | summarize arg_max(Timestamp, FileName, ProcessCommandLine) by DeviceId", "SELECT DeviceId, max(\"$time\"), arg_max(FileName, \"$time\"), arg_max(ProcessCommandLine, "
      "\"$time\")" FROM " GROUP BY 1"                                                    },
+    {"top_of_each",
+     "DeviceProcessEvents | partition hint.strategy=native by DeviceId (top 3 by Timestamp) | "
+     "project DeviceId, Timestamp, ProcessCommandLine",                                              "SELECT DeviceId, \"$time\", ProcessCommandLine" FROM
+     " QUALIFY row_number() OVER (PARTITION BY DeviceId ORDER BY \"$time\" DESC) <= 3"                                               },
     {"json_field",
      "DeviceProcessEvents | where FileName == 'cmd.exe' | extend Kind = "
      "tostring(parse_json(AdditionalFields).InitiatingProcess.Kind) | summarize count() by Kind",    "SELECT AdditionalFields::JSON ->> '$.InitiatingProcess.Kind', count(*)" FROM

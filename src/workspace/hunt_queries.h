@@ -23,6 +23,7 @@ struct query_maker {
     unsigned count;
     bool has_id;
     unsigned made; /* names so far */
+    bool in_sub;   /* what is put in is run for each of many runs */
     unsigned depth;
 };
 
@@ -495,10 +496,13 @@ query_join(struct query_maker *m)
 {
     static const char *const kinds[] = {"inner",    "leftouter", "rightouter", "fullouter",
                                         "leftsemi", "leftanti",  "rightanti",  "rightsemi"};
-    unsigned kind = query_pick(m, COUNT_OF(kinds));
+    unsigned kind =
+        query_pick(m, COUNT_OF(kinds)); /* those of the right side's rows: not for each */
     bool has_k = false;
     unsigned before = m->count;
 
+    if (m->in_sub && kinds[kind][0] != 'l') /* not all of the right side's rows for each run */
+        kind = 0;
     for (unsigned i = 0; i < m->count; i++) {
         has_k = has_k || (strcmp(m->columns[i].name, "k") == 0 && m->columns[i].type == KQL_LONG);
         if (strcmp(m->columns[i].name, "rid") == 0) /* joined before */
@@ -639,10 +643,61 @@ query_parse(struct query_maker *m)
     }
 }
 
+/* What a sub-query does: nothing that hangs on more than the rows of its run. */
+static inline void
+query_sub(struct query_maker *m)
+{
+    query_put(m, "%s", query_pick(m, 2) == 0 ? "serialize" : "where true");
+    m->in_sub = true;
+    for (unsigned i = query_pick(m, 3) + 1; i > 0; i--)
+        switch (query_pick(m, 8)) {
+        case 0:
+        case 1:
+            query_where(m);
+            break;
+        case 2:
+            query_extend(m);
+            break;
+        case 3:
+            query_project(m);
+            break;
+        case 4:
+            query_summarize(m);
+            break;
+        case 5:
+            query_pick(m, 3) == 0 ? query_distinct(m) : query_join(m);
+            break;
+        case 6:
+            query_pick(m, 2) == 0 ? query_expand(m) : query_parse(m);
+            break;
+        default:
+            query_take(m);
+            break;
+        }
+    m->in_sub = false;
+}
+
+static inline void
+query_partition(struct query_maker *m)
+{
+    unsigned first = query_pick(m, m->count);
+
+    for (unsigned i = 0; i < m->count; i++) {
+        const struct query_column *c = &m->columns[(first + i) % m->count];
+
+        if (c->type == KQL_DYNAMIC || (strcmp(c->name, "id") == 0 && query_pick(m, 4) > 0))
+            continue;
+        query_put(m, " | partition by %s (", c->name);
+        query_sub(m);
+        query_put(m, ")");
+        return;
+    }
+}
+
 static inline void
 query_operator(struct query_maker *m)
 {
-    switch (query_pick(m, 19)) {
+    switch (query_pick(m, 20)) {
     case 0:
     case 1:
     case 2:
@@ -684,6 +739,9 @@ query_operator(struct query_maker *m)
         break;
     case 17:
         query_series(m);
+        break;
+    case 18:
+        query_partition(m);
         break;
     default:
         query_rank(m);
