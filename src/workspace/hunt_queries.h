@@ -22,8 +22,9 @@ struct query_maker {
     struct query_column columns[QUERY_COLUMNS_MAX];
     unsigned count;
     bool has_id;
-    unsigned made; /* names so far */
-    bool in_sub;   /* what is put in is run for each of many runs */
+    unsigned made;  /* names so far */
+    bool in_sub;    /* what is put in is run for each of many runs */
+    char index[24]; /* a column that is unique in each run; "": none */
     unsigned depth;
 };
 
@@ -207,7 +208,7 @@ query_add_column(struct query_maker *m, const char *name, enum kql_type type)
         }
     if (m->count == QUERY_COLUMNS_MAX)
         return;
-    snprintf(m->columns[m->count].name, sizeof m->columns[0].name, "%s", name);
+    snprintf(m->columns[m->count].name, sizeof m->columns[0].name, "%.23s", name);
     m->columns[m->count++].type = type;
 }
 
@@ -643,6 +644,33 @@ query_parse(struct query_maker *m)
     }
 }
 
+static inline bool
+query_has_column(const struct query_maker *m, const char *name)
+{
+    for (unsigned i = 0; i < m->count; i++)
+        if (strcmp(m->columns[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* By what is unique in each run. */
+static inline void
+query_take_item(struct query_maker *m)
+{
+    if (m->index[0] == '\0' || !query_has_column(m, m->index))
+        return;
+    if (query_pick(m, 2) == 0) {
+        query_put(m, " | top %u by %s %s", query_pick(m, 3), m->index,
+                  query_pick(m, 2) == 0 ? "asc" : "");
+        return;
+    }
+    query_put(m, " | sort by ");
+    m->depth += 2;
+    query_expr(m, query_pick(m, 2) == 0 ? KQL_LONG : KQL_STRING);
+    m->depth -= 2;
+    query_put(m, ", %s asc | take %u", m->index, query_pick(m, 3));
+}
+
 /* What a sub-query does: nothing that hangs on more than the rows of its run. */
 static inline void
 query_sub(struct query_maker *m)
@@ -666,15 +694,63 @@ query_sub(struct query_maker *m)
             break;
         case 5:
             query_pick(m, 3) == 0 ? query_distinct(m) : query_join(m);
+            m->index[0] = '\0';
             break;
         case 6:
             query_pick(m, 2) == 0 ? query_expand(m) : query_parse(m);
+            m->index[0] = '\0';
             break;
         default:
+            query_take_item(m);
             query_take(m);
             break;
         }
     m->in_sub = false;
+    m->index[0] = '\0';
+}
+
+/* The columns of the input that the sub-query does not give stay. */
+static inline void
+query_apply(struct query_maker *m)
+{
+    struct query_column before[QUERY_COLUMNS_MAX], *c;
+    unsigned count = m->count, at = query_pick(m, m->count);
+    bool in_place = query_pick(m, 3) == 0;
+    char name[24], index[24] = "";
+
+    for (unsigned i = 0; i < count && m->columns[at].type != KQL_DYNAMIC; i++)
+        at = (at + 1) % count;
+    if (m->columns[at].type != KQL_DYNAMIC || count + 8 > QUERY_COLUMNS_MAX)
+        return;
+    memcpy(before, m->columns, sizeof before);
+    query_put(m, " | mv-apply ");
+    if (query_pick(m, 2) == 0) {
+        snprintf(index, sizeof index, "e%u", m->made++);
+        query_put(m, "with_itemindex=%s ", index);
+    }
+    snprintf(name, sizeof name, "y%u", m->made++);
+    query_put(m, in_place ? "%.0s%s" : "%s = %s", name, m->columns[at].name);
+    if (in_place)
+        before[at].name[0] = '\0';
+    else
+        query_add_column(m, name, KQL_DYNAMIC);
+    c = &m->columns[in_place ? at : m->count - 1];
+    if (query_pick(m, 2) == 0) {
+        c->type = query_pick(m, 2) == 0 ? KQL_LONG : KQL_STRING;
+        query_put(m, " to typeof(%s)", kql_type_name(c->type));
+    }
+    if (query_pick(m, 6) == 0)
+        query_put(m, " limit %u", query_pick(m, 4));
+    if (index[0] != '\0')
+        query_add_column(m, index, KQL_LONG);
+    memcpy(m->index, index, sizeof m->index);
+    m->has_id = false;
+    query_put(m, " on (");
+    query_sub(m);
+    query_put(m, ")");
+    for (unsigned i = 0; i < count; i++)
+        if (before[i].name[0] != '\0' && !query_has_column(m, before[i].name))
+            query_add_column(m, before[i].name, before[i].type);
 }
 
 static inline void
@@ -741,7 +817,7 @@ query_operator(struct query_maker *m)
         query_series(m);
         break;
     case 18:
-        query_partition(m);
+        query_pick(m, 2) == 0 ? query_partition(m) : query_apply(m);
         break;
     default:
         query_rank(m);

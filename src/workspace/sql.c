@@ -205,7 +205,7 @@ static const struct {
     [KQL_OP_SAMPLE_DISTINCT] = {sql_sample_distinct_step, "sample-distinct"        },
     [KQL_OP_JOIN] = {sql_join_step,            "join"                   },
     [KQL_OP_MV_EXPAND] = {sql_expand_step,          "mv-expand"              },
-    [KQL_OP_MV_APPLY] = {NULL,                     "mv-apply"               },
+    [KQL_OP_MV_APPLY] = {sql_apply_step,           "mv-apply"               },
     [KQL_OP_PARSE_TEXT] = {sql_parse_step,           "parse"                  },
     [KQL_OP_PARSE_PAIRS] = {sql_parse_step,           "parse-kv"               },
     [KQL_OP_SERIES] = {sql_series_step,          "make-series"            },

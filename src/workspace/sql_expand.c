@@ -33,10 +33,9 @@ put_passed(struct sql_step *step, struct sql_step *input, const uint32_t *map)
 
 /* ---- mv-expand ---- */
 
-/* The item's index, from 0 on. */
-static void
-put_index(struct sql_step *step, const struct kql_op *op, uint32_t column, const char *name,
-          uint32_t number)
+void
+sql_expand_index(struct sql_step *step, const struct kql_op *op, uint32_t column, const char *name,
+                 uint32_t number)
 {
     uint32_t count = op->u.expand.count;
 
@@ -58,13 +57,13 @@ put_order(struct sql_build *b, struct sql_step *step, const struct kql_op *op,
     if (input->order_count == SQL_ORDER_MAX)
         return sql_refuse(b, "its rows are in the order of more than %d keys", SQL_ORDER_MAX - 1);
     sql_pass_order(step, input);
-    put_index(step, op, UINT32_MAX, "k", step->order_count);
+    sql_expand_index(step, op, UINT32_MAX, "k", step->order_count);
     step->order[step->order_count++] = (struct sql_order){.type = KQL_LONG};
     return true;
 }
 
-static void
-put_items(struct sql_step *step, const struct kql_op *op)
+void
+sql_expand_items(struct sql_step *step, const struct kql_op *op)
 {
     for (uint32_t i = 0; i < op->u.expand.count; i++) {
         const struct kql_expand *column = &op->u.expand.columns[i];
@@ -77,12 +76,17 @@ put_items(struct sql_step *step, const struct kql_op *op)
     }
 }
 
-static bool
-put_lists(struct sql_scope *s, const struct kql_op *op)
+bool
+sql_expand_lists(struct sql_scope *s, const struct kql_op *op, uint32_t numbered)
 {
     struct sql_text *t = &s->step->text;
 
     sql_put(t, " FROM (SELECT *");
+    if (numbered != SQL_NOT_NUMBERED) {
+        sql_column_begin(s->step, numbered);
+        sql_put(t, "row_number() OVER () AS n");
+        sql_column_end(s->step);
+    }
     for (uint32_t i = 0; i < op->u.expand.count; i++) {
         const struct kql_expr *e = sql_rest_expr(s->b, op->u.expand.columns[i].expr);
         struct program_call call;
@@ -109,14 +113,14 @@ sql_expand_step(struct sql_build *b, struct sql_step *step, const struct kql_op 
         return false;
     sql_select(step, "SELECT");
     put_passed(step, input, op->u.expand.map);
-    put_items(step, op);
+    sql_expand_items(step, op);
     if (op->u.expand.index_column != UINT32_MAX)
-        put_index(step, op, op->u.expand.index_column, "c", op->u.expand.index_column);
+        sql_expand_index(step, op, op->u.expand.index_column, "c", op->u.expand.index_column);
     if (!put_order(b, step, op, input))
         return false;
     sql_pass_runs(step, input, "");
     step->may_miss_runs = true;
-    return put_lists(&s, op);
+    return sql_expand_lists(&s, op, SQL_NOT_NUMBERED);
 }
 
 /* ---- parse, parse-where, parse-kv ---- */

@@ -54,6 +54,7 @@ struct sql_step {
     uint32_t order_count;
     bool
         counts_rows; /* k0 ... are numbers, all together of no other row: the order in which the rows came */
+    bool counts_items; /* ... of the same run */
     uint32_t depth;
     bool is_repeatable;            /* running it twice gives the same rows */
     const struct sql_place *place; /* that its tables lie in; NULL: it reads none */
@@ -94,7 +95,8 @@ struct sql_runs {
     enum kql_type type;                    /* of r0 */
     struct sql_order order[SQL_ORDER_MAX]; /* of r1 ... */
     uint32_t order_count;
-    uint32_t carried; /* the first of those that are carried past */
+    bool order_is_total; /* no two runs are alike in it */
+    uint32_t carried;    /* the first of those that are carried past */
 };
 
 struct sql_node { /* what is known of an operator of the plan */
@@ -255,8 +257,18 @@ struct sql_step *sql_carry_sub(struct sql_build *b, const struct kql_op *sub,
  * operator's own step again. */
 void sql_carry_runs(struct sql_step *step, struct sql_step *input, uint32_t from);
 void sql_return_runs(struct sql_step *step, const struct sql_step *input, struct sql_step *sub);
-/* Run after run, each in the sub-plan's order: if either has one. */
-void sql_order_by_runs(struct sql_step *step, struct sql_step *sub);
+/* Run after run, each in the sub-plan's order: if either has one. False: b->why. */
+MUST_CHECK bool sql_order_by_runs(struct sql_build *b, struct sql_step *step, struct sql_step *sub);
+
+/* ---- sql_expand.c: the parts of a SELECT that makes rows of what an operator expands ---- */
+
+enum { SQL_NOT_NUMBERED = UINT32_MAX - 1 };
+void sql_expand_items(struct sql_step *step, const struct kql_op *op);
+/* The item's index, from 0 on; as "c3" or "k0". */
+void sql_expand_index(struct sql_step *step, const struct kql_op *op, uint32_t column,
+                      const char *name, uint32_t number);
+/* Its FROM: with a number n of the input's row for the step's column 'numbered'. False: b->why. */
+MUST_CHECK bool sql_expand_lists(struct sql_scope *s, const struct kql_op *op, uint32_t numbered);
 
 /* ---- operators: the step's text; false: b->why ---- */
 typedef bool sql_carrier(struct sql_build *b, struct sql_step *step, const struct kql_op *op);
@@ -267,6 +279,7 @@ sql_carrier sql_summarize_step;                 /* sql_summarize.c */
 sql_carrier sql_input_step, sql_partition_step; /* sql_runs.c */
 sql_carrier sql_join_step, sql_union_step;      /* sql_join.c */
 sql_carrier sql_expand_step, sql_parse_step;    /* sql_expand.c */
+sql_carrier sql_apply_step;                     /* sql_apply.c */
 sql_carrier sql_series_step;                    /* sql_series.c */
 /* An operator whose expressions call window functions: 'carry' over rows that have their results. sql_window.c */
 bool sql_window_step(struct sql_build *b, struct sql_step *step, const struct kql_op *op,

@@ -224,24 +224,27 @@ put_run_key(struct sql_step *step, struct sql_step *sub, const struct sql_order 
     step->order[step->order_count++] = *order;
 }
 
-void
-sql_order_by_runs(struct sql_step *step, struct sql_step *sub)
+bool
+sql_order_by_runs(struct sql_build *b, struct sql_step *step, struct sql_step *sub)
 {
     const struct sql_runs *runs = sub->runs;
-    const struct sql_order by_number = {.type = runs->type};
+    const struct sql_order by_run = {.type = runs->type};
 
     if (runs->order_count == 0 && (sub->order_count == 0 || sub->counts_rows))
-        return;
-    for (uint32_t i = 0; i < runs->order_count && step->order_count < SQL_ORDER_MAX; i++)
+        return true;
+    if (runs->order_count + !runs->order_is_total + sub->order_count > SQL_ORDER_MAX)
+        return sql_refuse(b, "its rows are in the order of more than %d keys", SQL_ORDER_MAX);
+    for (uint32_t i = 0; i < runs->order_count; i++)
         put_run_key(step, sub, &runs->order[i], i + 1);
-    if (runs->order_count == 0)
-        put_run_key(step, sub, &by_number, 0);
-    for (uint32_t i = 0; i < sub->order_count && step->order_count < SQL_ORDER_MAX; i++) {
+    if (!runs->order_is_total)
+        put_run_key(step, sub, &by_run, 0);
+    for (uint32_t i = 0; i < sub->order_count; i++) {
         sql_column_begin(step, UINT32_MAX);
         sql_put(&step->text, "k%u AS k%u", i, step->order_count);
         sql_column_end(step);
         step->order[step->order_count++] = sub->order[i];
     }
+    return true;
 }
 
 /* ---- partition ---- */
@@ -281,7 +284,8 @@ partition_rows(struct sql_build *b, struct sql_step *input, const struct kql_op 
                               .count = 1u + is_ordered,
                               .type = (enum kql_type)op->u.partition.key->type,
                               .order = {{.type = KQL_LONG}},
-                              .order_count = is_ordered};
+                              .order_count = is_ordered,
+                              .order_is_total = is_ordered};
     runs->carried = runs->count;
     if (!put_partition_key(&s, &key, op->u.partition.key))
         return NULL;
@@ -326,7 +330,8 @@ sql_partition_step(struct sql_build *b, struct sql_step *step, const struct kql_
         return false;
     sql_select(step, "SELECT");
     sql_pass_columns(step, sub);
-    sql_order_by_runs(step, sub);
+    if (!sql_order_by_runs(b, step, sub))
+        return false;
     sql_return_runs(step, input, sub);
     sql_put(&step->text, " FROM t%u", sql_use(b, step, sub));
     return true;

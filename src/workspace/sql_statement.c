@@ -62,6 +62,7 @@ sql_pass_order(struct sql_step *step, const struct sql_step *input)
     }
     step->order_count = input->order_count;
     step->counts_rows = input->counts_rows;
+    step->counts_items = input->counts_items;
 }
 
 /* ---- gathering ---- */

@@ -190,6 +190,7 @@ put_places(struct sql_summary *m)
     memcpy(step->order, m->input->order, sizeof step->order);
     step->order_count = count;
     step->counts_rows = true;
+    step->counts_items = m->input->counts_items;
 }
 
 static void

@@ -291,7 +291,7 @@ static const struct {
     /* what stays with the row engine, over statements */
     {"Events | where n == 2 | scan with (step s: true;)", 1},
     {"Events | scan with (step s: true;) | where isnotnull(d) | summarize count() by name", 1},
-    {"Events | mv-apply d on (summarize c = count()) | project name, c", 1},
+    {"Events | mv-apply d on (summarize c = count()) | project name, c", WHOLE},
     {"Events | mv-apply x = d on (join kind=inner (Devices | summarize c = count()) on $left.n == $right.c) | count", ANY},
     {"Events | mv-apply x = d on (where name in (Devices | project name)) | project name, n", ANY},
     {"Events | where n > 0 | partition by name (top 1 by n | extend x = toscalar(Devices | count))", ANY},

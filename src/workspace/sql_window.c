@@ -173,7 +173,7 @@ step_begin(struct windows *w, const char *prefix)
 static bool
 is_numbered(const struct windows *w)
 {
-    return w->input->counts_rows && w->input->order_count == 1;
+    return w->input->counts_rows && !w->input->counts_items && w->input->order_count == 1;
 }
 
 /* k0: as it is, or made here; then what says which run of a sub-plan a row is of. */
@@ -189,7 +189,7 @@ step_end(struct windows *w, const char *prefix)
         sql_put(&step->text, "row_number() OVER (");
         sql_put_order(&step->text, w->input, prefix);
         sql_put(&step->text, ") AS k0");
-        step->is_repeatable = w->input->counts_rows;
+        step->is_repeatable = w->input->counts_rows && !w->input->counts_items;
     }
     sql_column_end(step);
     step->order[0] = (struct sql_order){.type = KQL_LONG};
