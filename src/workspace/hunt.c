@@ -160,6 +160,9 @@ hunt_split(struct hunting *h, const struct kql_op *plan, enum kql_rows_purpose p
                                         .carries_all = h->engine == HUNT_MOST,
                                         .keeps_materialized =
                                             h->has_discovered || purpose == KQL_ROWS_ANSWERS};
+    if (h->environment_count > 1 && !options.tables_only)
+        plan = sql_spread(h->pool, plan);
+
     const struct kql_op *split = sql_split(&options, plan);
 
     if (purpose != KQL_ROWS_DISCOVERED) {

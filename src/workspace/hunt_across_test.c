@@ -406,14 +406,28 @@ check_explained(void)
         const char *name, *text, *has, *has_not;
     } cases[] = {
         {"each part is of one",
-         "union DeviceLogons, workspace('b').DeviceLogons | where Port > 1 | count",                       "] in workspace b\n", NULL          },
+         "union DeviceLogons, workspace('b').DeviceLogons | where Port > 1 | count",                            "] in workspace b\n",    NULL               },
         {"and the main one's",
-         "union DeviceLogons, workspace('b').DeviceLogons | where Port > 1 | count",                       "] in workspace a\n", NULL          },
-        {"one is not named",    "DeviceLogons | count",                                                    "[1]\n",              "in workspace"},
+         "union DeviceLogons, workspace('b').DeviceLogons | where Port > 1 | count",                            "] in workspace a\n",    NULL               },
+        {"one is not named",         "DeviceLogons | count",                                                    "[1]\n",                 "in workspace"     },
         {"what stays together",
-         "workspace('b').DeviceLogons | join (workspace('b').DeviceEvents) on DeviceName | count",         "duckdb  count [1]",  "[2]"         },
-        {"why it is not",       "DeviceLogons | join (workspace('b').DeviceEvents) on DeviceName | count",
-         "it reads tables of several workspaces",                                                                                NULL          },
+         "workspace('b').DeviceLogons | join (workspace('b').DeviceEvents) on DeviceName | count",              "duckdb  count [1]",     "[2]"              },
+        {"a summary is one of each",
+         "union DeviceLogons, workspace('b').DeviceLogons | where Port > 0 | summarize count(), "
+         "dcount(DeviceName) by AccountName",                                                                   "duckdb  summarize [2]", NULL               },
+        {"and a count",
+         "union DeviceLogons, workspace('b').DeviceLogons | extend x = Port + 1 | where x > 0 | "
+         "count",                                                                                               "duckdb  count [2]",     NULL               },
+        {"and what is taken",        "union DeviceLogons, workspace('b').DeviceLogons | top 3 by Port",
+         "duckdb  top [2]",                                                                                                              NULL               },
+        {"a list is not",
+         "union DeviceLogons, workspace('b').DeviceLogons | where Port > 0 | summarize "
+         "make_list(Port) by AccountName",                                                                      "duckdb  where [2]",     "duckdb  summarize"},
+        {"by its own sub-query",
+         "DeviceEvents | where DeviceName in ((union DeviceLogons, workspace('b').DeviceLogons | "
+         "distinct DeviceName))",                                                                               "duckdb  summarize [3]", NULL               },
+        {"why it is not",            "DeviceLogons | join (workspace('b').DeviceEvents) on DeviceName | count",
+         "it reads tables of several workspaces",                                                                                        NULL               },
     };
 
     for (size_t i = 0; i < COUNT_OF(cases); i++) {

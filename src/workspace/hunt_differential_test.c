@@ -1,5 +1,5 @@
 /* hunt_differential_test.c - queries made up at random answer the same whether DuckDB runs what it can of them, or the row
- * engine everything; and DuckDB takes all SQL that is made of them. PENSTOCK_DIFFERENTIAL_QUERIES says how many (1500),
+ * engine everything, or the rows lie in several workspaces; and DuckDB takes all SQL that is made of them. PENSTOCK_DIFFERENTIAL_QUERIES says how many (1500),
  * PENSTOCK_DIFFERENTIAL_SEED with which to begin. */
 #include "kql/dynamic.h"
 #include "workspace/fill.h"
@@ -7,7 +7,7 @@
 #include "workspace/hunt_queries.h"
 #include <math.h>
 
-enum { LEFT_ROWS = 600, RIGHT_ROWS = 90, SHOWN_MAX = 12 };
+enum { PARTS = 3, LEFT_ROWS = 600, RIGHT_ROWS = 90, SHOWN_MAX = 12 };
 
 /* ---- the tables ---- */
 
@@ -46,6 +46,7 @@ static const struct catalog catalog = {.tables = tables, .table_count = COUNT_OF
 struct made {
     uint64_t random;
     int64_t next, count;
+    int64_t part, parts; /* only each 'parts'th row, from 'part' on */
 };
 
 static uint64_t
@@ -162,7 +163,7 @@ long_of(struct made *m)
 }
 
 static enum status
-made_next(void *reader, struct pool *p, struct kql_value *cells, struct err *err)
+made_row(void *reader, struct pool *p, struct kql_value *cells, struct err *err)
 {
     struct made *m = reader;
     struct kql_guid *guid = pool_zeroed(p, 1, sizeof *guid);
@@ -201,10 +202,23 @@ made_next(void *reader, struct pool *p, struct kql_value *cells, struct err *err
     return ST_OK;
 }
 
-static void
-table_fill(struct workspace *w, const char *name, int64_t count, uint64_t seed)
+static enum status
+made_next(void *reader, struct pool *p, struct kql_value *cells, struct err *err)
 {
-    struct made m = {.random = seed, .count = count};
+    const struct made *m = reader;
+    enum status st;
+
+    do
+        st = made_row(reader, p, cells, err);
+    while (st == ST_OK && (m->next - 1) % m->parts != m->part);
+    return st;
+}
+
+static void
+table_fill(struct workspace *w, const char *name, int64_t count, uint64_t seed, int64_t part,
+           int64_t parts)
+{
+    struct made m = {.random = seed, .count = count, .part = part, .parts = parts};
     const struct kql_rows_source source = {
         .open = made_open, .next = made_next, .close = made_close, .context = &m};
     struct kql_column own[COUNT_OF(columns)];
@@ -217,7 +231,7 @@ table_fill(struct workspace *w, const char *name, int64_t count, uint64_t seed)
                                      (uint8_t)kql_type_of_column(columns[i].type)};
     CHECK(workspace_fill(w, span_of(name), ONE, &schema, &source, NULL, 638000000000000000, &rows,
                          &err) == ST_OK &&
-              rows == (uint64_t)count,
+              rows == (uint64_t)((count - part + parts - 1) / parts),
           "%s: %s", name, err.text);
 }
 
@@ -282,7 +296,7 @@ print_answer(const struct hunt *h, struct printed *out)
 }
 
 /* Operators that were run by DuckDB, and by the row engine though SQL was wanted. */
-static unsigned long by_duckdb, by_rows;
+static unsigned long by_duckdb, by_rows, in_parts;
 
 static void
 count_engines(struct span text)
@@ -299,6 +313,24 @@ count_engines(struct span text)
     }
 }
 
+/* Beside the one that a query is run in: the same rows, in parts. */
+static struct workspace *parts[PARTS];
+
+static void
+parts_open(void)
+{
+    static const struct workspace_options options = {
+        .catalog = &catalog, .memory_max = (size_t)256 << 20, .threads = 2};
+    struct err err = {""};
+
+    for (int64_t i = 0; i < PARTS; i++) {
+        CHECK(workspace_open(WORKSPACE_IN_MEMORY, &options, &parts[i], &err) == ST_OK, "%s",
+              err.text);
+        table_fill(parts[i], "Left", LEFT_ROWS, 1, i, PARTS);
+        table_fill(parts[i], "Right", RIGHT_ROWS, 2, i, PARTS);
+    }
+}
+
 static void
 answer_of(struct workspace *w, const char *text, enum hunt_engine engine, struct printed *out)
 {
@@ -307,6 +339,13 @@ answer_of(struct workspace *w, const char *text, enum hunt_engine engine, struct
     struct err err = {""};
     struct hunt h;
 
+    const struct hunt_place beside[] = {
+        {parts[1], "one", HUNT_HUNTING},
+        {parts[2], "two", HUNT_HUNTING}
+    };
+
+    r.beside = beside;
+    r.beside_count = w == parts[0] ? COUNT_OF(beside) : 0;
     r.engine = engine;
     r.explains = engine != HUNT_ROWS_ONLY;
     r.limits.time_ms = 60000;
@@ -314,7 +353,10 @@ answer_of(struct workspace *w, const char *text, enum hunt_engine engine, struct
     out->is_done = hunt_run(w, &r, &h, &err) == ST_OK;
     out->outcome = h.outcome;
     print_answer(&h, out);
-    count_engines(h.explanation);
+    if (r.beside_count == 0)
+        count_engines(h.explanation);
+    else if (memmem(h.explanation.p, h.explanation.n, "] in workspace", 14) != NULL)
+        in_parts++;
     if (!out->is_done)
         snprintf(out->text, sizeof out->text, "%s", err.text);
     CHECK(h.rejected.text[0] == '\0', "DuckDB refuses the SQL of:\n  %s\n  %s", text,
@@ -374,8 +416,9 @@ main(void)
         return test_end();
     }
     w = bed_open_with(&catalog);
-    table_fill(w, "Left", LEFT_ROWS, 1);
-    table_fill(w, "Right", RIGHT_ROWS, 2);
+    table_fill(w, "Left", LEFT_ROWS, 1, 0, 1);
+    table_fill(w, "Right", RIGHT_ROWS, 2, 0, 1);
+    parts_open();
     for (size_t i = 0; i < COUNT_OF(columns); i++) {
         snprintf(left[i].name, sizeof left[i].name, "%s", columns[i].name);
         left[i].type = kql_type_of_column(columns[i].type);
@@ -392,12 +435,21 @@ main(void)
             show("rows", &rows, &sql);
             show("duckdb", &sql, &rows);
         }
+        answer_of(parts[0], text, i % 8 == 1 ? HUNT_ROWS_ONLY : HUNT_BEST, &sql);
+        CHECK(is_same(&rows, &sql), "query %lu, in parts:\n  %s", i, text);
+        if (!is_same(&rows, &sql)) {
+            show("whole", &rows, &sql);
+            show("in parts", &sql, &rows);
+        }
     }
+    CHECK(in_parts * 10 > count * 7, "only %lu queries read several workspaces", in_parts);
     CHECK(done * 10 >= count * 8 || test_failed > 0, "only %lu of %lu queries run", done, count);
     CHECK(by_duckdb > 3 * by_rows, "DuckDB runs only %lu operators, the row engine %lu", by_duckdb,
           by_rows);
     printf("%lu of %lu queries had an answer; DuckDB ran %lu operators, the row engine %lu\n", done,
            count, by_duckdb, by_rows);
+    for (size_t i = 0; i < PARTS; i++)
+        workspace_close(parts[i]);
     workspace_close(w);
     bed_remove();
     return test_end();

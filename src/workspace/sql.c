@@ -352,7 +352,7 @@ part_make(struct sql_build *b, struct sql_step *root)
     out = pool_zeroed(b->pool, 1, sizeof *out);
     out->op = *root->op;
     out->op.kind = KQL_ROWS_TABLE;
-    out->op.origin = root->op;
+    out->op.origin = root->op->origin != NULL ? root->op->origin : root->op;
     out->op.input = NULL;
     out->op.weight = 1;
     memset(&out->op.u, 0, sizeof out->op.u);
@@ -485,7 +485,7 @@ sql_rest_of(struct sql_build *b, const struct kql_op *op)
         if (node->rest == NULL) {
             out = pool_zeroed(b->pool, 1, sizeof *out);
             out->op = sql_walk(b->pool, &visit, op);
-            out->op.origin = op;
+            out->op.origin = op->origin != NULL ? op->origin : op;
             out->why = node->why;
             node->rest = &out->op;
         }

@@ -45,6 +45,8 @@ struct sql_options {
     /* What is materialized is wanted by other plans, too: SQL carries it only where running it again gives the same rows. */
     bool keeps_materialized;
 };
+/* A plan that gives the same rows, of which as much as can be lies in one place each (sql_spread.c); for sql_split. */
+const struct kql_op *sql_spread(struct pool *pool, const struct kql_op *plan);
 /* The plan with its parts replaced. Sub-queries that toscalar() and "in (T)" name are split, too (by what 'scalars'
  * and 'sets' point at, and in the expressions that stay). */
 const struct kql_op *sql_split(const struct sql_options *o, const struct kql_op *plan);
