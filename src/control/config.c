@@ -147,6 +147,12 @@ const struct key_row config_keys[] = {
      "Bytes of an answer, before compression; what is more is left out, and the answer says so."},
     {"hunting", "memory", KEY_SIZE, AT(hunting.memory_max), "512 MiB", 16 * MIB, TIB, NULL, false,
      "What one query may hold besides its workspace's own memory (memory_mb of the resource)."},
+    {"hunting", "externalData", KEY_PREFIXES, AT(hunting.external.prefixes), NULL, 0, FETCH_PREFIXES_MAX, NULL, false,
+     "What externaldata may read, for queries of every tenant: a list of prefixes of URLs, as https://raw.githubusercontent.com/org/ (that scheme, host and port, and paths that begin with these segments). Without it, nothing."},
+    {"hunting", "externalDataSize", KEY_SIZE, AT(hunting.external.size_max), "100 MiB", 1024, GIB, NULL, false,
+     "Bytes of all files that one query reads by externaldata, as they come and unpacked; its text counts in hunting.memory, too."},
+    {"hunting", "externalDataTime", KEY_DURATION, AT(hunting.external.time_ms_max), "30 s", 1, 10 * 60000, NULL, false,
+     "A file of externaldata that takes longer ends the query, as the query's own time does."},
     {"log", "level", KEY_CHOICE, AT(log_level), "info", 0, 0, level_choices, false,
      "What is written to standard error."},
     {"metrics", "access", KEY_CHOICE, AT(metrics), "loopback", 0, 0, metrics_choices, false,
@@ -410,6 +416,7 @@ config_value_write(const struct config *c, const struct key_row *row, char out[4
         snprintf(out, 4200, "%s", row->choices[integer_get(c, row)]);
         break;
     case KEY_ORIGINS: /* config_show.c writes them as the list they are */
+    case KEY_PREFIXES:
         out[0] = '\0';
         break;
     }
@@ -433,7 +440,7 @@ limits_write(const struct key_row *row, char *out, size_t size)
         united_write(row->min, units, low, sizeof low);
         united_write(row->max, units, high, sizeof high);
         snprintf(out, size, "%s to %s", low, high);
-    } else if (row->type == KEY_ORIGINS) {
+    } else if (row->type == KEY_ORIGINS || row->type == KEY_PREFIXES) {
         snprintf(out, size, "at most %llu", (unsigned long long)row->max);
     }
 }
@@ -445,7 +452,8 @@ static const char *const type_texts[] = {"text",
                                          "a size like 64 MiB",
                                          "a duration like 30 s, 5 min or 7 d",
                                          "one of",
-                                         "a list of origins"};
+                                         "a list of origins",
+                                         "a list of URLs"};
 
 static bool
 value_read(const struct key_row *row, const char *text, uint64_t *value)
@@ -592,7 +600,7 @@ section_read(struct config_reader *r, const char *section, const json_t *object,
     {
         const struct key_row *row = row_find(section, key);
 
-        if (row != NULL && row->type != KEY_ORIGINS && st == ST_OK)
+        if (row != NULL && row->type < KEY_ORIGINS && st == ST_OK)
             st = value_take(r, row, object, value);
     }
     return st;
@@ -608,6 +616,7 @@ static const struct {
     {"catalog",    "tables",         config_read_tables   },
     {"workspaces", "tables",         config_read_kept     },
     {"http",       "allowedOrigins", config_read_origins  },
+    {"hunting",    "externalData",   config_read_prefixes },
     {"",           "sources",        config_read_sources  },
 };
 

@@ -9,6 +9,7 @@
 #include "base/base.h"
 #include "base/log.h"
 #include "control/control.h"
+#include "wire/fetch.h"
 
 enum {
     CONFIG_FILE_SIZE_MAX = 4 << 20,
@@ -22,6 +23,10 @@ enum {
     CONFIG_ORIGINS_MAX = 32,
     CONFIG_ORIGIN_SIZE = 280, /* of one, with its NUL */
 };
+
+/* Behind the refusal of a URL that externaldata names. */
+#define CONFIG_EXTERNAL_REMEDY                                                                     \
+    "An operator can allow it: hunting.externalData in the daemon's configuration"
 
 enum config_tls { CONFIG_TLS_OFF, CONFIG_TLS_SELF_SIGNED, CONFIG_TLS_FILES };
 enum config_score_metric { CONFIG_SCORE_CURRENT, CONFIG_SCORE_PERCENTAGE };
@@ -125,6 +130,7 @@ struct config {
         unsigned query_count;          /* that run side by side in one workspace */
         uint64_t time_ms, time_ms_max; /* of one query: by default, and the most one may ask for */
         uint64_t answer_row_max, answer_size_max, memory_max; /* of one query */
+        struct fetch_policy external;                         /* what externaldata may read */
     } hunting;
     const char *secret_key_file; /* NULL: data/secret.key, made at first start */
     enum log_level log_level;

@@ -13,8 +13,9 @@ enum key_type {
     KEY_SIZE,
     KEY_DURATION,
     KEY_CHOICE,
-    /* read by a function of its own (config_origins.c); no default */
-    KEY_ORIGINS
+    /* from here on: read by a function of its own (config_origins.c); no default */
+    KEY_ORIGINS,
+    KEY_PREFIXES /* the same */
 };
 
 /* One key with a single value. Integers of any width are set by offset and size. */
@@ -74,6 +75,7 @@ MUST_CHECK enum status config_read_groups(struct config_reader *r, const json_t 
 MUST_CHECK enum status config_read_tables(struct config_reader *r, const json_t *list);
 MUST_CHECK enum status config_read_kept(struct config_reader *r, const json_t *list);
 MUST_CHECK enum status config_read_origins(struct config_reader *r, const json_t *list);
+MUST_CHECK enum status config_read_prefixes(struct config_reader *r, const json_t *list);
 MUST_CHECK enum status config_read_sources(struct config_reader *r, const json_t *list);
 
 /* A single value as one would write it. */

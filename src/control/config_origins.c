@@ -1,5 +1,6 @@
 /* config_origins.c - http.allowedOrigins: the pages whose scripts may call, each as browsers write it in their Origin header
- * ("ASCII serialisation of an origin", RFC 6454 section 6.2), so that a comparison of bytes decides. */
+ * ("ASCII serialisation of an origin", RFC 6454 section 6.2), so that a comparison of bytes decides; and the other list of
+ * places, hunting.externalData. */
 #include "control/config_keys.h"
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -128,5 +129,41 @@ config_read_origins(struct config_reader *r, const json_t *list)
     }
     c->http.allowed_origins = origins;
     c->http.allowed_origin_count = count;
+    return ST_OK;
+}
+
+/* ---- hunting.externalData ---- */
+
+enum status
+config_read_prefixes(struct config_reader *r, const json_t *list)
+{
+    struct fetch_policy *p = &r->whole->c.hunting.external;
+    size_t count = json_array_size(list);
+    const char **prefixes;
+
+    if (count > FETCH_PREFIXES_MAX)
+        return config_fault(r, list, NULL, FETCH_PREFIXES_MAX, "hunting.externalData",
+                            "more than %d", FETCH_PREFIXES_MAX);
+    prefixes = heap_take(&r->whole->heap, count * sizeof *prefixes + 1);
+    if (prefixes == NULL)
+        return config_no_memory(r);
+    for (size_t i = 0; i < count; i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+        char path[60], prefix[FETCH_PREFIX_SIZE];
+        struct err why = {""};
+
+        snprintf(path, sizeof path, "hunting.externalData[%zu]", i);
+        if (text == NULL)
+            return config_fault(r, list, NULL, i, path,
+                                "the beginning of a URL is wanted here, as in "
+                                "https://raw.githubusercontent.com/org/");
+        if (fetch_prefix_write(span_of(text), prefix, &why) != ST_OK)
+            return config_fault(r, list, NULL, i, path, "'%.80s': %s", text, why.text);
+        prefixes[i] = heap_text(&r->whole->heap, span_of(prefix));
+        if (prefixes[i] == NULL)
+            return config_no_memory(r);
+    }
+    p->prefixes = prefixes;
+    p->prefix_count = count;
     return ST_OK;
 }

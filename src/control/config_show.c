@@ -42,13 +42,13 @@ kept_put(FILE *out, const struct config *c)
 }
 
 static void
-origins_put(FILE *out, const struct config *c)
+texts_put(FILE *out, const char *name, const char *const *texts, size_t count)
 {
-    if (c->http.allowed_origin_count > 0)
-        fprintf(out, "  allowedOrigins:\n");
-    for (size_t i = 0; i < c->http.allowed_origin_count; i++) {
+    if (count > 0)
+        fprintf(out, "  %s:\n", name);
+    for (size_t i = 0; i < count; i++) {
         fprintf(out, "    - ");
-        text_put(out, c->http.allowed_origins[i]);
+        text_put(out, texts[i]);
     }
 }
 
@@ -68,7 +68,10 @@ keys_put(FILE *out, const struct config *c)
             fprintf(out, "%s:\n", row->section);
         section = row->section;
         if (row->type == KEY_ORIGINS)
-            origins_put(out, c);
+            texts_put(out, row->name, c->http.allowed_origins, c->http.allowed_origin_count);
+        if (row->type == KEY_PREFIXES)
+            texts_put(out, row->name, c->hunting.external.prefixes,
+                      c->hunting.external.prefix_count);
         if (value[0] == '\0')
             continue;
         fprintf(out, "%s%s: ", indent, row->name);

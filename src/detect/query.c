@@ -1,5 +1,6 @@
 /* query.c - which workspace a rule asks, with which functions, and its answer's rows as texts. */
 #include "detect/query.h"
+#include "control/config.h"
 #include <stdlib.h>
 
 void
@@ -46,6 +47,8 @@ query_run(const struct control *c, const char *tenant, const struct detection *x
         .now = now,
         .function = saved_functions_find,
         .function_context = &q->functions,
+        .external = &c->config->hunting.external,
+        .external_remedy = CONFIG_EXTERNAL_REMEDY,
         .limits = {.time_ms = time_ms, .answer_rows_max = QUERY_ROWS_MAX},
         .cancelled = cancelled,
     };

@@ -874,6 +874,7 @@ kql_bind(struct pool *p, struct span text, const struct kql_environment *environ
     for (uint32_t i = 0; i < query->child_count; i++)
         if (query->children[i] != NULL)
             bind_statement(&b, query->children[i], &answers, out);
+    out->reads_external = b.reads_external;
     if (answers.count == 0 && d->error_count == 0)
         kql_complain(d, KQL_E_TABLE, (uint32_t)text.n, 0,
                      "the query ends without a table to answer with");

@@ -71,6 +71,7 @@ struct kql_bound {
         *plans; /* of all tabular statements, in order (batches of results) */
     uint32_t plan_count;
     bool is_scalar; /* the text was a scalar expression: plan is a print of it */
+    bool reads_external; /* it holds an externaldata */
 };
 
 /* Parses and binds. True: *out holds the plan and 'd' at most warnings. False: d->error_count > 0. The pool's escape must be

@@ -1106,9 +1106,7 @@ bind_expr(struct bind *b, const struct kql_syntax *s)
 
 /* ---- with a type in mind ---- */
 
-/* As bind_expr, complaining unless the type fits; converts int to long and the like. KQL_UNKNOWN:
- * any. */
-static const struct kql_expr *
+const struct kql_expr *
 bind_expr_as(struct bind *b, const struct kql_syntax *s, enum kql_type type, const char *what)
 {
     const struct kql_expr *e = bind_expr(b, s), *converted;

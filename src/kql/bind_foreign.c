@@ -99,6 +99,6 @@ bind_foreign_table(struct bind *b, const struct kql_syntax *s, const struct kql_
         return bind_profile(b, s, input, f);
     op = bind_op_new(b, KQL_ROWS_EXTERNAL, s, NULL); /* which columns, only its data tells */
     op->schema.is_open = true;
-    op->u.table.name = s->name;
+    op->u.external.function = s->name;
     return op;
 }

@@ -68,6 +68,7 @@ struct bind {
     struct bind_tuple *tuples;
     uint32_t nest;    /* of bind_expr: limited */
     uint32_t unnamed; /* ColumnN given out so far */
+    bool reads_external; /* an externaldata was bound */
 };
 
 struct bind_aggregates {
@@ -117,6 +118,10 @@ bind_not_built(struct bind *b, const struct kql_syntax *at, const char *name, co
 /* Binds over b->input's schema. Never NULL: after a complaint an expr of type KQL_UNKNOWN. Constant parts come
  * folded. */
 const struct kql_expr *bind_expr(struct bind *b, const struct kql_syntax *s);
+/* As bind_expr, complaining unless the type fits; converts int to long and the like. KQL_UNKNOWN:
+ * any. */
+const struct kql_expr *bind_expr_as(struct bind *b, const struct kql_syntax *s, enum kql_type type,
+                                    const char *what);
 /* A constant of that type; false: complained. */
 bool bind_constant(struct bind *b, const struct kql_syntax *s, enum kql_type type, const char *what,
                    struct kql_value *out);

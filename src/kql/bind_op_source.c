@@ -1,6 +1,7 @@
 /* bind_op_source.c - tabular sources: datatable, externaldata, print, range, and lists of tables
  * with their wildcards. */
 #include "kql/bind_op_inner.h"
+#include <strings.h>
 
 /* ---- datatable ---- */
 
@@ -59,17 +60,53 @@ bind_datatable(struct bind *b, const struct kql_syntax *s, const struct kql_op *
     return op;
 }
 
+/* ---- externaldata ---- */
+
+/* ignoreFirstRecord=true, also "true". Properties that are not known are passed over, as in the service. */
+static bool
+external_flag(struct bind *b, const struct kql_syntax *s, const char *name)
+{
+    struct span word = bind_option_word(bind_option(s, name));
+
+    if (word.n == 4 && strncasecmp(word.p, "true", 4) == 0)
+        return true;
+    if (word.n == 5 && strncasecmp(word.p, "false", 5) == 0)
+        return false;
+    return bind_option_bool(b, s, name, false);
+}
+
 const struct kql_op *
 bind_externaldata(struct bind *b, const struct kql_syntax *s, const struct kql_op *input)
 {
-    (void)input;
-    for (uint32_t i = 1; i < s->child_count; i++) {
-        struct kql_value v;
+    uint32_t count = s->child_count > 0 ? s->child_count - 1 : 0;
+    struct kql_external_place *places = pool_zeroed(b->pool, count + 1, sizeof *places);
+    struct kql_op *op =
+        bind_op_make(b, KQL_ROWS_EXTERNAL, s, NULL, bind_op_schema(b, bind_op_child(s, 0)));
 
-        if (s->children[i] != NULL && s->children[i]->kind != SYN_MISSING)
-            (void)bind_constant(b, s->children[i], KQL_STRING, "a place of externaldata", &v);
+    (void)input;
+    b->reads_external = true;
+    op->u.external.places = places;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct kql_syntax *c = s->children[i + 1];
+        const struct kql_expr *e;
+
+        if (c == NULL || c->kind == SYN_MISSING)
+            continue;
+        e = bind_expr_as(b, c, KQL_STRING, "a place of externaldata");
+        if (e->kind == KQL_EXPR_CONST && e->type == KQL_STRING)
+            places[op->u.external.place_count++] =
+                (struct kql_external_place){kql_text(&e->value), e->is_concealed};
+        else if (e->type != KQL_UNKNOWN)
+            kql_complain(b->d, KQL_E_CONSTANT, c->at, c->size,
+                         "a place of externaldata must be a constant");
     }
-    return bind_op_make(b, KQL_ROWS_EXTERNAL, s, NULL, bind_op_schema(b, bind_op_child(s, 0)));
+    op->u.external.format = bind_option_word(bind_option(s, "format")); /* csv or "csv" */
+    if (op->u.external.format.p == NULL)
+        op->u.external.format = bind_option_text(b, s, "format", (struct span){"", 0});
+    op->u.external.ignores_first = external_flag(b, s, "ignoreFirstRecord");
+    op->u.external.has_mapping = bind_option(s, "ingestionMapping") != NULL ||
+                                 bind_option(s, "ingestionMappingReference") != NULL;
+    return op;
 }
 
 /* ---- print ---- */

@@ -61,7 +61,7 @@ enum kql_op_kind {
     /* the row set that a sub-query is handed (mv-apply, partition, scan, facet, fork) */
     KQL_ROWS_INPUT,
     KQL_ROWS_UNION,    /* u.join_union: inputs */
-    KQL_ROWS_EXTERNAL, /* externaldata, or (u.table.name) a stored function of the service: refused by every back end so far */
+    KQL_ROWS_EXTERNAL, /* u.external: externaldata, or a stored function of the service, which every back end refuses */
     KQL_OP_WHERE,      /* u.predicate */
     KQL_OP_PROJECT,    /* u.project */
     KQL_OP_SUMMARIZE,  /* u.summarize; distinct is one without aggregates */
@@ -141,6 +141,17 @@ struct kql_op {
             const struct kql_value *cells; /* row after row */
             size_t row_count;
         } rows;
+        struct {
+            struct span function; /* of the service, over data that is not here; empty: externaldata */
+            const struct kql_external_place {
+                struct span url;
+                bool is_concealed; /* comes of an obfuscated literal: not to be shown */
+            } * places;
+            uint32_t place_count;
+            struct span format; /* as written; empty: by the place's name (kql/external.h) */
+            bool ignores_first; /* record of each place */
+            bool has_mapping;   /* an ingestionMapping, which is not built */
+        } external;
         struct {
             const struct kql_expr *from, *to,
                 *step; /* all of the column's type, but step a timespan for datetime */

@@ -563,6 +563,9 @@ put_operation(struct printer *p, const struct kql_op *op, uint32_t indent)
     case KQL_ROWS_INLINE:
         put(p, " %zu", op->u.rows.row_count);
         break;
+    case KQL_ROWS_EXTERNAL: /* where from is not said: a URL may hold a signature */
+        put(p, " of %u", (unsigned)op->u.external.place_count);
+        break;
     case KQL_ROWS_PRINT:
     case KQL_OP_PROJECT:
         put_project(p, op, in, indent);

@@ -628,16 +628,6 @@ open_table(struct rows_run *run, const struct kql_op *op, const uint8_t *wanted)
 }
 
 static struct rows_cursor *
-open_external(struct rows_run *run, const struct kql_op *op, const uint8_t *wanted)
-{
-    (void)wanted;
-    if (op->u.table.name.n > 0) /* a stored function of the service */
-        pool_abandon(run->engine->pool, "%.*s() is over data that is not here: it is not built",
-                     (int)op->u.table.name.n, op->u.table.name.p);
-    pool_abandon(run->engine->pool, "externaldata is not read here: give the rows as a table");
-}
-
-static struct rows_cursor *
 open_fork(struct rows_run *run, const struct kql_op *op, const uint8_t *wanted)
 {
     (void)wanted;
@@ -818,7 +808,7 @@ static rows_opener *const openers[] = {
     [KQL_ROWS_RANGE] = rows_open_range,
     [KQL_ROWS_INPUT] = open_input,
     [KQL_ROWS_UNION] = rows_open_union,
-    [KQL_ROWS_EXTERNAL] = open_external,
+    [KQL_ROWS_EXTERNAL] = rows_open_external,
     [KQL_OP_WHERE] = open_where,
     [KQL_OP_PROJECT] = open_project,
     [KQL_OP_SUMMARIZE] = rows_open_summarize,
@@ -1119,7 +1109,7 @@ static void
 bind_and_run(struct rows_engine *e, void *context)
 {
     struct query_work *w = context;
-    struct kql_bound bound = {NULL, NULL, 0, false};
+    struct kql_bound bound = {.plan = NULL};
     struct kql_environment environment = *w->outer;
 
     engine_start(e);

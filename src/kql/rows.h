@@ -41,6 +41,14 @@ struct kql_rows_source {
                                     enum kql_rows_purpose purpose);
     /* Tells which run it is that reads, before anything is opened; NULL: need not. */
     void (*begin)(void *context, struct rows_engine *engine);
+    /* The bytes behind a place of externaldata, size_max at most: asked once a query for each URL. ST_OK: *bytes, until
+     * fetched() is given *held. ST_FULL: there are more. Others: err; it names no more of the URL than its origin, and of a
+     * concealed one nothing. NULL: externaldata is not read. */
+    enum status (*fetch)(void *context, const struct kql_external_place *place, size_t size_max,
+                         struct span *bytes, void **held, struct err *err);
+    void (*fetched)(void *held);
+    size_t
+        fetched_size_max; /* bytes of all files of a query, as they come and unpacked; 0: KQL_EXTERNAL_SIZE_MAX */
     void *context;
 };
 

@@ -85,6 +85,7 @@ struct rows_engine {
     struct rows_memo memo;
     struct rows_pool *pools, *idle; /* all; those that nobody uses now, by 'sibling' */
     struct rows_release *releases;
+    struct rows_external *externals; /* what externaldata has read so far: of rows_external.c */
     uint32_t depth;
     struct rows_life life;
     struct rows_run root;
@@ -239,6 +240,7 @@ const struct rows_table *rows_plugin_run(struct rows_run *run, const struct kql_
 typedef struct rows_cursor *rows_opener(struct rows_run *run, const struct kql_op *op,
                                         const uint8_t *wanted);
 rows_opener rows_open_range, rows_open_union; /* rows_source.c */
+rows_opener rows_open_external;
 rows_opener rows_open_sort, rows_open_top, rows_open_sample, rows_open_sample_distinct; /* _sort */
 rows_opener rows_open_summarize, rows_open_count, rows_open_hitters; /* rows_group.c */
 rows_opener rows_open_join;

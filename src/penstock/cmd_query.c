@@ -1,6 +1,7 @@
 #include "penstock/cmd_query.h"
 #include "base/file.h"
 #include "control/config.h"
+#include "kql/external.h"
 #include "kql/syntax.h"
 #include "penstock/commands.h"
 #include "penstock/query_functions.h"
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { BATCH_MS = 10000 };
+enum { BATCH_MS = 10000, EXTERNAL_MS_MAX = 30000 };
 
 static enum status
 read_input(char **text, size_t *size, struct err *err)
@@ -75,6 +76,16 @@ run(struct query_options *o, const struct catalog *catalog)
     return code;
 }
 
+/* What the daemon may read, this may. */
+static void
+external_add(struct query_options *o, const struct fetch_policy *p)
+{
+    for (size_t i = 0; i < p->prefix_count && o->external.prefix_count < COUNT_OF(o->prefixes); i++)
+        o->prefixes[o->external.prefix_count++] = p->prefixes[i];
+    o->external.time_ms_max = p->time_ms_max;
+    o->external.size_max = p->size_max;
+}
+
 /* With what the configuration adds to the catalog. */
 static int
 run_configured(struct query_options *o)
@@ -89,6 +100,7 @@ run_configured(struct query_options *o)
         fprintf(stderr, "penstock query: %s\n", err.text);
         return EXIT_REFUSED;
     }
+    external_add(o, &config->hunting.external);
     if (config_catalog(config, &catalog_builtin, &c, &memory, &err) == ST_OK) {
         code = run(o, &c);
         free(memory);
@@ -107,6 +119,8 @@ cmd_query(int argc, char **argv)
 
     memset(&o, 0, sizeof o);
     o.limits = kql_rows_limits_default;
+    o.external.time_ms_max = EXTERNAL_MS_MAX;
+    o.external.size_max = KQL_EXTERNAL_SIZE_MAX;
     if (!query_options_read(argc, argv, &o, &code))
         return code;
     if (o.is_functions)

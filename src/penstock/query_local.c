@@ -1,6 +1,7 @@
 /* query_local.c - a query bound and run in this process, by the row engine or by DuckDB. */
 #include "penstock/query_local.h"
 #include "base/clock.h"
+#include "kql/external.h"
 #include "penstock/commands.h"
 #include "penstock/query_show.h"
 #include "penstock/query_workspace.h"
@@ -11,6 +12,8 @@ enum {
     BATCH_LINE_MAX = 8 << 20, /* bytes of a line of --batch */
     DAYS_MS = 1000000000,     /* no limit of time: eleven days */
 };
+static const char EXTERNAL_REMEDY[] =
+    "Allow it by --external-data and how its URL begins, or ask a daemon that does";
 
 struct query_local {
     const struct query_options *o;
@@ -20,7 +23,39 @@ struct query_local {
     struct kql_rows_limits limits;
     struct pool pool;
     struct query_workspace duckdb; /* .workspace NULL: the row engine alone */
+    struct fetch_policy external;
 };
+
+/* ---- externaldata: what the command line allows ---- */
+
+/* The source's context is the tables', for their files' sake. */
+static enum status
+local_fetch(void *context, const struct kql_external_place *place, size_t size_max,
+            struct span *bytes, void **held, struct err *err)
+{
+    const struct query_local *s =
+        (const struct query_local *)((const char *)context - offsetof(struct query_local, tables));
+    const struct fetch_ask ask = {.url = place->url,
+                                  .is_concealed = place->is_concealed,
+                                  .remedy = EXTERNAL_REMEDY,
+                                  .size_max = size_max,
+                                  .deadline_ms = s->limits.deadline_ms,
+                                  .cancelled = s->o->client.stop};
+    struct fetched *file;
+    enum status st = fetch_read(&s->external, &ask, &file, err);
+
+    if (st != ST_OK)
+        return st;
+    *bytes = file->bytes;
+    *held = file;
+    return ST_OK;
+}
+
+static void
+local_fetched(void *held)
+{
+    fetch_end(held);
+}
 
 static void
 begin(struct query_local *s)
@@ -87,6 +122,8 @@ hunt_request_of(const struct query_local *s, struct span text)
         .parameters = o->parameters,
         .parameter_count = o->parameter_count,
         .cancelled = o->client.stop,
+        .external = &s->external,
+        .external_remedy = EXTERNAL_REMEDY,
         .limits = {.time_ms = o->time_ms > 0 ? o->time_ms : DAYS_MS,
                    .answer_rows_max =
                        o->limits.answer_rows_max > 0 ? o->limits.answer_rows_max : UINT64_MAX,
@@ -484,8 +521,9 @@ query_local_suffices(struct query_local *l, struct span text)
     if (setjmp(here) != 0)
         return true;
     kql_diagnostics_init(&d, &l->pool, text);
-    if (kql_bind(&l->pool, text, &e, &d, &bound))
-        return !probe.is_foreign;
+    if (kql_bind(&l->pool, text, &e, &d,
+                 &bound)) /* a daemon may be allowed to read what this is not */
+        return !probe.is_foreign && (!bound.reads_external || l->o->external.prefix_count > 0);
     return is_syntax_error(&d) || !probe.is_foreign;
 }
 
@@ -530,6 +568,11 @@ query_local_open(const struct query_options *o, const struct catalog *catalog,
     l->tables.only_checks = o->is_check || o->is_explain;
     l->source = query_tables_source;
     l->source.context = &l->tables;
+    l->external = o->external;
+    l->external.prefixes = o->prefixes;
+    l->source.fetch = local_fetch;
+    l->source.fetched = local_fetched;
+    l->source.fetched_size_max = (size_t)o->external.size_max;
     for (size_t i = 0; i < o->table_count && st == ST_OK; i++)
         st = query_tables_add(&l->tables, o->tables[i], &err);
     if (st == ST_OK && o->is_duckdb)

@@ -47,7 +47,10 @@ static const char usage_text[] =
     "  --engine ENGINE      rows (the default), or duckdb: what a workspace's queries are run by\n"
     "  --workspace-file FILE  over the tables of a workspace's file that no daemon has open, by "
     "duckdb\n"
-    "  --config FILE        with the tables and columns that the daemon's configuration adds\n"
+    "  --external-data URL  what externaldata may read: URLs that begin so (scheme, host, port and "
+    "whole segments of the path); may come again. Without it, nothing\n"
+    "  --config FILE        with the tables and columns that the daemon's configuration adds, and "
+    "what it lets externaldata read\n"
     "  --limit-rows N       most rows that any operator may give; default 100000000\n"
     "  --limit-memory SIZE  most memory of a query, as 512MiB; default 1GiB\n\n"
     "Columns of a file's table are the catalog's if its name is known there, then what the first "
@@ -130,6 +133,27 @@ usage_error(const char *what, const char *value)
 {
     fprintf(stderr, "penstock query: %s '%s'\n", what, value);
     return false;
+}
+
+/* False: it has said why. */
+static bool
+add_prefix(struct query_options *o, const char *value)
+{
+    char prefix[FETCH_PREFIX_SIZE];
+    struct err why = {""};
+    char *kept;
+
+    if (o->external.prefix_count == FETCH_PREFIXES_MAX)
+        return usage_error("too many --external-data, at", value);
+    if (fetch_prefix_write(span_of(value), prefix, &why) != ST_OK) {
+        fprintf(stderr, "penstock query: --external-data '%s': %s\n", value, why.text);
+        return false;
+    }
+    kept = strdup(prefix); /* as long as the process */
+    if (kept == NULL)
+        return usage_error("no memory for --external-data", value);
+    o->prefixes[o->external.prefix_count++] = kept;
+    return true;
 }
 
 /* Options of the daemon's; false: it has said why. */
@@ -231,6 +255,8 @@ take_option(struct query_options *o, int option, const char *value)
         o->workspace_file = value;
         o->is_duckdb = true;
         return true;
+    case 'X':
+        return add_prefix(o, value);
     case 'x':
         return read_count(value, &o->limits.answer_rows_max) ||
                usage_error("--max-rows wants a number, not", value);
@@ -243,17 +269,19 @@ take_option(struct query_options *o, int option, const char *value)
 static bool
 check_options(struct query_options *o)
 {
-    o->is_local = o->is_local || o->is_batch || o->is_duckdb || o->table_count > 0;
+    o->is_local = o->is_local || o->is_batch || o->is_duckdb || o->table_count > 0 ||
+                  o->external.prefix_count > 0;
     if (o->workspace_file != NULL && o->table_count > 0)
         return usage_error("--table is for tables of files, not with --workspace-file",
                            o->workspace_file);
     if (o->is_local && o->is_remote)
         return usage_error("files and a daemon at once: --url, --workspace-name, --timespan and "
                            "--watch are not for",
-                           o->table_count > 0 ? "--table"
-                           : o->is_batch      ? "--batch"
-                           : o->is_duckdb     ? "--engine duckdb, --workspace-file"
-                                              : "--local");
+                           o->table_count > 0             ? "--table"
+                           : o->is_batch                  ? "--batch"
+                           : o->is_duckdb                 ? "--engine duckdb, --workspace-file"
+                           : o->external.prefix_count > 0 ? "--external-data"
+                                                          : "--local");
     if (o->is_functions || o->is_batch || o->query != NULL || o->file != NULL ||
         isatty(STDIN_FILENO))
         return true;
@@ -271,6 +299,7 @@ query_options_read(int argc, char **argv, struct query_options *o, int *code)
         {"config",         required_argument, NULL, 'c'},
         {"engine",         required_argument, NULL, 'E'},
         {"explain",        no_argument,       NULL, 'e'},
+        {"external-data",  required_argument, NULL, 'X'},
         {"file",           required_argument, NULL, 'f'},
         {"format",         required_argument, NULL, 'F'},
         {"functions",      no_argument,       NULL, 'l'},

@@ -3,6 +3,7 @@
 #include "penstock/client.h"
 #include "penstock/query_print.h"
 #include "penstock/query_table.h"
+#include "wire/fetch.h"
 
 enum { QUERY_PARAMETERS_MAX = 256 };
 enum query_shape { QUERY_HUNTING, QUERY_SHAPE_WORKSPACE, QUERY_BOTH, QUERY_SHAPE_COUNT };
@@ -22,6 +23,8 @@ struct query_options {
     const char *workspace_file;
     const char *tables[QUERY_TABLES_MAX];
     size_t table_count;
+    const char *prefixes[FETCH_PREFIXES_MAX];
+    struct fetch_policy external; /* .prefixes is the array above, to be set */
 
     /* ---- the daemon's workspaces */
     bool is_remote; /* something was said that only a daemon can do */

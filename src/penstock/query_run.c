@@ -49,7 +49,8 @@ query_runner_run(struct query_runner *r, struct span text)
         return query_local_run(r->local, text);
     code = remote_run(r, text);
     if (code == EXIT_UNREACHABLE) {
-        fputs("penstock query: without it: --table NAME=FILE reads a table's rows from a file\n",
+        fputs("penstock query: without it: --table NAME=FILE reads a table's rows from a file, "
+              "--external-data URL lets externaldata read what begins so\n",
               stderr);
         query_local_complain(r->local, text);
     }

@@ -134,6 +134,11 @@ on_write(char *data, size_t size, size_t count, void *app)
     size_t left = c->options.response_size_max - c->body.n;
 
     size *= count;
+    if (size > left && c->options.refuses_larger) {
+        c->x->is_larger = true;
+        c->given_up = "the answer is larger than it may be";
+        return 0;
+    }
     if (!text_add(&c->body, data, size < left ? size : left)) {
         c->given_up = "no memory for the answer";
         return 0;
@@ -458,6 +463,7 @@ http_client_send(struct http_client *client, struct http_exchange *x, struct err
 
     x->status = 0;
     x->retry_after_ms = -1;
+    x->is_larger = false;
     x->response = x->response_head = (struct span){NULL, 0};
     if (st != ST_OK)
         return st;

@@ -28,6 +28,8 @@ struct http_client_options {
     const char *const *hosts;
     size_t host_count;
     bool hides_path; /* errors name the host alone: the URL's path is a secret, too */
+    bool
+        refuses_larger; /* a response beyond response_size_max ends the request (ST_IO, is_larger) */
 };
 
 struct http_exchange {
@@ -43,6 +45,7 @@ struct http_exchange {
     int64_t retry_after_ms;
     struct span response;      /* lends: valid until the next request; NUL-terminated */
     struct span response_head; /* lends: raw header lines */
+    bool is_larger;            /* with refuses_larger: why it ended */
 };
 
 MUST_CHECK enum status http_client_open(const struct http_client_options *o,

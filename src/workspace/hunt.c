@@ -197,6 +197,12 @@ explain(struct hunting *h, struct hunt *out)
     out->explanation = text;
 }
 
+static size_t
+external_size_of(const struct hunt_request *r)
+{
+    return r->external != NULL ? (size_t)r->external->size_max : 0;
+}
+
 static enum status
 run(struct hunting *h, struct hunt *out, const struct hunt_limits *l, struct err *err)
 {
@@ -210,6 +216,7 @@ run(struct hunting *h, struct hunt *out, const struct hunt_limits *l, struct err
     struct kql_rows_source source = hunt_source;
 
     source.context = h;
+    source.fetched_size_max = external_size_of(h->request);
     if (!kql_rows_query(h->pool, h->request->text, &environment, &source, &limits,
                         &out->diagnostics, &out->answers, err))
         return out->diagnostics.error_count > 0 && h->failure == HUNT_DONE &&

@@ -2,7 +2,8 @@
  * engine on the rows that DuckDB leaves (sql.h says where the line is). No vendor header here.
  *
  * A query sees the rows of the tenants that its request names and no others: that is part of how each table is read, not a
- * condition of the query's own text. It writes nothing, opens no file and reaches no network.
+ * condition of the query's own text. It writes nothing, opens no file and reaches no network, but for externaldata: what
+ * the request's policy allows of URLs, read by this program and never by DuckDB.
  *
  * Any thread; many at a time. A workspace gives each query one of a few seats (hunt_seats_use); who finds none waits
  * in turn, tenant by tenant, until its deadline.
@@ -12,6 +13,7 @@
  * holding one, and none of the workspaces has to be known before the text is bound. */
 #pragma once
 #include "kql/rows.h"
+#include "wire/fetch.h"
 #include "workspace/workspace.h"
 #include <stdatomic.h>
 
@@ -93,6 +95,9 @@ struct hunt_request {
     /* Stored functions, as kql_environment has them; NULL: none */
     bool (*function)(void *context, struct span name, struct span *text);
     void *function_context;
+    /* What externaldata may read; NULL: nothing. 'external_remedy': stands behind a refusal, and says who can change it how */
+    const struct fetch_policy *external;
+    const char *external_remedy;
     struct hunt_limits limits;     /* members that are 0: the default */
     const _Atomic bool *cancelled; /* looked at all the time; NULL: it cannot be */
     bool explains;    /* fill in 'explanation' (it runs all the same unless only_checks) */

@@ -104,6 +104,14 @@ bool hunt_place(void *context, const struct kql_place *place, void **out, struct
 const struct kql_op *hunt_split(struct hunting *h, const struct kql_op *plan,
                                 enum kql_rows_purpose purpose);
 
+/* ---- hunt_external.c ---- */
+
+/* Of a kql_rows_source whose context is the struct hunting. */
+MUST_CHECK enum status hunt_fetch(void *context, const struct kql_external_place *place,
+                                  size_t size_max, struct span *bytes, void **held,
+                                  struct err *err);
+void hunt_fetched(void *held);
+
 /* ---- hunt_source.c ---- */
 
 /* A source of plans that hunt_split gave; .context is to be set to the struct hunting. */

@@ -278,4 +278,6 @@ const struct kql_rows_source hunt_source = {
     .close = reader_close,
     .prepare = source_prepare,
     .begin = source_begin,
+    .fetch = hunt_fetch,
+    .fetched = hunt_fetched,
 };
