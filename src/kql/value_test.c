@@ -2,6 +2,7 @@
 #include "base/test.h"
 #include "kql/dynamic.h"
 #include "kql/value.h"
+#include "kql/value_key.h"
 #include <math.h>
 
 static struct pool pool;
@@ -121,6 +122,9 @@ check_order(void)
             CHECK((order > 0) == (wanted > 0) && (order < 0) == (wanted < 0), "%zu against %zu: %d",
                   i, k, order);
             CHECK(is_same == (wanted == 0), "%zu and %zu are the same: %d", i, k, is_same);
+            CHECK(span_equal(kql_value_key(&pool, KQL_DYNAMIC, &a),
+                             kql_value_key(&pool, KQL_DYNAMIC, &b)) == (wanted == 0),
+                  "%zu and %zu have one key", i, k);
             if (wanted == 0)
                 CHECK(kql_value_hash(&a) == kql_value_hash(&b), "%zu and %zu hash alike", i, k);
             else
@@ -129,6 +133,74 @@ check_order(void)
                       "%zu and %zu do not", i, k);
         }
     }
+}
+
+/* Keys of decimals are in their order. */
+static void
+check_decimal_keys(void)
+{
+    static const char *const ascending[] = {"-9999999999999999999999999999999999",
+                                            "-9007199254740993.5",
+                                            "-1000",
+                                            "-999.99",
+                                            "-123",
+                                            "-12.5",
+                                            "-12.4",
+                                            "-12",
+                                            "-10",
+                                            "-9",
+                                            "-1.2",
+                                            "-1.1999",
+                                            "-1",
+                                            "-0.12",
+                                            "-0.1199",
+                                            "-0.01",
+                                            "-0.0000000000000000000000000000000001",
+                                            "0",
+                                            "0.0000000000000000000000000000000001",
+                                            "0.001",
+                                            "0.01",
+                                            "0.0999",
+                                            "0.1",
+                                            "0.12",
+                                            "0.123",
+                                            "0.2",
+                                            "1",
+                                            "1.5",
+                                            "2",
+                                            "9",
+                                            "9.5",
+                                            "10",
+                                            "12",
+                                            "12.3",
+                                            "99",
+                                            "100",
+                                            "101",
+                                            "9223372036854775808",
+                                            "9999999999999999999999999999999999"};
+
+    for (size_t i = 0; i < COUNT_OF(ascending); i++)
+        for (size_t k = 0; k < COUNT_OF(ascending); k++) {
+            struct kql_value a = make(KQL_DECIMAL, ascending[i]),
+                             b = make(KQL_DECIMAL, ascending[k]);
+            struct span x = kql_value_key(&pool, KQL_DECIMAL, &a),
+                        y = kql_value_key(&pool, KQL_DECIMAL, &b);
+            int order = strcmp(pool_text(&pool, x).p, pool_text(&pool, y).p);
+
+            CHECK((order > 0) == (i > k) && (order < 0) == (i < k) &&
+                      (kql_value_compare(&a, &b) > 0) == (i > k),
+                  "%s against %s: %d, by %.*s and %.*s", ascending[i], ascending[k], order,
+                  (int)x.n, x.p, (int)y.n, y.p);
+        }
+    struct kql_value one = make(KQL_DECIMAL, "1"), same = make(KQL_DECIMAL, "1.000"),
+                     none = kql_null(KQL_DECIMAL), zero = make(KQL_DECIMAL, "-0.00");
+
+    CHECK(span_equal(kql_value_key(&pool, KQL_DECIMAL, &one),
+                     kql_value_key(&pool, KQL_DECIMAL, &same)),
+          "1 is 1.000");
+    CHECK(kql_value_key(&pool, KQL_DECIMAL, &none).n == 0 &&
+              span_is(kql_value_key(&pool, KQL_DECIMAL, &zero), "1"),
+          "null and zero");
 }
 
 /* Bags too large to be looked through one key at a time, in two orders. */
@@ -232,6 +304,7 @@ main(void)
     for (size_t i = 0; i < COUNT_OF(columns); i++)
         CHECK(kql_type_of_column(columns[i]) == of_columns[i], "column type %zu", i);
     check_order();
+    check_decimal_keys();
     check_large_bags();
     check_depth();
     check_copies();

@@ -238,7 +238,7 @@ table_fill(struct workspace *w, const char *name, int64_t count, uint64_t seed, 
 /* ---- comparing ---- */
 
 struct printed {
-    char text[4 << 20];
+    char text[32 << 20];
     char *rows[20000];
     size_t count, all; /* rows that were printed, and that there are */
     bool is_done;
@@ -371,6 +371,8 @@ is_same(const struct printed *a, const struct printed *b)
         return false;
     if (a->count < a->all && b->count < b->all) /* others may have been printed */
         return true;
+    if (a->count == COUNT_OF(a->rows) && b->count == COUNT_OF(b->rows))
+        return true; /* the answer was cut: which rows are left hangs on their order */
     for (size_t i = 0; i < a->count && i < b->count; i++)
         if (strcmp(a->rows[i], b->rows[i]) != 0)
             return false;

@@ -400,8 +400,9 @@ query_series(struct query_maker *m)
         {"(%r %% 16.0)",    "step 0.7"                                                                 },
         {"%c",              "from decimal(-5) to decimal(20) step decimal(1.5)"                        },
     };
-    static const enum kql_type types[] = {KQL_BOOL,     KQL_INT,      KQL_STRING, KQL_REAL,
-                                          KQL_DATETIME, KQL_TIMESPAN, KQL_GUID};
+    static const enum kql_type types[] = {KQL_BOOL, KQL_INT,      KQL_STRING,
+                                          KQL_REAL, KQL_DATETIME, KQL_TIMESPAN,
+                                          KQL_GUID, KQL_DECIMAL,  KQL_DYNAMIC};
     struct query_column made[8];
     unsigned count = 0, axis = query_pick(m, COUNT_OF(axes)), keys = query_pick(m, 3);
 
@@ -423,7 +424,11 @@ query_series(struct query_maker *m)
 
         snprintf(made[count].name, sizeof made[0].name, "g%u", m->made++);
         query_put(m, "%s%s = ", i == 0 ? " by " : ", ", made[count].name);
-        query_expr(m, type);
+        if (type !=
+            KQL_DYNAMIC) /* of equal ones that differ as texts any is given: none are made */
+            query_expr(m, type);
+        else if (!query_put_column(m, type))
+            query_put(m, "dynamic([1])");
         made[count++].type = type;
     }
     m->depth -= 2;
@@ -456,12 +461,13 @@ static inline void
 query_order(struct query_maker *m)
 {
     static const char *const orders[] = {"asc", "desc", "asc nulls last", "desc nulls first", ""};
+    static const enum kql_type types[] = {KQL_LONG, KQL_LONG, KQL_REAL, KQL_STRING, KQL_DECIMAL};
 
     if (!m->has_id)
         return;
     query_put(m, " | sort by ");
     m->depth += 2;
-    query_expr(m, query_pick(m, 2) == 0 ? KQL_LONG : query_pick(m, 2) == 0 ? KQL_REAL : KQL_STRING);
+    query_expr(m, types[query_pick(m, COUNT_OF(types))]);
     m->depth -= 2;
     query_put(m, " %s, id %s", QUERY_ONE_OF(m, orders), query_pick(m, 2) == 0 ? "asc" : "desc");
 }
@@ -517,6 +523,13 @@ query_join(struct query_maker *m)
     } else if (query_pick(m, 2) == 0) {
         query_put(m, " | join kind=%s (Right | project rid = id, k, rs = s2, rt = t) on k",
                   kinds[kind]);
+        m->has_id = m->has_id && kind >= 4 && kind < 6;
+    } else if (query_pick(m, 3) == 0) {
+        query_put(m, " | join kind=%s (Right | project rid = id, c2 = c, rs = s2) on $left.",
+                  kinds[kind]);
+        if (!query_put_column(m, KQL_DECIMAL)) /* what there is not is an error on both sides */
+            query_put(m, "c");
+        query_put(m, " == $right.c2");
         m->has_id = m->has_id && kind >= 4 && kind < 6;
     } else {
         query_put(

@@ -57,6 +57,10 @@ struct program_call {
 MUST_CHECK bool programs_add(struct programs *p, const struct kql_expr *e,
                              const struct kql_schema *schema, struct program_call *out,
                              struct err *err);
+/* The same, but it gives the value's key (kql/value_key.h), a text that is never NULL: for what SQL would compare by its texts. */
+MUST_CHECK bool programs_add_key(struct programs *p, const struct kql_expr *e,
+                                 const struct kql_schema *schema, struct program_call *out,
+                                 struct err *err);
 /* A KQL_EXPR_CALL of a KQL_AGGREGATE over rows of 'schema': its arguments are evaluated inside (columns: what they read).
  * Result 'result' of its kql_expr.result_count (arg_max has several; each is a call of its own, of what that one needs, or all
  * are asked for as one dynamic array: result UINT32_MAX). Calls over the same rows choose the same row.

@@ -33,6 +33,8 @@ struct program {
     uint32_t *plain, plain_count; /* arguments that are read for each row, at once */
     uint32_t *lazy, lazy_count;   /* those that are read when they are asked for */
     enum kql_type type;           /* of the result */
+    enum kql_type
+        key_of; /* the type of the value whose key is the result; KQL_UNKNOWN: the value is */
     bool is_volatile;
     const struct program_aggregate *aggregate; /* NULL: scalar */
     bool is_fold;                              /* of an aggregate: over lists of rows */

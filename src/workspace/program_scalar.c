@@ -3,6 +3,7 @@
  * DuckDB hands out flat vectors. What was one value for all rows, or a few in a dictionary, it has laid out row by row; then
  * neighbours are the same cell, texts by their very address. A program of one column that is not volatile gives the same for it
  * again without being run. */
+#include "kql/value_key.h"
 #include "workspace/program_inner.h"
 #include <assert.h>
 #include <stdlib.h>
@@ -75,6 +76,21 @@ programs_add(struct programs *p, const struct kql_expr *e, const struct kql_sche
     return true;
 }
 
+bool
+programs_add_key(struct programs *p, const struct kql_expr *e, const struct kql_schema *schema,
+                 struct program_call *out, struct err *err)
+{
+    struct program *program = program_new(p, &e, 1, schema, KQL_STRING, err);
+
+    if (program == NULL)
+        return false;
+    program->key_of = (enum kql_type)e->type;
+    if (!program_enter(program, err))
+        return false;
+    program_describe(program, function_of(program)->name, out);
+    return true;
+}
+
 /* ---- a chunk ---- */
 
 enum { LOOK_EVERY = 128 /* rows */ };
@@ -128,6 +144,8 @@ put_result(struct program_run *run, struct cell_target *t, size_t row)
     struct kql_value v;
 
     kql_eval(&run->run, run->program->code, 0, &v);
+    if (run->program->key_of != KQL_UNKNOWN)
+        v = kql_string(kql_value_key(&run->pool, run->program->key_of, &v));
     if (t->type == KQL_BOOL && !v.is_null)
         ((uint8_t *)t->data)[row] = v.i != 0;
     else

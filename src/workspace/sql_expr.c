@@ -208,6 +208,28 @@ sql_value(struct sql_scope *s, struct sql_text *t, const struct kql_expr *e)
 }
 
 bool
+sql_has_key(const struct kql_expr *e)
+{
+    return e->type == KQL_DECIMAL || e->type == KQL_DYNAMIC;
+}
+
+bool
+sql_key(struct sql_scope *s, struct sql_text *t, const struct kql_expr *e)
+{
+    struct program_call call;
+    struct err err = {""};
+
+    if (!sql_has_key(e))
+        return sql_value(s, t, e);
+    e = sql_rest_expr(s->b, e);
+    if (!programs_add_key(s->b->o->programs, e, s->schema, &call, &err))
+        return sql_refuse(s->b, "%s", err.text);
+    sql_ask(s, e);
+    sql_put_call(s, t, &call);
+    return true;
+}
+
+bool
 sql_test(struct sql_scope *s, struct sql_text *t, const struct kql_expr *e)
 {
     return try_native(s, t, e, SQL_TRUTH) || program(s, t, e);

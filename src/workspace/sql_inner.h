@@ -199,6 +199,10 @@ struct sql_scope sql_scope_of(struct sql_build *b, struct sql_step *step, struct
                               const struct kql_schema *schema, const char *prefix);
 /* Its value: native, else one program. False: b->why. */
 MUST_CHECK bool sql_value(struct sql_scope *s, struct sql_text *t, const struct kql_expr *e);
+/* What rows are grouped, joined and sorted by: the value, or where SQL compares such values otherwise (sql_has_key) a text that is never
+ * NULL, the same of equal ones, "" of null. Of decimals they have the values' order. */
+bool sql_has_key(const struct kql_expr *e);
+MUST_CHECK bool sql_key(struct sql_scope *s, struct sql_text *t, const struct kql_expr *e);
 /* A predicate where null is as good as false. */
 MUST_CHECK bool sql_test(struct sql_scope *s, struct sql_text *t, const struct kql_expr *e);
 /* The parts of a conjunction, as SQL with AND between them: native ones first. */

@@ -11,14 +11,15 @@ put_condition(struct sql_scope *left, struct sql_scope *right, struct sql_text *
     for (uint32_t i = 0; i < op->u.join.key_count; i++) {
         const struct kql_expr *l = op->u.join.left_keys[i], *r = op->u.join.right_keys[i];
 
-        if (l->type != r->type || l->type == KQL_DECIMAL || l->type == KQL_DYNAMIC)
-            return sql_refuse(left->b, "SQL compares keys of %s otherwise",
-                              kql_type_name((enum kql_type)l->type));
+        if (l->type != r->type)
+            return sql_refuse(left->b, "its keys are a %s and a %s",
+                              kql_type_name((enum kql_type)l->type),
+                              kql_type_name((enum kql_type)r->type));
         sql_put(t, "%s", i == 0 ? "" : " AND ");
-        if (!sql_value(left, t, l))
+        if (!sql_key(left, t, l))
             return false;
-        sql_put(t, sql_is_text(l) ? " = " : " IS NOT DISTINCT FROM ");
-        if (!sql_value(right, t, r))
+        sql_put(t, sql_is_text(l) || sql_has_key(l) ? " = " : " IS NOT DISTINCT FROM ");
+        if (!sql_key(right, t, r))
             return false;
     }
     return true;
@@ -39,7 +40,7 @@ first_of_keys(struct sql_build *b, const struct kql_op *op, struct sql_step *lef
         sql_read(step, left, left->op->schema.count);
     for (uint32_t i = 0; i < op->u.join.key_count; i++) {
         sql_put(&step->text, "%s", i == 0 ? "" : ", ");
-        if (!sql_value(&s, &step->text, op->u.join.left_keys[i]))
+        if (!sql_key(&s, &step->text, op->u.join.left_keys[i]))
             return NULL;
     }
     sql_select(step, ")");

@@ -280,18 +280,21 @@ put_keys(struct sql_scope *s, struct sql_step *step, const struct kql_op *op,
     for (uint32_t i = 0; i < op->u.sort.key_count; i++) {
         const struct kql_sort_key *key = &op->u.sort.keys[i];
 
-        if (key->expr->type == KQL_DECIMAL || key->expr->type == KQL_DYNAMIC)
-            return sql_refuse(s->b, "SQL has another order of %s",
-                              kql_type_name((enum kql_type)key->expr->type));
+        bool has_key = sql_has_key(key->expr);
+        enum kql_type type = has_key ? KQL_STRING : (enum kql_type)key->expr->type;
+
+        if (key->expr->type == KQL_DYNAMIC)
+            return sql_refuse(s->b, "SQL has another order of dynamic");
         if (step->order_count == SQL_ORDER_MAX)
             return sql_refuse(s->b, "more than %d keys", SQL_ORDER_MAX);
         sql_column_begin(step, UINT32_MAX);
-        if (!sql_value(s, &step->text, key->expr))
+        sql_put(&step->text, "%s", has_key ? "NULLIF(" : "");
+        if (!sql_key(s, &step->text, key->expr))
             return false;
-        sql_put(&step->text, " AS k%u", step->order_count);
+        sql_put(&step->text, "%s AS k%u", has_key ? ", '')" : "", step->order_count);
         sql_column_end(step);
-        step->order[step->order_count++] = (struct sql_order){(enum kql_type)key->expr->type,
-                                                              key->is_descending, key->nulls_first};
+        step->order[step->order_count++] =
+            (struct sql_order){type, key->is_descending, key->nulls_first};
     }
     for (uint32_t i = 0; i < input->order_count && step->order_count < SQL_ORDER_MAX; i++) {
         sql_column_begin(step, UINT32_MAX);
@@ -399,6 +402,19 @@ sql_sample_step(struct sql_build *b, struct sql_step *step, const struct kql_op 
     return true;
 }
 
+/* A key as g0, and one of its values as h0. */
+static bool
+put_distinct(struct sql_scope *s, struct sql_text *t, const struct kql_expr *e)
+{
+    if (!sql_key(s, t, e))
+        return false;
+    sql_put(t, " AS g0, first(");
+    if (!sql_value(s, t, e))
+        return false;
+    sql_put(t, ") AS h0");
+    return true;
+}
+
 static bool
 distinct_of_runs(struct sql_scope *s, struct sql_step *step, const struct kql_op *op,
                  uint64_t limit)
@@ -407,12 +423,11 @@ distinct_of_runs(struct sql_scope *s, struct sql_step *step, const struct kql_op
 
     sql_put(t, "SELECT ");
     sql_list_runs(step, s->source);
-    sql_put(t, "g0 AS c0 FROM (SELECT ");
+    sql_put(t, "h0 AS c0 FROM (SELECT ");
     sql_group_runs(step, s->source);
-    if (!sql_value(s, t, op->u.limit.expr))
+    if (!put_distinct(s, t, op->u.limit.expr))
         return false;
-    sql_put(t,
-            " AS g0 FROM t%u GROUP BY r0, g0) QUALIFY row_number() OVER (PARTITION BY r0) <= %llu",
+    sql_put(t, " FROM t%u GROUP BY r0, g0) QUALIFY row_number() OVER (PARTITION BY r0) <= %llu",
             sql_use(s->b, step, s->source), (unsigned long long)limit);
     step->may_miss_runs = limit == 0 || s->source->may_miss_runs;
     return true;
@@ -423,22 +438,19 @@ sql_sample_distinct_step(struct sql_build *b, struct sql_step *step, const struc
 {
     struct sql_step *input = input_of(b, op);
     struct sql_scope s = sql_scope_of(b, step, input, &op->input->schema, "");
-    enum kql_type type = (enum kql_type)op->schema.columns[0].type;
     uint64_t limit;
 
     if (input == NULL)
         return false;
-    if (type == KQL_DECIMAL || type == KQL_DYNAMIC)
-        return sql_refuse(b, "SQL tells other %s apart", kql_type_name(type));
     if (!is_constant_count(op->u.limit.count, &limit))
         return sql_refuse(b, "its count is not known before the query runs");
     step->is_repeatable = false;
     if (input->runs != NULL)
         return distinct_of_runs(&s, step, op, limit);
-    sql_put(&step->text, "SELECT DISTINCT ");
-    if (!sql_value(&s, &step->text, op->u.limit.expr))
+    sql_put(&step->text, "SELECT h0 AS c0 FROM (SELECT ");
+    if (!put_distinct(&s, &step->text, op->u.limit.expr))
         return false;
-    sql_put(&step->text, " AS c0 FROM t%u LIMIT %llu", sql_use(b, step, input),
+    sql_put(&step->text, " FROM t%u GROUP BY g0) LIMIT %llu", sql_use(b, step, input),
             (unsigned long long)limit);
     return true;
 }

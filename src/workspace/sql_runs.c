@@ -255,10 +255,7 @@ put_partition_key(struct sql_scope *s, struct sql_text *t, const struct kql_expr
 {
     struct sql_text value = {.pool = s->b->pool};
 
-    if (key->type == KQL_DECIMAL || key->type == KQL_DYNAMIC)
-        return sql_refuse(s->b, "SQL groups by %s otherwise",
-                          kql_type_name((enum kql_type)key->type));
-    if (!sql_value(s, &value, key))
+    if (!sql_key(s, &value, key))
         return false;
     if (key->type == KQL_REAL)
         sql_put(t, "(CASE WHEN %s = 0 THEN 0::DOUBLE ELSE %s END)", value.p, value.p);
@@ -282,7 +279,9 @@ partition_rows(struct sql_build *b, struct sql_step *input, const struct kql_op 
 
     *runs = (struct sql_runs){.rows = step,
                               .count = 1u + is_ordered,
-                              .type = (enum kql_type)op->u.partition.key->type,
+                              .type = sql_has_key(op->u.partition.key)
+                                          ? KQL_STRING
+                                          : (enum kql_type)op->u.partition.key->type,
                               .order = {{.type = KQL_LONG}},
                               .order_count = is_ordered,
                               .order_is_total = is_ordered};

@@ -438,7 +438,7 @@ put_columns(struct series *s, struct sql_step *summary)
 
         sql_column_begin(s->step, i);
         if (from < key_count) {
-            sql_put(&s->step->text, "g%u", from);
+            sql_put(&s->step->text, "%c%u", sql_has_key(op->u.series.keys[from]) ? 'h' : 'g', from);
         } else {
             if (from < key_count + value_count) {
                 series.kind = PROGRAMS_SERIES_SPREAD;
@@ -464,8 +464,31 @@ put_columns(struct series *s, struct sql_step *summary)
     return true;
 }
 
+/* Of equal keys that need not be the same the first. */
+static bool
+put_key(struct series *s, struct sql_step *summary, uint32_t index)
+{
+    struct sql_scope scope = sql_scope_of(s->b, s->step, summary, &summary->op->schema, "");
+    struct kql_expr *key = pool_zeroed(s->b->pool, 1, sizeof *key);
+    struct sql_text *t = &s->step->text;
+
+    *key = (struct kql_expr){.kind = KQL_EXPR_COLUMN,
+                             .type = summary->op->schema.columns[index].type,
+                             .column = index,
+                             .result_count = 1};
+    if (!sql_key(&scope, t, key))
+        return false;
+    sql_put(t, " AS g%u, ", index);
+    if (!sql_has_key(key))
+        return true;
+    sql_put(t, "first(c%u", index);
+    sql_put_order(t, summary, "");
+    sql_put(t, ") AS h%u, ", index);
+    return true;
+}
+
 /* What each key has, in lists. */
-static void
+static bool
 put_lists(struct series *s, struct sql_step *summary)
 {
     uint32_t key_count = s->op->u.series.key_count, value_count = s->op->u.series.value_count;
@@ -477,7 +500,8 @@ put_lists(struct series *s, struct sql_step *summary)
     sql_put(t, " FROM (SELECT ");
     sql_group_runs(s->step, summary);
     for (uint32_t i = 0; i < key_count; i++)
-        sql_put(t, "c%u AS g%u, ", i, i);
+        if (!put_key(s, summary, i))
+            return false;
     sql_put(t, "list({'b': c%u", key_count);
     if (s->ends == ENDS_OF_BINS) {
         sql_put(t, " - ");
@@ -508,6 +532,7 @@ put_lists(struct series *s, struct sql_step *summary)
         put_count(s, s->step, t);
         sql_put(t, " IS NOT NULL");
     }
+    return true;
 }
 
 bool
@@ -533,7 +558,8 @@ sql_series_step(struct sql_build *b, struct sql_step *step, const struct kql_op 
     summary = sql_carry(b, make_summary(&s, bins));
     if (summary == NULL || !put_columns(&s, summary))
         return false; /* why: the summarize's own reason stands */
-    put_lists(&s, summary);
+    if (!put_lists(&s, summary))
+        return false;
     step->may_miss_runs = true;
     step->groupings++;
     return true;

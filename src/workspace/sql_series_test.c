@@ -51,6 +51,11 @@ static const struct {
     {"Events | make-series c = count(), s = sum(n) on t" DAY " step 1h by b | project b, s", WHOLE},
     {"Events | make-series c = count() on t" DAY " step 1h by name | where array_length(c) == 24 | count", WHOLE},
     {"Events | make-series c = count() on t" DAY " step 1h by name | extend (a, b) = series_decompose_anomalies(c) | project name, a", ANY},
+    {"Events | make-series c = count() on t" DAY " step 1h by m | project todouble(m), c", WHOLE},
+    {"Events | make-series c = count() on t" DAY " step 1h by d", WHOLE},
+    {"Events | make-series c = count() on t" DAY " step 1h by x = d.a, b", WHOLE},
+    {"datatable(t: datetime, d: dynamic)[datetime(2024-01-01), dynamic({\"a\": 1, \"b\": [2.0]}), datetime(2024-01-01), dynamic({\"b\": [2], \"a\": 1.0}), datetime(2024-01-02), dynamic([1, {\"x\": null}]), datetime(2024-01-01), dynamic(null), datetime(2024-01-02), dynamic({\"a\": 1, \"b\": [2]}), datetime(2024-01-02), dynamic(null), datetime(2024-01-02), dynamic(\"n\")] | make-series count() on t step 1d by d", WHOLE},
+    {"datatable(t: datetime, m: decimal)[datetime(2024-01-02), 1.0, datetime(2024-01-01), 1.00, datetime(2024-01-02), 2, datetime(2024-01-01), 2.0] | make-series count() on t step 1d by m", WHOLE},
     /* none */
     {"Empty | make-series count() on t" DAY " step 6h", WHOLE},
     {"Empty | make-series count() on t" DAY " step 6h by name", WHOLE},

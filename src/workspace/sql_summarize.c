@@ -103,20 +103,31 @@ program(struct sql_summary *m, const struct kql_expr *e)
 
 /* ---- layers ---- */
 
+/* Of equal keys that need not be the same (1.0, 1.00) the first. */
+static bool
+put_first_value(struct sql_summary *m, const struct kql_expr *key, uint32_t index)
+{
+    sql_put(&m->raw, ", first(");
+    if (!sql_value(&m->scope, &m->raw, key))
+        return false;
+    sql_put_order(&m->raw, m->input, "");
+    sql_put(&m->raw, ") AS h%u", index);
+    return true;
+}
+
 static bool
 put_keys(struct sql_summary *m)
 {
     for (uint32_t i = 0; i < m->op->u.summarize.key_count; i++) {
         const struct kql_expr *key = m->op->u.summarize.keys[i];
 
-        if (key->type == KQL_DECIMAL || key->type == KQL_DYNAMIC)
-            return sql_refuse(m->scope.b, "SQL groups by %s otherwise",
-                              kql_type_name((enum kql_type)key->type));
         sql_put(&m->raw, ", ");
-        if (!sql_value(&m->scope, &m->raw, key))
+        if (!sql_key(&m->scope, &m->raw, key))
             return false;
         sql_put(&m->raw, " AS g%u", i);
-        sql_put(&m->results, ", g%u AS c%u", i, i);
+        if (sql_has_key(key) && !put_first_value(m, key, i))
+            return false;
+        sql_put(&m->results, ", %c%u AS c%u", sql_has_key(key) ? 'h' : 'g', i, i);
     }
     return true;
 }
@@ -245,6 +256,9 @@ put_first_rows(struct sql_summary *m, struct sql_text *t, bool *is_done)
     if (key_count == 0 || op->u.summarize.aggregate_count != 1 || m->input->order_count > 0 ||
         m->input->runs != NULL || e->count < 2 || !sql_is_arg(e))
         return true;
+    for (uint32_t i = 0; i < key_count; i++)
+        if (sql_has_key(op->u.summarize.keys[i]))
+            return true;
     if (!are_stored(m->input, op->u.summarize.keys, key_count) ||
         !are_stored(m->input, e->arguments, e->count))
         return true;
