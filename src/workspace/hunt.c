@@ -146,7 +146,8 @@ hunt_split(struct hunting *h, const struct kql_op *plan, enum kql_rows_purpose p
                                               .now = r->now,
                                               .deadline_ms = h->deadline_ms,
                                               .memory_max = h->pool->limit,
-                                              .cancelled = r->cancelled};
+                                              .cancelled = r->cancelled,
+                                              .gives_no_lists = h->gives_no_lists};
     struct hunt_plan *made, **last = &h->plans;
     struct err err = {""};
 
@@ -308,12 +309,29 @@ attempt(struct hunting *h, struct hunt *out, const struct hunt_limits *l, struct
     if (st == ST_OK && request->explains)
         try_explain(h, out);
     hunt_connections_close(&h->connections);
+    h->lists_spent = h->programs != NULL && programs_lists_spent(h->programs);
     programs_free(h->programs);
     hunt_environment_close(h);
     return st;
 }
 
-/* SQL of ours that the database does not take is our fault, and nobody's hunt should end by it. */
+static enum status
+attempt_again(struct hunting *h, struct hunt *out, const struct hunt_limits *l, struct err *err)
+{
+    pool_reset(&out->pool);
+    out->answers = (struct kql_answers){0};
+    out->diagnostics.count = out->diagnostics.error_count = 0;
+    *h = (struct hunting){.workspace = h->workspace,
+                          .request = h->request,
+                          .pool = h->pool,
+                          .deadline_ms = h->deadline_ms,
+                          .gives_no_lists = h->lists_spent,
+                          .engine = h->is_rejected ? HUNT_ROWS_ONLY : h->engine};
+    return attempt(h, out, l, err);
+}
+
+/* SQL of ours that the database does not take is our fault, and nobody's hunt should end by it. And lists that DuckDB wants for many
+ * rows at once the row engine makes item by item. */
 static enum status
 work(struct workspace *w, const struct hunt_request *request, const struct hunt_limits *l,
      int64_t deadline_ms, struct hunt *out, struct err *err)
@@ -327,18 +345,12 @@ work(struct workspace *w, const struct hunt_request *request, const struct hunt_
     enum status st = attempt(&h, out, l, &first);
 
     if (st != ST_OK && h.is_rejected && h.engine != HUNT_ROWS_ONLY) {
-        pool_reset(&out->pool);
-        out->answers = (struct kql_answers){0};
-        out->diagnostics.count = out->diagnostics.error_count = 0;
         out->rejected = first;
         hunt_seats_count_rejected(&w->seats);
-        h = (struct hunting){.workspace = w,
-                             .request = request,
-                             .pool = &out->pool,
-                             .deadline_ms = deadline_ms,
-                             .engine = HUNT_ROWS_ONLY};
-        return attempt(&h, out, l, err);
+        return attempt_again(&h, out, l, err);
     }
+    if (st != ST_OK && h.lists_spent)
+        return attempt_again(&h, out, l, err);
     if (st != ST_OK && err != NULL)
         *err = first;
     return st;

@@ -67,6 +67,7 @@ struct hunting {
     enum hunt_outcome failure;
     bool
         is_rejected; /* by the database, which refused SQL of ours: the row engine alone may do better */
+    bool lists_spent, gives_no_lists; /* programs_lists_spent; what is tried then */
     enum hunt_engine engine;
     struct programs *programs; /* NULL: not needed yet */
     struct rows_engine *rows;  /* that runs it */

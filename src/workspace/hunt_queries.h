@@ -569,7 +569,7 @@ query_union(struct query_maker *m)
         query_add_column(m, "k", KQL_LONG);
 }
 
-/* One dynamic column, or two side by side; as it is, or to a type. */
+/* One dynamic column, or two side by side; as it is, or to a type; of rows that are ordered the first items. */
 static inline void
 query_expand(struct query_maker *m)
 {
@@ -577,6 +577,7 @@ query_expand(struct query_maker *m)
                                           KQL_DECIMAL,  KQL_STRING, KQL_GUID, KQL_DATETIME,
                                           KQL_TIMESPAN, KQL_DYNAMIC};
     unsigned first = query_pick(m, m->count), count = query_pick(m, 3) == 0 ? 2 : 1, put = 0;
+    bool is_ordered = m->has_id && query_pick(m, 3) == 0;
     char index[24] = "";
 
     for (unsigned i = 0; i < m->count && put < count; i++) {
@@ -585,6 +586,7 @@ query_expand(struct query_maker *m)
         if (c->type != KQL_DYNAMIC)
             continue;
         if (put == 0) {
+            query_put(m, "%s", is_ordered ? " | sort by id desc" : "");
             query_put(m, " | mv-expand %s", query_pick(m, 4) == 0 ? "kind=array " : "");
             if (query_pick(m, 3) == 0) {
                 snprintf(index, sizeof index, "e%u", m->made++);
@@ -603,6 +605,8 @@ query_expand(struct query_maker *m)
         query_put(m, " limit %u", query_pick(m, 4));
     if (index[0] != '\0')
         query_add_column(m, index, KQL_LONG);
+    if (is_ordered && query_pick(m, 2) == 0) /* a row's items stay as they were */
+        query_put(m, " | take %u", query_pick(m, 60));
     m->has_id = false;
 }
 

@@ -361,13 +361,19 @@ check_memory(void)
         const char *name, *text, *begins;
         size_t memory_max;
     } cases[] = {
-        {"of DuckDB",            "range i from 1 to 20000000 step 1 | summarize count() by i | count",
-         "2: the query needs more memory than it or the database may hold",                                                                                                   0              },
+        {"of DuckDB",                                                 "range i from 1 to 20000000 step 1 | summarize count() by i | count",
+         "2: the query needs more memory than it or the database may hold",                                                                                                                                        0              },
         {"of functions of ours",
          "range i from 1 to 300000 step 1 | extend s = strcat(i, strrep('x', 200)) | summarize "
-         "l = make_list(s) by i % 3 | project array_length(l)",                                            "2: the query needs more memory than it or the database may hold", (size_t)8 << 20},
-        {"none of it",           "range i from 1 to 1000000 step 1 | summarize count() by i % 10 | count",
-         "10;",                                                                                                                                                               0              },
+         "l = make_list(s) by i % 3 | project array_length(l)",                                                                                 "2: the query needs more memory than it or the database may hold", (size_t)8 << 20},
+        {"lists of many rows, which the row engine makes one by one",
+         "range i from 1 to 400 step 1 | mv-expand x = range(1, 5000 + i) to typeof(long) | "
+         "summarize count()",                                                                                                                   "2080200;",                                                        (size_t)8 << 20},
+        {"lists for which there is no memory at all",
+         "range i from 1 to 40 step 1 | mv-expand x = range(1, 500000 + i) to typeof(long) | "
+         "summarize count()",                                                                                                                   "2: the query needs more than the 8 MiB",                          (size_t)8 << 20},
+        {"none of it",                                                "range i from 1 to 1000000 step 1 | summarize count() by i % 10 | count",
+         "10;",                                                                                                                                                                                                    0              },
     };
     struct workspace *files = w, *other = NULL;
     struct err err = {""};

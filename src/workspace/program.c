@@ -117,6 +117,12 @@ programs_failed(const struct programs *p, enum pool_end *why, struct err *err)
     return true;
 }
 
+bool
+programs_lists_spent(const struct programs *p)
+{
+    return atomic_load(&p->lists_spent);
+}
+
 /* The first reason stands. */
 static void
 fail(struct programs *p, enum pool_end why, const struct err *reason)

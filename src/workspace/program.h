@@ -34,6 +34,7 @@ struct programs_options {
     int64_t deadline_ms;           /* monotonic; 0: none */
     size_t memory_max;             /* bytes of all runs and aggregates together */
     const _Atomic bool *cancelled; /* NULL: cannot be */
+    bool gives_no_lists;           /* programs_add_each and programs_add_row refuse */
 };
 MUST_CHECK enum status programs_new(const struct programs_options *o, struct programs **out,
                                     struct err *err);
@@ -82,7 +83,7 @@ MUST_CHECK bool programs_add_fold(struct programs *p, const struct kql_expr *cal
                                   struct err *err);
 /* What mv-expand (or mv-apply) makes of a row's value, column 'column' of those that it expands: a list of the column's type, never
  * NULL, no longer than the operator's limit. Where several are expanded the shorter ones end early. 'e': the column's expression,
- * its sub-queries split. */
+ * its sub-queries split. The items of a chunk of rows (2,048) are there at once, and count in the query's memory. */
 MUST_CHECK bool programs_add_each(struct programs *p, const struct kql_expr *e,
                                   const struct kql_op *op, uint32_t column,
                                   struct program_call *out, struct err *err);
@@ -134,5 +135,7 @@ void programs_scalar_set(struct programs *p, const struct kql_op *table,
 void programs_set_set(struct programs *p, const struct kql_op *table, const struct kql_array *set);
 /* Why a program stopped the statement (memory, time; POOL_ABANDONED: cancelled, not built ...); false: none did. */
 bool programs_failed(const struct programs *p, enum pool_end *why, struct err *err);
+/* Whether there was no memory for a list: the query's, or DuckDB's. */
+bool programs_lists_spent(const struct programs *p);
 /* Bytes that its runs and aggregates hold now. */
 size_t programs_memory(const struct programs *p);

@@ -49,7 +49,7 @@ struct programs {
     struct programs *next; /* in the registry */
     struct programs_options options;
     struct pool account; /* counts what all runs hold; nothing is taken from it */
-    _Atomic bool has_failed;
+    _Atomic bool has_failed, lists_spent;
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t is_idle;
     size_t running; /* calls on their way */

@@ -1,9 +1,10 @@
 /* program_list.c - functions that give a list for a row: the items that mv-expand makes of a value, and all that parse or parse-kv
  * finds in a text.
  *
- * The items of a chunk stand one behind the other in the list vector's child, which DuckDB does not count in its memory limit: what
- * they take is taken once more from the run's 'keep' and never touched, so that the query's own limit ends what would go beyond it.
- * It is given back when the run is called again, since the vector lives until then. */
+ * The items of a chunk stand one behind the other in the list vector's child. DuckDB counts them in the database's memory limit; that
+ * the query's own limit ends what would go beyond it, what they take is taken once more from the run's 'keep' and never touched. It
+ * is given back when the run is called again, since the vector lives until then. Where either is spent the caller is told
+ * (programs_lists_spent): item by item the query may have room. */
 #include "kql/expand.h"
 #include "kql/parse_match.h"
 #include "workspace/program_inner.h"
@@ -50,13 +51,22 @@ program_list_free(struct program_list *list)
     kql_matcher_free(list->matcher);
 }
 
+static bool
+may_list(const struct programs *p, struct err *err)
+{
+    if (p->options.gives_no_lists)
+        err_set(err, ST_FULL, "the lists of many rows at once need too much memory");
+    return !p->options.gives_no_lists;
+}
+
 bool
 programs_add_each(struct programs *p, const struct kql_expr *e, const struct kql_op *op,
                   uint32_t column, struct program_call *out, struct err *err)
 {
     enum kql_type type = (enum kql_type)op->u.expand.columns[column].type;
     struct program_list *list = pool_zeroed(p->options.pool, 1, sizeof *list);
-    struct program *program = program_new(p, &e, 1, &op->input->schema, type, err);
+    struct program *program =
+        may_list(p, err) ? program_new(p, &e, 1, &op->input->schema, type, err) : NULL;
 
     if (program == NULL)
         return false;
@@ -75,7 +85,8 @@ programs_add_row(struct programs *p, const struct kql_expr *e, const struct kql_
                  struct program_call *out, struct err *err)
 {
     struct program_list *list = pool_zeroed(p->options.pool, 1, sizeof *list);
-    struct program *program = program_new(p, &e, 1, &op->input->schema, KQL_STRING, err);
+    struct program *program =
+        may_list(p, err) ? program_new(p, &e, 1, &op->input->schema, KQL_STRING, err) : NULL;
 
     if (program == NULL)
         return false;
@@ -134,14 +145,12 @@ cell_size(enum kql_type type)
 static void
 items_grow(struct items *x, size_t more)
 {
-    size_t room = x->room * 2;
+    size_t room = x->room == 0 ? duckdb_vector_size() : x->room;
 
     if (more <= x->room - x->count)
         return;
-    if (room < x->count + more)
-        room = x->count + more;
-    if (room < duckdb_vector_size())
-        room = duckdb_vector_size();
+    while (room < x->count + more)
+        room *= 2; /* as DuckDB itself does */
     pool_take(&x->run->keep, (room - x->room) * cell_size(x->run->program->type));
     if (duckdb_list_vector_reserve(x->vector, room) != DuckDBSuccess)
         pool_abandon(&x->run->pool, "a list of %zu items is refused", room);
@@ -306,14 +315,31 @@ run_rows(struct items *x, size_t count)
     }
 }
 
+/* Left by an exception of DuckDB's, which has no memory for the items, if 'why' was not said. */
+struct leaving {
+    struct programs *owner;
+    enum pool_end why;
+};
+
+static void
+leave(struct leaving *l)
+{
+    if (l->why == POOL_SPENT)
+        atomic_store(&l->owner->lists_spent, true);
+}
+
 bool
 program_run_lists(struct program_run *run, size_t count, duckdb_vector output, struct err *err)
 {
+    __attribute__((cleanup(leave))) struct leaving leaving = {run->program->owner, POOL_SPENT};
     struct items x;
     jmp_buf ended;
 
     if (setjmp(ended) != 0) {
-        program_fail(run, run->keep.why != POOL_GOES_ON ? &run->keep : &run->pool, err);
+        const struct pool *pool = run->keep.why != POOL_GOES_ON ? &run->keep : &run->pool;
+
+        leaving.why = pool->why;
+        program_fail(run, pool, err);
         return false;
     }
     run->pool.escape = run->keep.escape = &ended;
@@ -324,6 +350,7 @@ program_run_lists(struct program_run *run, size_t count, duckdb_vector output, s
     run_rows(&x, count);
     duckdb_list_vector_set_size(output, x.count);
     run->pool.escape = run->keep.escape = NULL;
+    leaving.why = POOL_GOES_ON;
     return true;
 }
 

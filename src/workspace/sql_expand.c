@@ -172,8 +172,8 @@ sql_parse_step(struct sql_build *b, struct sql_step *step, const struct kql_op *
     if (input == NULL)
         return false;
     e = sql_rest_expr(b, is_text ? op->u.parse.expr : op->u.parse_kv.expr);
-    if (!programs_add_row(b->o->programs, e, op, &call, &err)) /* its text may be concealed */
-        return sql_refuse(b, "its regular expression is refused");
+    if (!programs_add_row(b->o->programs, e, op, &call, &err)) /* a regex, which may be concealed */
+        return sql_refuse(b, "its regular expression, or the memory for many rows, is refused");
     sql_ask(&s, e);
     sql_select(step, "SELECT");
     put_passed(step, input, map);

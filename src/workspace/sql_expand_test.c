@@ -62,6 +62,11 @@ static const struct {
     {"Events | sort by n asc, k asc, name asc | mv-expand d | mv-expand d | project d", WHOLE},
     {"Events | sort by n, k, name, p, g, b, r asc | mv-expand d | project d", WHOLE},
     {"Events | sort by n, k, name, p, g, b, r, t | mv-expand d | project d", 1},
+    {"let R = range i from 1 to 150000 step 1; R | join kind=inner (R) on i | project i | mv-expand with_itemindex=n x = dynamic([5, 6, 7]) | "
+     "summarize l = make_list(n), m = make_list(x) by i | summarize count(), countif(tostring(l) != '[0,1,2]'), countif(tostring(m) != '[5,6,7]')", WHOLE},
+    {"Events | sort by n asc, k asc, name asc | mv-expand d | extend r = row_number()", ANY},
+    {"Events | sort by n asc, k asc, name asc | mv-expand d | extend r = strcat(name, prev(name)) | take 7", ANY},
+    {"range i from 1 to 9 step 1 | mv-expand x = range(i, i + 2) to typeof(long) | serialize r = row_number() | where x % 2 == 0", ANY},
     {"Events | mv-expand d | join kind=inner Devices on name | project name, site, d", WHOLE},
     {"Events | mv-expand d, x = pack_array(n, k) | project name, d, x", WHOLE},
     {"Events | where name in (Events | mv-expand d | project name) | project name", WHOLE},
