@@ -24,6 +24,7 @@ struct query_local {
     struct pool pool;
     struct query_workspace duckdb; /* .workspace NULL: the row engine alone */
     struct fetch_policy external;
+    enum hunt_shape shape; /* that it is asked in now */
 };
 
 /* ---- externaldata: what the command line allows ---- */
@@ -57,6 +58,15 @@ local_fetched(void *held)
     fetch_end(held);
 }
 
+/* Where nothing is run, any workspace has the catalog's tables. */
+static bool
+any_place(void *context, const struct kql_place *place, void **out, struct err *err)
+{
+    (void)place, (void)err;
+    *out = context;
+    return true;
+}
+
 static void
 begin(struct query_local *s)
 {
@@ -65,6 +75,7 @@ begin(struct query_local *s)
         .table = query_tables_find,
         .table_at = query_tables_at,
         .context = &s->tables,
+        .place = s->o->is_check || s->o->is_explain ? any_place : NULL,
         .now = clock_ticks(),
         .parameters = s->o->parameters,
         .parameter_count = s->o->parameter_count,
@@ -106,16 +117,35 @@ hunt_shape_of(enum query_shape shape)
                                             : HUNT_BOTH;
 }
 
+static bool
+place_find(void *context, const struct kql_place *place, struct hunt_place *out, struct err *err)
+{
+    const struct query_local *s = context;
+
+    if (!place->is_database && query_workspace_find(&s->duckdb, s->o, place->name, out)) {
+        out->shape = s->shape;
+        return true;
+    }
+    (void)err_set(err, ST_INVALID,
+                  "there is no workspace '%.*s' here: --workspace-file NAME=FILE gives it one",
+                  (int)(place->name.n < 100 ? place->name.n : 100), place->name.p);
+    return false;
+}
+
 static struct hunt_request
-hunt_request_of(const struct query_local *s, struct span text)
+hunt_request_of(struct query_local *s, struct span text)
 {
     const struct query_options *o = s->o;
 
+    s->shape = hunt_shape_of(o->shape);
     return (struct hunt_request){
         .text = text,
+        .place = o->workspace_file_count > 0 ? place_find : NULL,
+        .place_context = s,
+        .name = o->workspace_file_count > 0 ? o->workspace_files[0] : NULL,
         .sees_all = true,
-        .shape = hunt_shape_of(o->shape),
-        .engine = o->workspace_file == NULL ? HUNT_MOST : HUNT_BEST,
+        .shape = s->shape,
+        .engine = o->workspace_file_count == 0 ? HUNT_MOST : HUNT_BEST,
         .from = INT64_MIN,
         .to = INT64_MAX,
         .now = clock_ticks(),
@@ -269,7 +299,7 @@ check_hunt(struct query_local *s, enum query_shape shape, struct span text, stru
 {
     struct hunt_request r = hunt_request_of(s, text);
 
-    r.shape = hunt_shape_of(shape);
+    r.shape = s->shape = hunt_shape_of(shape);
     r.only_checks = r.explains = true;
     return hunt_run(s->duckdb.workspace, &r, h, err) == ST_OK;
 }
@@ -492,6 +522,18 @@ probe_function(void *context, struct span name, struct span *text)
     return false;
 }
 
+/* Workspaces are the daemon's. */
+static bool
+probe_place(void *context, const struct kql_place *place, void **out, struct err *err)
+{
+    struct probe *p = context;
+
+    (void)place, (void)err;
+    p->is_foreign = true;
+    *out = context;
+    return true;
+}
+
 static bool
 is_syntax_error(const struct kql_diagnostics *d)
 {
@@ -517,6 +559,7 @@ query_local_suffices(struct query_local *l, struct span text)
     e.table = probe_table;
     e.table_at = probe_table_at;
     e.function = probe_function;
+    e.place = probe_place;
     e.context = &probe;
     if (setjmp(here) != 0)
         return true;
@@ -576,8 +619,7 @@ query_local_open(const struct query_options *o, const struct catalog *catalog,
     for (size_t i = 0; i < o->table_count && st == ST_OK; i++)
         st = query_tables_add(&l->tables, o->tables[i], &err);
     if (st == ST_OK && o->is_duckdb)
-        st = query_workspace_open(&l->duckdb, o->workspace_file, &l->tables, o->limits.memory_max,
-                                  &err);
+        st = query_workspace_open(&l->duckdb, o, &l->tables, &err);
     if (st == ST_OK) {
         *out = l;
         return EXIT_DONE;

@@ -36,6 +36,7 @@ static const char usage_text[] =
     "\nThe daemon's workspaces:\n"
     "  --workspace-name W   which one: name, GUID or resource id; default: hunting.workspace of "
     "its configuration, or the only one there is\n"
+    "  --beside W           a further one: each table is that of all of them; may come again\n"
     "  --timespan T         only rows of that time: P1D, PT2H, 2026-03-01/2026-03-02\n"
     "  --watch SECONDS      again and again; on a terminal in place, elsewhere when the answer "
     "differs\n" CLIENT_HELP "\nHere:\n"
@@ -45,8 +46,8 @@ static const char usage_text[] =
     "  --batch              lines {\"id\", \"query\"} on standard input, a line with \"columns\" "
     "and \"rows\" or \"error\" for each\n"
     "  --engine ENGINE      rows (the default), or duckdb: what a workspace's queries are run by\n"
-    "  --workspace-file FILE  over the tables of a workspace's file that no daemon has open, by "
-    "duckdb\n"
+    "  --workspace-file [NAME=]FILE  over the tables of a workspace's file that no daemon has "
+    "open, by duckdb; again with a NAME: what the query calls workspace(\"NAME\")\n"
     "  --external-data URL  what externaldata may read: URLs that begin so (scheme, host, port and "
     "whole segments of the path); may come again. Without it, nothing\n"
     "  --config FILE        with the tables and columns that the daemon's configuration adds, and "
@@ -172,6 +173,12 @@ take_remote(struct query_options *o, int option, const char *value)
         o->workspace = value;
         o->is_remote = true;
         return true;
+    case 'B':
+        if (o->beside_count == QUERY_WORKSPACES_MAX)
+            return usage_error("too many workspaces, at", value);
+        o->beside[o->beside_count++] = value;
+        o->is_remote = true;
+        return true;
     case 'T':
         o->timespan = value;
         o->is_remote = true;
@@ -252,7 +259,9 @@ take_option(struct query_options *o, int option, const char *value)
         o->shape = QUERY_SHAPE_WORKSPACE;
         return true;
     case 'W':
-        o->workspace_file = value;
+        if (o->workspace_file_count == QUERY_WORKSPACES_MAX)
+            return usage_error("too many workspaces, at", value);
+        o->workspace_files[o->workspace_file_count++] = value;
         o->is_duckdb = true;
         return true;
     case 'X':
@@ -265,18 +274,36 @@ take_option(struct query_options *o, int option, const char *value)
     }
 }
 
+const char *
+query_workspace_file(const char *value, struct span *name)
+{
+    size_t n = strcspn(value, "=/");
+
+    *name = (struct span){"", 0};
+    if (n == 0 || value[n] != '=')
+        return value;
+    *name = (struct span){value, n};
+    return value + n + 1;
+}
+
 /* What does not go together. */
 static bool
 check_options(struct query_options *o)
 {
+    struct span name;
+
     o->is_local = o->is_local || o->is_batch || o->is_duckdb || o->table_count > 0 ||
                   o->external.prefix_count > 0;
-    if (o->workspace_file != NULL && o->table_count > 0)
+    if (o->workspace_file_count > 0 && o->table_count > 0)
         return usage_error("--table is for tables of files, not with --workspace-file",
-                           o->workspace_file);
+                           o->workspace_files[0]);
+    for (size_t i = 1; i < o->workspace_file_count; i++)
+        if (query_workspace_file(o->workspace_files[i], &name) == o->workspace_files[i])
+            return usage_error("a further --workspace-file wants a name before it, as b=FILE, not",
+                               o->workspace_files[i]);
     if (o->is_local && o->is_remote)
-        return usage_error("files and a daemon at once: --url, --workspace-name, --timespan and "
-                           "--watch are not for",
+        return usage_error("files and a daemon at once: --url, --workspace-name, --beside, "
+                           "--timespan and --watch are not for",
                            o->table_count > 0             ? "--table"
                            : o->is_batch                  ? "--batch"
                            : o->is_duckdb                 ? "--engine duckdb, --workspace-file"
@@ -295,6 +322,7 @@ query_options_read(int argc, char **argv, struct query_options *o, int *code)
 {
     static const struct option longs[] = {
         {"batch",          no_argument,       NULL, 'b'},
+        {"beside",         required_argument, NULL, 'B'},
         {"check",          no_argument,       NULL, 'k'},
         {"config",         required_argument, NULL, 'c'},
         {"engine",         required_argument, NULL, 'E'},

@@ -113,6 +113,10 @@ body_make(const struct query_options *o, struct span text)
 
     if (o->timespan != NULL)
         json_object_set_new(body, "timespan", json_string(o->timespan));
+    if (o->beside_count > 0)
+        json_object_set_new(body, "workspaces", json_array());
+    for (size_t i = 0; i < o->beside_count; i++)
+        json_array_append_new(json_object_get(body, "workspaces"), json_string(o->beside[i]));
     made = json_dumps(body, JSON_COMPACT);
     json_decref(body);
     return made;

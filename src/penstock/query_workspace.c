@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "workspace/fill.h"
 #include <stdlib.h>
+#include <strings.h>
 
 enum { MEMORY_MIN = 64 << 20 }; /* bytes: less, no workspace is opened with */
 
@@ -88,10 +89,27 @@ fill(struct query_workspace *q, const struct query_tables *tables, struct err *e
     return st;
 }
 
-enum status
-query_workspace_open(struct query_workspace *q, const char *file, const struct query_tables *tables,
-                     size_t memory_max, struct err *err)
+static enum status
+others_open(struct query_workspace *q, const struct query_options *o,
+            const struct workspace_options *options, struct err *err)
 {
+    enum status st = ST_OK;
+    struct span name;
+
+    for (size_t i = 1; i < o->workspace_file_count && st == ST_OK; i++)
+        st = workspace_open(query_workspace_file(o->workspace_files[i], &name), options,
+                            &q->others[i - 1], err);
+    return st;
+}
+
+enum status
+query_workspace_open(struct query_workspace *q, const struct query_options *o,
+                     const struct query_tables *tables, struct err *err)
+{
+    struct span name;
+    const char *file =
+        o->workspace_file_count == 0 ? NULL : query_workspace_file(o->workspace_files[0], &name);
+    size_t memory_max = o->limits.memory_max;
     struct workspace_options options = {
         .memory_max = memory_max > MEMORY_MIN ? memory_max : MEMORY_MIN,
         .is_read_only = file != NULL,
@@ -110,14 +128,35 @@ query_workspace_open(struct query_workspace *q, const char *file, const struct q
             workspace_open(file != NULL ? file : WORKSPACE_IN_MEMORY, &options, &q->workspace, err);
     if (st == ST_OK && file == NULL)
         st = fill(q, tables, err);
+    if (st == ST_OK)
+        st = others_open(q, o, &options, err);
     if (st != ST_OK)
         query_workspace_close(q);
     return st;
 }
 
+bool
+query_workspace_find(const struct query_workspace *q, const struct query_options *o,
+                     struct span name, struct hunt_place *out)
+{
+    for (size_t i = 0; i < o->workspace_file_count; i++) {
+        struct span own;
+
+        (void)query_workspace_file(o->workspace_files[i], &own);
+        if (own.n == 0 || own.n != name.n || strncasecmp(own.p, name.p, name.n) != 0)
+            continue;
+        *out = (struct hunt_place){.workspace = i == 0 ? q->workspace : q->others[i - 1],
+                                   .name = o->workspace_files[i]};
+        return true;
+    }
+    return false;
+}
+
 void
 query_workspace_close(struct query_workspace *q)
 {
+    for (size_t i = 0; i < COUNT_OF(q->others); i++)
+        workspace_close(q->others[i]);
     workspace_close(q->workspace);
     free(q->tables);
     free(q->columns);

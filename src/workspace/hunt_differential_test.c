@@ -355,7 +355,8 @@ answer_of(struct workspace *w, const char *text, enum hunt_engine engine, struct
     print_answer(&h, out);
     if (r.beside_count == 0)
         count_engines(h.explanation);
-    else if (memmem(h.explanation.p, h.explanation.n, "] in workspace", 14) != NULL)
+    else if (h.explanation.n > 0 &&
+             memmem(h.explanation.p, h.explanation.n, "] in workspace", 14) != NULL)
         in_parts++;
     if (!out->is_done)
         snprintf(out->text, sizeof out->text, "%s", err.text);

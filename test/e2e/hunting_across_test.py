@@ -146,7 +146,40 @@ def damaged():
         check("who may not asks in vain", hunt.logs("workspace('private-of-b').DeviceEvents | count").status == 400)
 
 
-SECTIONS = {"name": by_name, "beside": beside, "kusto": kusto, "damaged": damaged}
+def command():
+    """penstock query, of the daemon and of files."""
+    with Across() as hunt:
+        daemon = hunt.daemon
+
+        def query(text, *options):
+            code, out, errors = daemon.run("query", text, "--format", "csv", *options)
+            return code, out.split()[1:], errors
+
+        count = "DeviceEvents | summarize n = count(), d = dcount(ReportId)"
+        both = "union DeviceEvents, workspace('private-of-b').DeviceEvents | count"
+        for what, text, expected, *options in (("beside", count, ["13,8"], "--beside", "private-of-b"), ("beside, by its id", count, ["13,8"], "--beside", PRIVATE, "--beside", "soc"),
+                                               ("named", both, ["13"]), ("the other way", both, ["10"], "--workspace-name", hunt.guid),
+                                               ("named, and told apart", "workspace('private-of-b').DeviceEvents | count", ["5"], "--beside", "private-of-b")):
+            got = query(text, *options)
+            check(f"{what}", got[:2] == (0, expected), got)
+        code, out, errors = daemon.run("query", both, "--explain", "--workspace-name", "soc")
+        check("the plan names them", code == 0 and "] in workspace soc\n" in out and "] in workspace private-of-b\n" in out and out.count("duckdb  count [") == 2, code, out, errors)
+        code, out, errors = daemon.run("query", "workspace('nope').DeviceEvents | count")
+        check("none of that name", code == 1 and "there is no workspace nope here" in errors, code, out, errors)
+        code, out, errors = daemon.run("query", "workspace('any').DeviceEvents | project ReportId", "--check", "--local", "--format", "csv")
+        check("checked here", code == 0 and "ReportId" in out, code, out, errors)
+        daemon.stop()
+        files = ["--workspace-file", f"a={daemon.folder}/soc.duckdb", "--workspace-file", f"B={daemon.folder}/private.duckdb"]
+        for text, expected in ((both.replace("private-of-b", "b"), ["13"]), (both.replace("private-of-b", "a"), ["16"]), (count, ["8,8"])):
+            got = query(text, *files)
+            check(f"of files: {text}", got[:2] == (0, expected), got)
+        code, out, errors = daemon.run("query", both, *files)
+        check("none of that name among files", code == 1 and "there is no workspace 'private-of-b' here" in errors, code, out, errors)
+        code, out, errors = daemon.run("query", both, "--workspace-file", files[1], "--workspace-file", "x.duckdb")
+        check("a second file wants a name", code == 2 and "wants a name before it" in errors, code, out, errors)
+
+
+SECTIONS = {"name": by_name, "beside": beside, "kusto": kusto, "damaged": damaged, "command": command}
 
 
 def main():
