@@ -485,17 +485,33 @@ query_take(struct query_maker *m)
     query_put(m, " | take %u", query_pick(m, 60));
 }
 
+/* Rows in one order, and what window functions make of it: a column, or a condition. */
 static inline void
-query_rank(struct query_maker *m)
+query_windows(struct query_maker *m)
 {
     char name[24];
 
     if (!m->has_id)
         return;
-    snprintf(name, sizeof name, "n%u", m->made++);
-    query_put(m, " | sort by id asc | extend %s = %s", name,
-              query_pick(m, 2) == 0 ? "row_number()" : "prev(id, 1, 0)");
-    query_add_column(m, name, KQL_LONG);
+    if (query_pick(m, 2) == 0)
+        query_put(m, " | sort by id asc");
+    else
+        query_order(m);
+    m->depth++;
+    for (unsigned i = query_pick(m, 2) + 1; i > 0; i--) {
+        unsigned w = query_pick(m, COUNT_OF(query_forms_window));
+
+        if (query_pick(m, 5) == 0) {
+            query_put(m, " | where ");
+            query_form(m, QUERY_ONE_OF(m, query_forms_window_bool));
+            continue;
+        }
+        snprintf(name, sizeof name, "n%u", m->made++);
+        query_put(m, " | extend %s = ", name);
+        query_form(m, query_forms_window[w].form);
+        query_add_column(m, name, query_forms_window[w].type);
+    }
+    m->depth--;
 }
 
 static inline void
@@ -837,7 +853,7 @@ query_operator(struct query_maker *m)
         query_pick(m, 2) == 0 ? query_partition(m) : query_apply(m);
         break;
     default:
-        query_rank(m);
+        query_windows(m);
         break;
     }
 }
