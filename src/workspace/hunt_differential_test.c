@@ -7,7 +7,7 @@
 #include "workspace/hunt_queries.h"
 #include <math.h>
 
-enum { PARTS = 3, LEFT_ROWS = 600, RIGHT_ROWS = 90, SHOWN_MAX = 12 };
+enum { PARTS = 3, LEFT_ROWS = 600, RIGHT_ROWS = 90, SHOWN_MAX = 12, FOUND_TIMES = 4 };
 
 /* ---- the tables ---- */
 
@@ -405,6 +405,40 @@ number_from(const char *name, unsigned long otherwise)
     return text != NULL ? strtoul(text, NULL, 10) : otherwise;
 }
 
+/* What was once answered otherwise now and then, asked first. */
+static const char *const found[] = {
+    "Left | where id % 3 == 0 | sort by l desc nulls first, id desc | take 55"
+    " | where k in ((Right | project k)) | project id, l, k",
+    "Left | where id % 3 == 0 | top 55 by id asc"
+    " | join kind=inner (Right | summarize c = count() by k | where k > 5) on k",
+    "Left | where id % 3 == 0 | sort by id asc"
+    " | join kind=innerunique (Left | where id < 50 | project s2, x = id) on s2"
+    " | join kind=inner (Right | summarize c = count() by k | where k > 5) on k",
+};
+
+static void
+expect_same(const char *text, unsigned long number, const char *one, const struct printed *a,
+            const char *other, const struct printed *b)
+{
+    CHECK(is_same(a, b), "query %lu, %s and %s:\n  %s", number, one, other, text);
+    if (!is_same(a, b)) {
+        show(one, a, b);
+        show(other, b, a);
+    }
+}
+
+/* By the row engine, by DuckDB, and of several workspaces. */
+static void
+compare(struct workspace *w, const char *text, unsigned long number, struct printed *rows,
+        struct printed *sql)
+{
+    answer_of(w, text, HUNT_ROWS_ONLY, rows);
+    answer_of(w, text, number % 4 == 0 ? HUNT_MOST : HUNT_BEST, sql);
+    expect_same(text, number, "rows", rows, "duckdb", sql);
+    answer_of(parts[0], text, number % 8 == 1 ? HUNT_ROWS_ONLY : HUNT_BEST, sql);
+    expect_same(text, number, "whole", rows, "in parts", sql);
+}
+
 int
 main(void)
 {
@@ -427,23 +461,11 @@ main(void)
         left[i].type = kql_type_of_column(columns[i].type);
     }
     maker.random = number_from("PENSTOCK_DIFFERENTIAL_SEED", 1) * UINT64_C(0x9e3779b97f4a7c15) + 1;
+    for (unsigned long i = 0; i < FOUND_TIMES * COUNT_OF(found); i++)
+        compare(w, found[i % COUNT_OF(found)], i, &rows, &sql);
     for (unsigned long i = 0; i < count && test_failed < SHOWN_MAX; i++) {
-        const char *text = query_make(&maker, left, COUNT_OF(columns));
-
-        answer_of(w, text, HUNT_ROWS_ONLY, &rows);
-        answer_of(w, text, i % 4 == 0 ? HUNT_MOST : HUNT_BEST, &sql);
+        compare(w, query_make(&maker, left, COUNT_OF(columns)), i, &rows, &sql);
         done += rows.is_done;
-        CHECK(is_same(&rows, &sql), "query %lu:\n  %s", i, text);
-        if (!is_same(&rows, &sql)) {
-            show("rows", &rows, &sql);
-            show("duckdb", &sql, &rows);
-        }
-        answer_of(parts[0], text, i % 8 == 1 ? HUNT_ROWS_ONLY : HUNT_BEST, &sql);
-        CHECK(is_same(&rows, &sql), "query %lu, in parts:\n  %s", i, text);
-        if (!is_same(&rows, &sql)) {
-            show("whole", &rows, &sql);
-            show("in parts", &sql, &rows);
-        }
     }
     CHECK(in_parts * 10 > count * 7, "only %lu queries read several workspaces", in_parts);
     CHECK(done * 10 >= count * 8 || test_failed > 0, "only %lu of %lu queries run", done, count);

@@ -140,6 +140,7 @@ in_table_native(struct sql_scope *s, struct sql_text *t, const struct kql_expr *
     if (step == NULL || e->table->schema.columns[0].type != v->type || !sql_piece(s, v, &x))
         return false;
     needs_all = is_not || mode == SQL_EXACT;
+    s->step->joins = true;
     sql_read(s->step, step, 0);
     sql_put(t, "%s%s %sIN (SELECT c0 FROM t%u WHERE c0 IS NOT NULL)", needs_all ? "COALESCE(" : "(",
             x.p, is_not ? "NOT " : "", sql_use(s->b, s->step, step));

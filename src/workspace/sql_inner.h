@@ -63,9 +63,11 @@ struct sql_step {
     uint8_t *is_stored;
     uint32_t groupings; /* one over the other, up to and with this step */
     bool is_volatile;   /* an expression of its own gives another value each time: it is run once */
-    const struct sql_runs *runs;   /* whose rows it has; NULL: it stands in no sub-plan */
-    bool may_miss_runs;            /* some run may have no row */
-    bool numbers_rows;             /* in another way each time: it is run once */
+    const struct sql_runs *runs; /* whose rows it has; NULL: it stands in no sub-plan */
+    bool may_miss_runs;          /* some run may have no row */
+    bool numbers_rows;           /* in another way each time: it is run once */
+    bool limits; /* gives the first of its rows: DuckDB must not drop rows before it */
+    bool joins;  /* which it may do for the sake of this */
     struct sql_list scalars, sets; /* that its own programs ask for */
     /* What its text reads of inputs: of a column of its own, or beside them. No columns: all of its text is needed. */
     struct sql_read {

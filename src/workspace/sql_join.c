@@ -48,6 +48,7 @@ first_of_keys(struct sql_build *b, const struct kql_op *op, struct sql_step *lef
     sql_pass_runs(step, left, "");
     sql_put(&step->text, " FROM t%u", sql_use(b, step, left));
     sql_put_order(&step->text, left, "");
+    step->limits = true;
     step->is_repeatable = false;
     return step;
 }
@@ -135,6 +136,7 @@ sql_join_step(struct sql_build *b, struct sql_step *step, const struct kql_op *o
     put_output(step, op, left, right);
     sql_pass_runs(step, left, "l.");
     step->may_miss_runs |= kind != KQL_JOIN_LEFTOUTER;
+    step->joins = true;
     sql_put(t, " FROM t%u %c %s JOIN t%u %c ON (", sql_use(b, step, is_turned ? right : left),
             is_turned ? 'r' : 'l', join_word(kind), sql_use(b, step, is_turned ? left : right),
             is_turned ? 'l' : 'r');

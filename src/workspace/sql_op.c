@@ -335,6 +335,7 @@ sql_sort_step(struct sql_build *b, struct sql_step *step, const struct kql_op *o
     }
     sql_put_order(&step->text, step, "");
     sql_put(&step->text, " LIMIT %llu", (unsigned long long)limit);
+    step->limits = true;
     return true;
 }
 
@@ -359,6 +360,7 @@ sql_take_step(struct sql_build *b, struct sql_step *step, const struct kql_op *o
     sql_put(&step->text, " FROM t%u", sql_use(b, step, input));
     sql_put_order(&step->text, input, "");
     sql_put(&step->text, " LIMIT %llu", (unsigned long long)limit);
+    step->limits = true;
     return true;
 }
 
@@ -452,5 +454,6 @@ sql_sample_distinct_step(struct sql_build *b, struct sql_step *step, const struc
         return false;
     sql_put(&step->text, " FROM t%u GROUP BY g0) LIMIT %llu", sql_use(b, step, input),
             (unsigned long long)limit);
+    step->limits = true;
     return true;
 }

@@ -73,6 +73,7 @@ struct statement {
     struct sql_step **steps; /* those used before those that use them */
     size_t count, room, size;
     struct sql_list scalars, sets;
+    bool joins; /* one of the steps does */
 };
 
 static void
@@ -89,6 +90,7 @@ gather(struct statement *s, struct sql_step *step)
     s->steps = pool_grow(s->b->pool, s->steps, &s->room, s->count + 1, sizeof(struct sql_step *));
     s->steps[s->count++] = step;
     s->size += step->text.n + 64;
+    s->joins = s->joins || step->joins;
     for (size_t i = 0; i < step->scalars.count; i++)
         sql_list_add(s->b->pool, &s->scalars, step->scalars.items[i]);
     for (size_t i = 0; i < step->sets.count; i++)
@@ -104,11 +106,14 @@ sql_statement_holds(struct sql_build *b, struct sql_step *root, const struct sql
     return step->statement == s.id;
 }
 
-/* Run once where running it again would give something else, and where the query says so. */
+/* Run once where running it again would give something else, and where the query says so. And for the sake of DuckDB 1.5.5, which
+ * hands what it knows of the keys of a join's other side down to the scan through LIMIT and DISTINCT ON: other rows are the first,
+ * then. */
 static bool
-is_kept(const struct sql_step *step)
+is_kept(const struct statement *s, const struct sql_step *step)
 {
-    return step->is_volatile || step->groupings == SQL_GROUPINGS_MAX ||
+    return step->is_volatile || (step->limits && s->joins) ||
+           step->groupings == SQL_GROUPINGS_MAX ||
            (step->uses > 1 &&
             (step->op->kind == KQL_OP_MATERIALIZE || !step->is_repeatable || step->numbers_rows));
 }
@@ -197,7 +202,7 @@ statement_text(const struct statement *s, const struct sql_step *root)
 
     for (size_t i = 0; i < s->count; i++) {
         sql_put(&t, "%st%u AS %s(", i == 0 ? "WITH " : ",\n", s->steps[i]->id,
-                is_kept(s->steps[i]) ? "MATERIALIZED " : "");
+                is_kept(s, s->steps[i]) ? "MATERIALIZED " : "");
         put_step(&t, s->steps[i]);
         sql_put(&t, ")");
     }

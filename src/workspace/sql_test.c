@@ -280,6 +280,10 @@ static const struct {
     {"Events | join kind=leftouter Empty on name", WHOLE},
     {"Empty | join kind=rightouter Events on name", WHOLE},
     {"let T = Events | where n > 0; T | join kind=inner T on k | project n, n1, k", WHOLE},
+    /* rows are taken before they are joined, whatever DuckDB knows of the other side's keys */
+    {"Events | where n % 1 == 0 or isnull(n) | sort by n desc nulls first, k asc | take 4 | where k in (Devices | where k < 3 | project k) | project name, n, k", WHOLE},
+    {"Events | top 4 by n desc nulls first | join kind=inner (Devices | where k < 3) on k | project name, n, k", WHOLE},
+    {"Events | sort by t asc, name asc | join (Events | project b) on b | join kind=leftsemi (Devices | where k < 3) on k | project name, k", WHOLE},
     {"union Events, Devices", WHOLE},
     {"union withsource=s Events, Devices | summarize count() by s", WHOLE},
     {"union kind=inner Events, Devices", WHOLE},
