@@ -57,6 +57,11 @@ struct kql_rows_source {
 const struct kql_value *kql_rows_scalar(struct rows_engine *e, const struct kql_op *table);
 const struct kql_array *kql_rows_set(struct rows_engine *e, const struct kql_op *table);
 
+/* The rows of an externaldata as a KQL_ROWS_INLINE, read by whoever asks first; NULL: it has more than 'cells_max' cells. For a
+ * source's prepare(), under the same rule. */
+const struct kql_op *kql_rows_external(struct rows_engine *e, const struct kql_op *op,
+                                       size_t cells_max);
+
 /* One answer: rows in memory. */
 struct kql_answer {
     struct span name; /* of fork's branches and such; "PrimaryResult" else */

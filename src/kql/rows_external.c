@@ -4,6 +4,8 @@
 #include "kql/rows_inner.h"
 #include "wire/fetch.h"
 
+enum { SLOT_INLINE = 6000 };
+
 struct rows_external {
     struct rows_external *older;
     struct span url, text;
@@ -158,4 +160,57 @@ rows_open_external(struct rows_run *run, const struct kql_op *op, const uint8_t 
         pool_abandon(p, "externaldata: ingestionMapping is not built: name the columns as the file "
                         "has them, or in its order");
     return rows_cursor_new(run, op, sizeof(struct external_cursor), external_next);
+}
+
+/* ---- for who makes something of the rows ---- */
+
+/* False: there are more cells. */
+static bool
+read_cells(struct rows_run *run, const struct kql_op *op, size_t cells_max, struct kql_op *out)
+{
+    struct pool *p = run->engine->pool;
+    uint32_t width = op->schema.count;
+    struct rows_cursor *c = rows_open(run, op, NULL);
+    struct kql_value *cells = NULL, *row = rows_cells_new(p, width);
+    size_t count = 0, room = 0;
+
+    for (; rows_next(c, row); count++) {
+        if ((count + 1) * width > cells_max)
+            return false;
+        cells = pool_grow(p, cells, &room, (count + 1) * width, sizeof *cells);
+        memcpy(cells + count * width, rows_copy(p, row, width, false), width * sizeof *row);
+        pool_reset(run->scratch);
+    }
+    out->u.rows.cells = cells;
+    out->u.rows.row_count = count;
+    return true;
+}
+
+static const struct kql_op *
+read_inline(struct rows_engine *e, const struct kql_op *op, size_t cells_max)
+{
+    struct rows_run *run = rows_run_inside(&e->root);
+    struct kql_op *made = pool_take(e->pool, sizeof *made);
+    bool fits;
+
+    *made = *op;
+    made->kind = KQL_ROWS_INLINE;
+    made->origin = rows_origin(op);
+    fits = read_cells(run, op, cells_max, made);
+    rows_run_restart(run, NULL);
+    return fits ? made : NULL;
+}
+
+const struct kql_op *
+kql_rows_external(struct rows_engine *e, const struct kql_op *op, size_t cells_max)
+{
+    static const struct kql_op too_large = {.kind = KQL_ROWS_INLINE};
+    const struct kql_op *made = rows_memo_get(e, rows_origin(op), SLOT_INLINE);
+
+    if (made == NULL) {
+        made = read_inline(e, op, cells_max);
+        rows_memo_put(e, rows_origin(op), SLOT_INLINE,
+                      (void *)(uintptr_t)(made != NULL ? made : &too_large));
+    }
+    return made != &too_large ? made : NULL;
 }

@@ -138,6 +138,14 @@ environment_of(struct hunting *h)
     };
 }
 
+static const struct kql_op *
+external_rows(void *context, const struct kql_op *op, size_t cells_max)
+{
+    const struct hunting *h = context;
+
+    return kql_rows_external(h->rows, op, cells_max);
+}
+
 const struct kql_op *
 hunt_split(struct hunting *h, const struct kql_op *plan, enum kql_rows_purpose purpose)
 {
@@ -160,7 +168,9 @@ hunt_split(struct hunting *h, const struct kql_op *plan, enum kql_rows_purpose p
                                         .tables_only = h->engine == HUNT_ROWS_ONLY,
                                         .carries_all = h->engine == HUNT_MOST,
                                         .keeps_materialized =
-                                            h->has_discovered || purpose == KQL_ROWS_ANSWERS};
+                                            h->has_discovered || purpose == KQL_ROWS_ANSWERS,
+                                        .external = h->rows != NULL ? external_rows : NULL,
+                                        .context = h};
     if (h->environment_count > 1 && !options.tables_only)
         plan = sql_spread(h->pool, plan);
 

@@ -193,7 +193,7 @@ static const struct {
     [KQL_ROWS_RANGE] = {sql_range_step,           "range"                  },
     [KQL_ROWS_INPUT] = {sql_input_step,           "the rows of a sub-query"},
     [KQL_ROWS_UNION] = {sql_union_step,           "union"                  },
-    [KQL_ROWS_EXTERNAL] = {NULL,                     "external data"          },
+    [KQL_ROWS_EXTERNAL] = {sql_external_step,        "external data"          },
     [KQL_OP_WHERE] = {sql_where_step,           "where"                  },
     [KQL_OP_PROJECT] = {sql_project_step,         "project"                },
     [KQL_OP_SUMMARIZE] = {sql_summarize_step,       "summarize"              },

@@ -44,6 +44,9 @@ struct sql_options {
         carries_all; /* HUNT_MOST: also statements that read no table, and have the row engine behind them */
     /* What is materialized is wanted by other plans, too: SQL carries it only where running it again gives the same rows. */
     bool keeps_materialized;
+    /* The rows of an externaldata as kql_rows_external gives them; NULL: they are not read now (only explaining). */
+    const struct kql_op *(*external)(void *context, const struct kql_op *op, size_t cells_max);
+    void *context; /* of 'external' */
 };
 /* A plan that gives the same rows, of which as much as can be lies in one place each (sql_spread.c); for sql_split. */
 const struct kql_op *sql_spread(struct pool *pool, const struct kql_op *plan);

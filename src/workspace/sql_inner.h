@@ -278,8 +278,8 @@ MUST_CHECK bool sql_expand_lists(struct sql_scope *s, const struct kql_op *op, u
 
 /* ---- operators: the step's text; false: b->why ---- */
 typedef bool sql_carrier(struct sql_build *b, struct sql_step *step, const struct kql_op *op);
-sql_carrier sql_table_step, sql_inline_step, sql_print_step, sql_range_step, sql_where_step,
-    sql_project_step, sql_sort_step, sql_take_step, sql_count_step, sql_sample_step,
+sql_carrier sql_table_step, sql_inline_step, sql_external_step, sql_print_step, sql_range_step,
+    sql_where_step, sql_project_step, sql_sort_step, sql_take_step, sql_count_step, sql_sample_step,
     sql_sample_distinct_step, sql_pass_step;    /* sql_op.c */
 sql_carrier sql_summarize_step;                 /* sql_summarize.c */
 sql_carrier sql_input_step, sql_partition_step; /* sql_runs.c */

@@ -141,6 +141,22 @@ sql_inline_step(struct sql_build *b, struct sql_step *step, const struct kql_op 
     return true;
 }
 
+/* Few rows are written into the statement that a table is read by. */
+bool
+sql_external_step(struct sql_build *b, struct sql_step *step, const struct kql_op *op)
+{
+    const struct kql_op *rows;
+
+    if (b->o->external == NULL)
+        return sql_refuse(b, "it is read when the query runs");
+    if (!sql_node_of(b, b->root)->reads_table && !b->o->carries_all)
+        return sql_refuse(b, "no table lies beside it");
+    rows = b->o->external(b->o->context, op, SQL_CELLS_MAX);
+    if (rows == NULL)
+        return sql_refuse(b, "it has more than %d cells", SQL_CELLS_MAX);
+    return sql_inline_step(b, step, rows);
+}
+
 static bool
 put_values(struct sql_scope *s, struct sql_text *t, const struct kql_op *op)
 {
