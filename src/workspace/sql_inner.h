@@ -268,7 +268,7 @@ MUST_CHECK bool sql_order_by_runs(struct sql_build *b, struct sql_step *step, st
 
 /* ---- sql_expand.c: the parts of a SELECT that makes rows of what an operator expands ---- */
 
-enum { SQL_NOT_NUMBERED = UINT32_MAX - 1 };
+#define SQL_NOT_NUMBERED (UINT32_MAX - 1) /* beyond what an enum of C17 holds */
 void sql_expand_items(struct sql_step *step, const struct kql_op *op);
 /* The item's index, from 0 on; as "c3" or "k0". */
 void sql_expand_index(struct sql_step *step, const struct kql_op *op, uint32_t column,
