@@ -132,6 +132,9 @@ static const struct metric workspace_metrics[] = {
     {"penstock_workspace_commits_total", "counter", "Transactions with records since it was opened.", WORKSPACE(commits), U64, 0},
     {"penstock_workspace_added_records_total", "counter", "Records that they brought.", WORKSPACE(added_rows), U64, 0},
     {"penstock_workspace_removed_records_total", "counter", "Records taken out, by age, size or purge.", WORKSPACE(removed_rows), U64, 0},
+    {"penstock_workspace_compactions_total", "counter", "Pieces of the file written anew, to give back the room of records that were taken out.", WORKSPACE(compactions), U64, 0},
+    {"penstock_workspace_compacted_records_total", "counter", "Records in them.", WORKSPACE(compacted_rows), U64, 0},
+    {"penstock_workspace_compaction_ms_total", "counter", "Milliseconds that exports stood aside for them.", WORKSPACE(compaction_ms), U64, 0},
     {0},
 };
 /* clang-format on */

@@ -11,7 +11,10 @@
 
 enum {
     FIRST_S = 5,
-    EVERY_S = 15 * 60,
+    EVERY_S = 60,       /* room is given back when nobody asks */
+    RETAIN_EVERY = 15,  /* of these: old rows go */
+    QUIET_MS = 5000,    /* so long after a query a workspace is idle */
+    COMPACT_MS = 20000, /* of each minute, for all workspaces together */
 };
 
 struct workspace_keeper {
@@ -46,25 +49,68 @@ limits_of(void *app, const char *table, uint64_t *age_ms, uint64_t *size_max)
         }
 }
 
-/* A file that is not there yet is not made for this. */
 static void
-retain(const struct config *config, const struct workspace_place *place)
+retain(const struct config *config, const struct workspace_place *place, struct workspace *w)
 {
-    const struct workspace_options options = {.guid = place->guid};
     const struct workspace_keeping keeping = {
         .of = limits_of, .app = (void *)(uintptr_t)config, .now = clock_ticks()};
-    struct workspace *w = NULL;
     struct err err = {""};
     uint64_t rows = 0;
 
-    if (access(place->path, F_OK) != 0)
-        return;
-    if (workspace_open(place->path, &options, &w, &err) != ST_OK ||
-        workspace_retain(w, &keeping, &rows, &err) != ST_OK)
+    if (workspace_retain(w, &keeping, &rows, &err) != ST_OK)
         log_line(LOG_WARN, "workspace", "old rows of %s stay: %s", place->name, err.text);
     if (rows > 0)
         log_line(LOG_INFO, "workspace", "%s: %llu old rows were taken out", place->name,
                  (unsigned long long)rows);
+}
+
+static bool
+goes_on(void *app)
+{
+    return !is_stopping(app);
+}
+
+static void
+compact(struct workspace_keeper *k, const struct workspace_place *place, struct workspace *w,
+        int64_t until_ms)
+{
+    const struct workspace_compaction how = {
+        .quiet_ms = QUIET_MS, .until_ms = until_ms, .goes_on = goes_on, .app = k};
+    struct workspace_compacted done;
+    struct err err = {""};
+
+    if (workspace_compact_idle(w, &how, &done, &err) != ST_OK)
+        log_line(LOG_WARN, "workspace", "the room of rows taken out of %s stays: %s", place->name,
+                 err.text);
+    if (done.pieces > 0)
+        log_line(
+            LOG_INFO, "workspace",
+            "%s: the room of rows taken out was given back: %llu rows written anew in %u "
+            "pieces, which writers waited %lld ms for at most; the file had %llu bytes and has "
+            "%llu%s",
+            place->name, (unsigned long long)done.rows, done.pieces, (long long)done.held_ms_max,
+            (unsigned long long)done.before, (unsigned long long)done.after,
+            done.is_over ? "" : "; it goes on later");
+}
+
+/* A file that is not there yet is not made for this, and none is opened each minute. */
+static void
+look_at(struct workspace_keeper *k, const struct config *config,
+        const struct workspace_place *place, bool retains, int64_t until_ms)
+{
+    const struct workspace_options options = {.guid = place->guid};
+    struct workspace *w = NULL;
+    struct err err = {""};
+
+    if (!(retains ? access(place->path, F_OK) == 0 : workspace_is_open(place->path)))
+        return;
+    if (workspace_open(place->path, &options, &w, &err) != ST_OK) {
+        log_line(LOG_WARN, "workspace", "old rows of %s stay: %s", place->name, err.text);
+        return;
+    }
+    if (retains)
+        retain(config, place, w);
+    compact(k, place, w, until_ms);
     workspace_close(w);
 }
 
@@ -92,7 +138,7 @@ place_note(void *app, const struct workspace_place *place)
 }
 
 static void
-look(struct workspace_keeper *k)
+look(struct workspace_keeper *k, bool is_retaining)
 {
     const struct control *c = atomic_load(k->control);
     const struct config *config = c->config;
@@ -103,12 +149,11 @@ look(struct workspace_keeper *k)
     for (size_t i = 0; i < config->workspaces.kept_count; i++)
         has_limits |=
             config->workspaces.kept[i].age_ms > 0 || config->workspaces.kept[i].size_max > 0;
-    if (!has_limits)
-        return;
     if (workspaces_list(c, NULL, place_note, &p, &err) != ST_OK)
         log_line(LOG_WARN, "workspace", "old rows stay: %s", err.text);
     for (size_t i = 0; i < p.count && !is_stopping(k); i++)
-        retain(config, &p.items[i]);
+        look_at(k, config, &p.items[i], is_retaining && has_limits,
+                clock_monotonic_ms() + COMPACT_MS / (int64_t)p.count);
     free(p.items);
 }
 
@@ -134,8 +179,10 @@ run(void *app)
 {
     struct workspace_keeper *k = app;
 
+    unsigned looks = 0;
+
     for (unsigned seconds = FIRST_S; !rest(k, seconds); seconds = EVERY_S)
-        look(k);
+        look(k, looks++ % RETAIN_EVERY == 0);
     return NULL;
 }
 

@@ -144,6 +144,21 @@ workspace_compact(const char *path, const struct workspace_options *o, uint64_t 
 }
 
 enum status
+workspace_compact_idle(struct workspace *w, const struct workspace_compaction *how,
+                       struct workspace_compacted *out, struct err *err)
+{
+    (void)w, (void)how, (void)out;
+    return absent(err);
+}
+
+bool
+workspace_is_open(const char *path)
+{
+    (void)path;
+    return false;
+}
+
+enum status
 workspace_export(struct workspace *w, const struct workspace_export *e, uint64_t *rows,
                  struct err *err)
 {

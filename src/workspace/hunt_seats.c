@@ -149,6 +149,7 @@ hunt_seat_leave(struct hunt_seats *s, struct hunt_seat *seat)
     pthread_mutex_lock(&s->lock);
     remove_from(&s->running, seat);
     s->running_count--;
+    s->left_ms = clock_monotonic_ms();
     give(s);
     pthread_mutex_unlock(&s->lock);
 }

@@ -20,6 +20,7 @@ struct hunt_seats {
     struct hunt_seat *running, *waiting; /* waiting: who came first is first */
     unsigned running_count, waiting_count;
     uint64_t turn;              /* seats given so far */
+    int64_t left_ms;            /* monotonic: when one was last given up */
     uint64_t turns[HUNT_TURNS]; /* by a tenant's hash: its last turn */
     uint64_t rejected;          /* queries whose SQL the database refused */
     uint64_t refused;           /* waited until their deadline */

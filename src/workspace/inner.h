@@ -1,4 +1,8 @@
-/* inner.h - an open file from the inside; for workspace.c, table.c, load.c, writer.c and keep.c. */
+/* inner.h - an open file from the inside; for workspace.c, table.c, load.c, writer.c, keep.c and room.c.
+ *
+ * Locks, in this order: room.lock (one compaction), keep_lock (rows are taken out or moved), append_lock (a transaction that
+ * writes, or a checkpoint, runs: both at once, or a transaction that deletes beside a checkpoint, is where DuckDB 1.5 has had
+ * faults). Queries take none. */
 #pragma once
 #include "workspace/hunt_seats.h"
 #include "workspace/store.h"
@@ -38,6 +42,14 @@ struct stored_table {
     size_t slot_count;
 };
 
+/* What room.c remembers from one look to the next. */
+struct workspace_room {
+    pthread_mutex_t lock;
+    uint64_t removed, added; /* rows, at the last look */
+    int64_t looked_ms;       /* 0: never */
+    int64_t rest_until_ms;   /* unless rows are removed */
+};
+
 struct workspace {
     char path[WORKSPACE_PATH_MAX];
     unsigned references; /* under the registry's lock */
@@ -53,7 +65,9 @@ struct workspace {
     pthread_mutex_t append_lock, keep_lock;
     uint64_t first_rows; /* when it was opened, about */
     _Atomic uint64_t commits, added_rows, removed_rows;
+    _Atomic uint64_t compacted_pieces, compacted_rows, compacted_ms;
     struct hunt_seats seats;
+    struct workspace_room room;
 };
 
 /* The place of a table that the file has, by exact name; NULL: none. */
@@ -68,6 +82,10 @@ MUST_CHECK enum status tables_open(struct workspace *w, duckdb_connection c, str
 /* Runs one or more statements; their result, if wanted, in *out, to be destroyed by duckdb_destroy_result. */
 MUST_CHECK enum status sql_run(duckdb_connection c, const char *sql, duckdb_result *out,
                                struct err *err);
+
+/* Blocks that a table's columns have a part in. */
+MUST_CHECK enum status stored_blocks(duckdb_connection c, const struct stored_table *t,
+                                     uint64_t *blocks, struct err *err);
 
 struct workspace_state;
 void workspace_state_fill(const struct workspace *w, struct workspace_state *out);

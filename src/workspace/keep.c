@@ -2,7 +2,7 @@
  *
  * Room in the file: a checkpoint gives the blocks of row groups that are wholly gone back to later rows, and cuts the file where the
  * free ones stand at its end. Old rows stand together, so what age and size take out is given back; of rows here
- * and there the room stays until their whole group has gone. */
+ * and there the room stays until room.c moves what is left of their group. */
 #include "workspace/keep.h"
 #include "base/clock.h"
 #include "workspace/inner.h"
@@ -22,9 +22,8 @@ failed(const struct workspace *w, enum status st, struct err *err)
 
 /* ---- sizes ---- */
 
-/* Blocks that a table's columns have a part in. */
-static enum status
-blocks_of(duckdb_connection c, const struct stored_table *t, uint64_t *blocks, struct err *err)
+enum status
+stored_blocks(duckdb_connection c, const struct stored_table *t, uint64_t *blocks, struct err *err)
 {
     duckdb_result r;
     char sql[512];
@@ -65,7 +64,7 @@ size_of(struct workspace *w, duckdb_connection c, const struct stored_table *t, 
     all = duckdb_value_uint64(&r, 3, 0);
     duckdb_destroy_result(&r);
     if (out->rows > 0)
-        st = blocks_of(c, t, &blocks, err);
+        st = stored_blocks(c, t, &blocks, err);
     if (st != ST_OK)
         return failed(w, st, err);
     out->bytes = blocks * BLOCK_SIZE;
@@ -153,11 +152,15 @@ workspace_verify(struct workspace *w, uint64_t *rows, struct err *err)
 
 /* Others at work may keep it from the checkpoint, which then comes by itself later. */
 static void
-checkpoint(duckdb_connection c)
+checkpoint(struct workspace *w, duckdb_connection c)
 {
     struct err ignored;
+    enum status st;
 
-    if (sql_run(c, "CHECKPOINT", NULL, &ignored) != ST_OK)
+    pthread_mutex_lock(&w->append_lock);
+    st = sql_run(c, "CHECKPOINT", NULL, &ignored);
+    pthread_mutex_unlock(&w->append_lock);
+    if (st != ST_OK)
         return;
 }
 
@@ -222,7 +225,13 @@ purge_plain(struct workspace *w, duckdb_connection c, const struct stored_table 
         snprintf(until, sizeof until, " AND \"$time\" < %lld", (long long)wanted->until);
     snprintf(sql, sizeof sql, "%s FROM \"%s\" WHERE true%s%s%s",
              only_counts ? "SELECT count(*)" : "DELETE", t->sql_name, from, until, tenant);
-    return count_run(w, c, sql, !only_counts, rows, err);
+    if (only_counts)
+        return count_run(w, c, sql, false, rows, err);
+    pthread_mutex_lock(&w->append_lock);
+    enum status st = count_run(w, c, sql, true, rows, err);
+
+    pthread_mutex_unlock(&w->append_lock);
+    return st;
 }
 
 enum status
@@ -251,7 +260,7 @@ workspace_purge(struct workspace *w, const struct workspace_rows_wanted *wanted,
         if (only == NULL || only == &w->stored[i])
             st = purge_plain(w, c, &w->stored[i], wanted, only_counts, rows, err);
     if (!only_counts && *rows > 0)
-        checkpoint(c);
+        checkpoint(w, c);
     pthread_mutex_unlock(&w->keep_lock);
     duckdb_disconnect(&c);
     return st;
@@ -293,7 +302,7 @@ table_retain(struct workspace *w, duckdb_connection c, const struct stored_table
     }
     if (st != ST_OK || size_max == 0)
         return st;
-    st = blocks_of(c, t, &blocks, err);
+    st = stored_blocks(c, t, &blocks, err);
     if (st != ST_OK || blocks * BLOCK_SIZE <= size_max)
         return st;
     st = time_at(c, t, 1 - 0.9 * (double)size_max / (double)(blocks * BLOCK_SIZE), &old.until, err);
@@ -321,7 +330,7 @@ workspace_retain(struct workspace *w, const struct workspace_keeping *k, uint64_
                 *err = why;
         }
     if (*rows > 0)
-        checkpoint(c);
+        checkpoint(w, c);
     pthread_mutex_unlock(&w->keep_lock);
     duckdb_disconnect(&c);
     return st;
@@ -349,6 +358,9 @@ workspace_state_fill(const struct workspace *w, struct workspace_state *out)
                                     .log_bytes = file_bytes(log),
                                     .commits = atomic_load(&w->commits),
                                     .added_rows = added,
-                                    .removed_rows = removed};
+                                    .removed_rows = removed,
+                                    .compactions = atomic_load(&w->compacted_pieces),
+                                    .compacted_rows = atomic_load(&w->compacted_rows),
+                                    .compaction_ms = atomic_load(&w->compacted_ms)};
     snprintf(out->path, sizeof out->path, "%s", w->path);
 }

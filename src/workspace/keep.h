@@ -20,7 +20,7 @@ MUST_CHECK enum status workspace_sizes(struct workspace *w, const char *tenant,
 /* Reads all of the file that is in use, so that DuckDB checks every block. ST_IO: it is damaged; err names the table. */
 MUST_CHECK enum status workspace_verify(struct workspace *w, uint64_t *rows, struct err *err);
 
-/* Rows as JSON objects, a line each, in the order they came in: members that have a value, then those of the overflow, as far as
+/* Rows as JSON objects, a line each, in the order they were admitted: members that have a value, then those of the overflow, as far as
  * columns keep them: times, numbers and texts are written anew. 'tenant': only its rows; NULL: all. ST_INVALID: there is no
  * such table. ST_IO: 'out' or the file. */
 MUST_CHECK enum status workspace_print(struct workspace *w, struct span table, const char *tenant,
@@ -63,6 +63,35 @@ MUST_CHECK enum status workspace_retain(struct workspace *w, const struct worksp
 MUST_CHECK enum status workspace_compact(const char *path, const struct workspace_options *o,
                                          uint64_t *before, uint64_t *after, struct err *err);
 
+/* Gives back the room of rows that were taken out here and there, and of free blocks inside the file, while the file is in use: piece by
+ * piece, the live rows of two row groups are written anew behind all others, in one transaction, and a checkpoint drops
+ * the old ones. Rows and what is known of them stay the same, their order in the file does not. Queries see each row once; a
+ * kill leaves a piece done or not; writers wait for a piece at most.
+ *
+ * A group goes anew when a sixteenth of its rows is gone, and what that gives back, of all such of its table, is 'least' bytes;
+ * one at the file's end when a quarter of the file is free, and four times 'least'. */
+struct workspace_compaction {
+    uint64_t least;     /* bytes; 0: 4 MiB */
+    uint64_t busy_rows; /* a second: it is not idle while more come in; 0: 2,000 */
+    int64_t quiet_ms;   /* so long nothing must have been asked of the workspace */
+    int64_t until_ms;   /* monotonic: no piece begins later; nor once a query runs or waits */
+    bool (*goes_on)(void *app); /* asked between pieces; NULL: yes */
+    void *app;
+};
+struct workspace_compacted {
+    unsigned pieces;
+    uint64_t rows;          /* written anew */
+    uint64_t before, after; /* bytes of the file */
+    int64_t held_ms_max;    /* so long writers waited for a piece */
+    bool is_over;           /* there is nothing more to be done */
+};
+/* Does nothing, at no cost, while it is not idle: a query runs, waits, or has ended less than 'quiet_ms' ago, or more than 'busy_rows'
+ * came since the last call; and where it has looked before, unless rows were taken out since, it had to
+ * stop, or 15 minutes are over. ST_IO, ST_FULL: a piece failed, and nothing of it is there. */
+MUST_CHECK enum status workspace_compact_idle(struct workspace *w,
+                                              const struct workspace_compaction *how,
+                                              struct workspace_compacted *out, struct err *err);
+
 /* Writes the rows to a Parquet file, which is there whole under its name or not at all; its folder must be there, and a file of that
  * name is replaced. Columns are those of the shape, by KQL type:
  *
@@ -88,6 +117,10 @@ struct workspace_state {
     uint64_t rows;             /* about */
     uint64_t bytes, log_bytes; /* of the file, and of the log of what is not in it yet */
     uint64_t commits, added_rows, removed_rows; /* since it was opened */
+    /* By workspace_compact_idle: pieces, the rows in them, and how long writers had to stand aside for them. */
+    uint64_t compactions, compacted_rows, compaction_ms;
 };
+/* Whether this process has it open. */
+bool workspace_is_open(const char *path);
 /* Each, in no order. */
 void workspace_states(void (*each)(void *app, const struct workspace_state *state), void *app);

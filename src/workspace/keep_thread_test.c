@@ -1,5 +1,6 @@
 /* keep_thread_test.c - a workspace at work: rows come in, are asked for, counted, written to files and taken out at the same time. What is
  * taken out was of its kind, and what is left is all the rest, whatever met whatever. */
+#include "base/clock.h"
 #include "base/test.h"
 #include "workspace/hunt.h"
 #include "workspace/inner.h"
@@ -29,7 +30,7 @@ static const struct catalog catalog = {.tables = tables, .table_count = COUNT_OF
 static char folder[200], path[300];
 static struct workspace *w;
 static atomic_bool is_over;
-static _Atomic uint64_t taken_out, rounds[4];
+static _Atomic uint64_t taken_out, rounds[5];
 static _Atomic unsigned wrong;
 static char why[400];
 static pthread_mutex_t why_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -173,6 +174,24 @@ ask(void *context)
     return NULL;
 }
 
+/* Between queries, of which there are nearly always some. */
+static void *
+compact(void *context)
+{
+    (void)context;
+    while (!atomic_load(&is_over)) {
+        const struct workspace_compaction how = {
+            .least = 1, .busy_rows = UINT32_MAX, .until_ms = clock_monotonic_ms() + 60000};
+        struct workspace_compacted done;
+        struct err err = {""};
+
+        if (workspace_compact_idle(w, &how, &done, &err) != ST_OK)
+            failed("compaction", &err);
+        atomic_fetch_add(&rounds[4], 1);
+    }
+    return NULL;
+}
+
 static void *
 write_file(void *context)
 {
@@ -205,7 +224,7 @@ write_file(void *context)
 static void
 check_at_once(void)
 {
-    static void *(*const others[])(void *) = {take_out, look, ask, write_file};
+    static void *(*const others[])(void *) = {take_out, look, ask, write_file, compact};
     const struct workspace_options options = {
         .catalog = &catalog, .memory_max = (size_t)256 << 20, .threads = 2};
     const struct workspace_rows_wanted rest = {.table = SPAN_LITERAL("Events"),

@@ -165,8 +165,9 @@ workspace_print(struct workspace *w, struct span table, const char *tenant, FILE
     st = workspace_connect(w, &c, err);
     if (st != ST_OK)
         return st;
-    snprintf(sql, sizeof sql, "SELECT * FROM \"%s\"%s ORDER BY rowid", p.table->sql_name,
-             tenant != NULL ? " WHERE \"$tenant\" = CAST(? AS UUID)" : "");
+    snprintf(sql, sizeof sql,
+             "SELECT * FROM \"%s\"%s ORDER BY \"$ingested\", \"$position\", \"$row\", \"$index\"",
+             p.table->sql_name, tenant != NULL ? " WHERE \"$tenant\" = CAST(? AS UUID)" : "");
     memset(&r, 0, sizeof r);
     if (duckdb_prepare(c, sql, &s) != DuckDBSuccess ||
         (tenant != NULL && duckdb_bind_varchar(s, 1, tenant) != DuckDBSuccess) ||

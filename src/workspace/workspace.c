@@ -92,6 +92,7 @@ configure(const struct workspace *w, const struct workspace_options *o, duckdb_c
         {"autoload_known_extensions",    "false"                                     },
         {"allow_community_extensions",   "false"                                     },
         {"checkpoint_threshold",         "128MiB"                                    },
+        {"max_vacuum_tasks",             "4"                                         }, /* a table, a checkpoint */
         {"enable_external_access",       "false"                                     },
         {"lock_configuration",           "true"                                      },
     };
@@ -326,6 +327,7 @@ destroy(struct workspace *w)
     pool_free(&w->pool);
     pthread_mutex_destroy(&w->append_lock);
     pthread_mutex_destroy(&w->keep_lock);
+    pthread_mutex_destroy(&w->room.lock);
     hunt_seats_destroy(&w->seats);
     free(w);
 }
@@ -343,6 +345,7 @@ make(const char *path, const struct workspace_options *o, struct workspace **out
     snprintf(w->path, sizeof w->path, "%s", path);
     pthread_mutex_init(&w->append_lock, NULL);
     pthread_mutex_init(&w->keep_lock, NULL);
+    pthread_mutex_init(&w->room.lock, NULL);
     hunt_seats_init(&w->seats);
     pool_init(&w->pool, KNOWN_MAX);
     w->catalog = o->catalog != NULL ? o->catalog : registry_catalog; /* under its lock */
@@ -461,6 +464,22 @@ workspace_close(struct workspace *w)
         destroy(w);
     }
     pthread_mutex_unlock(&registry_lock);
+}
+
+bool
+workspace_is_open(const char *path)
+{
+    char settled[WORKSPACE_PATH_MAX];
+    const struct workspace *w;
+    struct err ignored;
+
+    if (path_settle(path, true, settled, &ignored) != ST_OK)
+        return false;
+    pthread_mutex_lock(&registry_lock);
+    for (w = registry; w != NULL && strcmp(w->path, settled) != 0;)
+        w = w->next;
+    pthread_mutex_unlock(&registry_lock);
+    return w != NULL;
 }
 
 void
