@@ -142,6 +142,19 @@ stored_function(void *context, struct span name, struct span *text)
            kql_defender_function(name, true, text);
 }
 
+/* Which there are is found at each run; all have the catalog's tables. */
+static bool
+any_place(void *context, const struct kql_place *place, void **out, struct err *err)
+{
+    if (place->is_database) {
+        (void)err_set(err, ST_INVALID,
+                      "a rule names other workspaces as workspace(\"NAME\"), not as databases");
+        return false;
+    }
+    *out = context;
+    return true;
+}
+
 static void
 check(struct pool *pool, const struct control *c, const struct detection_functions *functions,
       bool is_stored, struct detection *x, struct detection_faults *f)
@@ -154,6 +167,7 @@ check(struct pool *pool, const struct control *c, const struct detection_functio
         .table = kql_catalog_table,
         .table_at = kql_catalog_table_at,
         .context = &bed,
+        .place = x->period > 0 ? any_place : NULL,
         .now = clock_ticks(),
         .function = stored_function,
     };

@@ -4,12 +4,26 @@
 #include <stdlib.h>
 
 void
-query_end(struct query *q)
+query_forget(struct query *q)
 {
     if (q->has_hunt)
         hunt_end(&q->hunt);
     if (q->has_functions)
         saved_functions_end(&q->functions);
+    q->has_hunt = q->has_functions = q->is_short = false;
+}
+
+void
+query_end(struct query *q)
+{
+    query_forget(q);
+    while (q->others != NULL) {
+        struct query_other *other = q->others;
+
+        q->others = other->next;
+        workspace_close(other->workspace);
+        free(other);
+    }
     workspace_close(q->workspace);
     *q = (struct query){.workspace = NULL};
 }
@@ -23,12 +37,70 @@ query_open(const struct control *c, const char *tenant, const struct detection *
                          ? workspaces_find(c, tenant, span_of(x->workspace), &q->place, err)
                          : workspaces_default(c, tenant, &q->place, err);
 
+    q->control = c;
+    q->tenant = tenant;
     if (st == ST_OK)
         st = workspace_open(q->place.path, &options, &q->workspace, err);
     if (st != ST_OK)
         q->workspace = NULL;
     return st;
 }
+
+/* ---- workspaces that the query names ---- */
+
+static enum status
+other_add(struct query *q, const struct workspace_place *place, struct err *err)
+{
+    const struct workspace_options options = {.catalog = NULL};
+    struct query_other *other = calloc(1, sizeof *other);
+    enum status st;
+
+    if (other == NULL)
+        return err_set(err, ST_FULL, "no memory for a workspace");
+    other->place = *place;
+    st = workspace_open(place->path, &options, &other->workspace, err);
+    if (st != ST_OK) {
+        free(other);
+        return st;
+    }
+    other->next = q->others;
+    q->others = other;
+    q->is_short = true;
+    return err_set(err, ST_FULL, "the workspace %s is read from now on", place->name);
+}
+
+/* hunt_request.place: what the rule's owner may ask. */
+static bool
+other_find(void *context, const struct kql_place *named, struct hunt_place *out, struct err *err)
+{
+    struct query *q = context;
+    struct workspace_place *place = malloc(sizeof *place);
+    bool is_there = false;
+
+    if (place == NULL)
+        (void)err_set(err, ST_FULL, "no memory for a workspace");
+    else if (named->is_database)
+        (void)err_set(err, ST_INVALID,
+                      "a rule names other workspaces as workspace(\"NAME\"), not as databases");
+    else if (workspaces_find(q->control, q->tenant, named->name, place, err) == ST_OK) {
+        struct query_other *other = q->others;
+
+        *out = (struct hunt_place){q->workspace, q->place.name, HUNT_BOTH};
+        is_there = strcmp(place->path, q->place.path) == 0;
+        while (other != NULL && strcmp(other->place.path, place->path) != 0)
+            other = other->next;
+        if (!is_there && other != NULL) {
+            *out = (struct hunt_place){other->workspace, other->place.name, HUNT_BOTH};
+            is_there = true;
+        }
+        if (!is_there)
+            (void)other_add(q, place, err);
+    }
+    free(place);
+    return is_there;
+}
+
+/* ---- running ---- */
 
 enum status
 query_run(const struct control *c, const char *tenant, const struct detection *x, struct query *q,
@@ -38,6 +110,8 @@ query_run(const struct control *c, const char *tenant, const struct detection *x
     const char *const tenants[] = {tenant};
     struct hunt_request request = {
         .text = span_of(x->query),
+        .place = other_find,
+        .place_context = q,
         .tenants = tenants,
         .tenant_count = 1,
         .shape = HUNT_BOTH,

@@ -195,13 +195,20 @@ next_ready(struct detect *d, int64_t now, int64_t *wait)
 
 /* What a run sees; false: nothing new. */
 static bool
-window_of(struct detect *d, const struct rule *rule, const char *path, int64_t now,
+window_of(struct detect *d, const struct rule *rule, const struct query *q, int64_t now,
           struct hunt_window *window)
 {
-    uint64_t end = d->o.delivered != NULL ? d->o.delivered(d->o.app, rule->tenant, path)
+    uint64_t end = d->o.delivered != NULL ? d->o.delivered(d->o.app, rule->tenant, q->place.path)
                                           : journal_extent(d->o.journal).end;
     bool is_first = rule->ran == 0;
 
+    /* A record that one workspace has and another waits for would be seen by none of the runs to come. */
+    for (const struct query_other *o = q->others; o != NULL && d->o.delivered != NULL;
+         o = o->next) {
+        uint64_t other = d->o.delivered(d->o.app, rule->tenant, o->place.path);
+
+        end = other < end ? other : end;
+    }
     *window = (struct hunt_window){.from = rule->position, .to = end, .admitted_from = INT64_MAX};
     if (is_first || rule->x.lookback > rule->x.period)
         window->admitted_from = now - rule->x.lookback;
@@ -212,9 +219,28 @@ window_of(struct detect *d, const struct rule *rule, const char *path, int64_t n
     return true;
 }
 
-/* Runs the query and makes hits of its answer. */
+/* Runs the query over what its workspaces have of the journal that it has not seen, as soon as it is known which they are. False:
+ * there is nothing new. */
+static bool
+ask(struct detect *d, const struct rule *rule, struct query *q, struct hunt_window *window,
+    int64_t *started, enum status *st, struct err *err)
+{
+    do {
+        query_forget(q);
+        *st = ST_OK;
+        err->text[0] = '\0';
+        if (!window_of(d, rule, q, *started, window))
+            return false;
+        *started = d->o.now(d->o.clock); /* nothing in the window was admitted later */
+        *st = query_run(q->control, rule->tenant, &rule->x, q, window, *started, d->o.run_ms_max,
+                        &d->is_stopping, err);
+    } while (q->is_short);
+    return true;
+}
+
+/* Hits of the query's answer. */
 static enum status
-find_hits(struct detect *d, const struct rule *rule, const struct control *c, struct query *q,
+find_hits(struct detect *d, const struct rule *rule, struct query *q,
           const struct hunt_window *window, int64_t now, struct hits **hits,
           struct hits_result *found, struct err *err)
 {
@@ -226,11 +252,8 @@ find_hits(struct detect *d, const struct rule *rule, const struct control *c, st
         .app = d,
     };
     char identity[48];
-    enum status st =
-        query_run(c, rule->tenant, &rule->x, q, window, now, d->o.run_ms_max, &d->is_stopping, err);
+    enum status st;
 
-    if (st != ST_OK)
-        return st;
     snprintf(identity, sizeof identity, "window %" PRIu64, window->from);
     st = hits_make(&options, hits, err);
     if (st == ST_OK)
@@ -253,10 +276,8 @@ run_rule(struct detect *d, struct rule *rule, const char *trigger,
     enum status st = rule->broken[0] != '\0' ? err_set(&why, ST_INVALID, "%s", rule->broken)
                                              : query_open(c, rule->tenant, &rule->x, &q, &why);
 
-    if (st == ST_OK && window_of(d, rule, q.place.path, started, &window)) {
-        started = d->o.now(d->o.clock); /* nothing in the window was admitted later */
-        st = find_hits(d, rule, c, &q, &window, started, &hits, &found, &why);
-    }
+    if (st == ST_OK && ask(d, rule, &q, &window, &started, &st, &why) && st == ST_OK)
+        st = find_hits(d, rule, &q, &window, started, &hits, &found, &why);
     if (st == ST_OK && q.has_hunt && q.hunt.partial != HUNT_WHOLE)
         (void)err_set(&why, ST_OK, "the answer has more than %d rows: only so many were looked at",
                       QUERY_ROWS_MAX);

@@ -23,7 +23,7 @@ from daemon import BUILD, LOCAL, SUBSCRIPTION, TENANT, Daemon, has_workspaces, s
 
 OTHER = "b0a4d6c2-3e77-4a19-9c41-58e2f7d10a22"
 RULES = "/beta/security/rules/detectionRules"
-SOC = f"{SUBSCRIPTION}/Microsoft.OperationalInsights/workspaces/soc"
+SOC, SECOND, PRIVATE = (f"{SUBSCRIPTION}/Microsoft.OperationalInsights/workspaces/{name}" for name in ("soc", "second", "private"))
 ALERTS = ("AlertInfo", "AlertEvidence")
 HUB = f"{LOCAL}/Microsoft.EventHub/namespaces/local-hub"
 DEVICE = {"@odata.type": "#microsoft.graph.security.impactedDeviceAsset", "identifier": "deviceId"}
@@ -48,7 +48,7 @@ def started(daemon, kill=False):
     """Two tenants, a folder and the local hub for alerts, a workspace where there is DuckDB."""
     resources = [{"id": storage_id("alerts"), "kind": "folder", "settings": {"path": str(daemon.folder / "alerts")}}]
     if has_workspaces():
-        resources.append({"id": SOC, "kind": "workspace", "settings": {"path": str(daemon.folder / "soc.duckdb")}})
+        resources += [{"id": i, "kind": "workspace", "settings": {"path": str(daemon.folder / f"{i.split('/')[-1]}.duckdb")}} for i in (SOC, SECOND, PRIVATE)]
     daemon.write_config(tenants=[{"id": TENANT, "name": "a"}, {"id": OTHER, "name": "b"}], resources=resources, defaultExports=False)
     daemon.start()
     for tenant, name in ((TENANT, "alerts"), (OTHER, "theirs")):
@@ -354,6 +354,42 @@ def continuous_kills(count):
 
 # ---- on the workspace ----
 
+def across():
+    """A rule over its own workspace and another that its owner may ask."""
+    with Daemon() as daemon:
+        started(daemon)
+        daemon.put_workspace("second", SECOND, tables=("DeviceEvents",), lingerMs=5)
+        daemon.put_workspace("private", PRIVATE, tables=("DeviceEvents",), tenant=OTHER, lingerMs=5)
+
+        def arrived():
+            daemon.wait_delivered("soc-alerts", "second")
+
+        send(daemon, event(1))
+        send(daemon, event(9, device="dev-9", DeviceName="secret"), tenant=OTHER)
+        arrived()
+        both = "union DeviceEvents, workspace('second').DeviceEvents | where ActionType == 'Bad' | summarize Count = count(), arg_max(Timestamp, *) by DeviceId"
+        number = made(daemon, changed(rule("both", both, "1H", title="{{Count}} on {{DeviceName}}"), ("penstock", {"workspace": "soc"})))["id"]
+        info, _ = wait_exported(daemon, 1)
+        check("both are read, of its tenant", [i["properties"]["Title"] for i in info] == ["2 on host-1"], info)
+        for k in range(3):
+            send(daemon, event(10 + k, device=f"dev-{k}", DeviceName=f"host-{k}"))
+            arrived()
+            run = run_now(daemon, number)
+            check("what came since, once", run["rows"] == 1 and run["alerts"] == 1 and run["status"] == "completed", run)
+        check("windows follow each other", all(a["fromPosition"] == b["toPosition"] for a, b in zip(runs(daemon, number), runs(daemon, number)[1:])), runs(daemon, number))
+        run = run_now(daemon, number)
+        check("then nothing is new", run["rows"] == 0, run)
+        for name in ("private", "nowhere"):
+            wrong = made(daemon, changed(rule(name, f"workspace('{name}').DeviceEvents | where ActionType == 'Bad'", "1H"), ("penstock", {"workspace": "soc"})))["id"]
+            wait_for(lambda: runs(daemon, wrong), 10, "its run")
+            run = runs(daemon, wrong)[0]
+            check(f"{name} is not there", run["status"] == "failed" and f"there is no workspace {name} here" in run["failureReason"], run)
+        answer = daemon.request("POST", f"{RULES}?tenantId={TENANT}", json.dumps(rule("continuous", "workspace('second').DeviceEvents | where ActionType == 'Bad'", "0")))
+        check("a continuous rule reads no workspace", answer.status == 400 and b"cannot be reached from here" in answer.body, answer)
+        tried = daemon.request("POST", f"{RULES}/test?tenantId={TENANT}", json.dumps(changed(rule("tried", both, "1H", title="t"), ("penstock", {"workspace": "soc"}))))
+        check("a test-run reads both", tried.status == 200 and sum(int(h["Count"]) for h in tried.json()["hits"]) == 8, tried)
+
+
 def scheduled():
     with Daemon() as daemon:
         started(daemon)
@@ -573,6 +609,7 @@ SECTIONS = {
     "continuous-kills": (continuous_kills, "kills"),
     "command": (command, None),
     "scheduled": (scheduled, "workspace"),
+    "across": (across, "workspace"),
     "schedule": (schedule, "workspace"),
     "test-runs": (test_runs, "workspace"),
     "scheduled-kills": (scheduled_kills, "workspace kills"),
