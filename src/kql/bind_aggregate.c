@@ -231,7 +231,6 @@ bind_aggregate_call(struct bind *b, const struct kql_function *f, const struct k
     struct bind_aggregates *aggregates = b->aggregates;
     const struct kql_expr *call;
     struct bind_arguments a;
-    bool is_fine;
 
     if ((f->flags & KQL_F_NOT_BUILT) != 0 && !bind_not_built(b, s, f->name, "()"))
         return bind_unknown(b, s);
@@ -240,10 +239,7 @@ bind_aggregate_call(struct bind *b, const struct kql_function *f, const struct k
         return bind_several(b, f, s);
     b->aggregates = NULL; /* the arguments are per row */
     a = bind_arguments_of(b, s);
-    is_fine = bind_arguments_order(b, f, s, &a);
     b->aggregates = aggregates;
-    if (!is_fine)
-        return bind_unknown(b, s);
     if (s->name.n >= 10 && memcmp(s->name.p, "percentile", 10) == 0 && a.count > 0) {
         if (a.items[0]->type == KQL_INT)
             a.items[0] = bind_call_as(b, a.items[0], KQL_LONG);

@@ -568,6 +568,8 @@ bind_add_tuple(struct bind *b, const struct kql_expr *const *results, const stru
 
 /* ---- arguments as written ---- */
 
+/* A name before an argument, as in countif(IsBad = x == 1), names what the call makes at most
+ * (bind_name.c): arguments of what is built in stand by their places. */
 struct bind_arguments
 bind_arguments_of(struct bind *b, const struct kql_syntax *s)
 {
@@ -577,60 +579,6 @@ bind_arguments_of(struct bind *b, const struct kql_syntax *s)
     for (uint32_t i = 0; i < s->child_count; i++)
         a.items[i] = bind_expr(b, s->children[i]);
     return a;
-}
-
-/* f(b=1, a=2) in the order of the parameters. */
-bool
-bind_arguments_order(struct bind *b, const struct kql_function *f, const struct kql_syntax *s,
-                     struct bind_arguments *a)
-{
-    struct kql_signature signature;
-    const struct kql_expr **ordered;
-    uint32_t last = 0;
-    bool has_name = false;
-
-    for (uint32_t i = 0; i < s->child_count; i++)
-        has_name = has_name || s->children[i]->kind == SYN_NAMED;
-    if (!has_name)
-        return true;
-    ordered = pool_zeroed(b->pool, KQL_PARAMETERS_MAX + s->child_count, sizeof *ordered);
-    for (uint32_t i = 0; i < s->child_count; i++) {
-        const struct kql_syntax *child = s->children[i];
-        uint32_t to = i;
-
-        if (child->kind == SYN_NAMED) {
-            bool is_known = false;
-
-            for (uint32_t k = 0; !is_known && kql_signature_read(f, k, &signature); k++) {
-                for (to = 0; to < signature.count; to++) {
-                    is_known = span_equal(signature.parameters[to].name, child->name);
-                    if (is_known)
-                        break;
-                }
-            }
-            if (!is_known) {
-                kql_complain(b->d, KQL_E_ARGUMENTS, child->name_at, child->name_size,
-                             "%s() has no parameter '%.*s'", f->name, (int)child->name.n,
-                             child->name.p);
-                return false;
-            }
-        }
-        if (ordered[to] != NULL) {
-            kql_complain(b->d, KQL_E_ARGUMENTS, child->at, child->size,
-                         "this argument of %s() is given twice", f->name);
-            return false;
-        }
-        ordered[to] = a->items[i];
-        last = to > last ? to : last;
-    }
-    for (uint32_t i = 0; i <= last; i++) {
-        if (ordered[i] == NULL) {
-            bind_call_count(b, f, s->child_count, s);
-            return false;
-        }
-    }
-    a->items = ordered;
-    return true;
 }
 
 bool

@@ -212,8 +212,6 @@ bind_typed_extract(struct bind *b, const struct kql_function *f, const struct kq
         shorter.child_count--;
     }
     a = bind_arguments_of(b, &shorter);
-    if (!bind_arguments_order(b, f, &shorter, &a))
-        return bind_unknown(b, s);
     e = bind_call(b, f, a.items, a.count, s);
     if (e->type == KQL_UNKNOWN || type == KQL_UNKNOWN || type == e->type)
         return e;
@@ -333,8 +331,7 @@ bind_window(struct bind *b, const struct kql_function *f, const struct kql_synta
                      f->name);
         return bind_unknown(b, s);
     }
-    return bind_arguments_order(b, f, s, &a) ? bind_call(b, f, a.items, a.count, s)
-                                             : bind_unknown(b, s);
+    return bind_call(b, f, a.items, a.count, s);
 }
 
 static const struct kql_expr *
@@ -347,8 +344,6 @@ bind_scalar(struct bind *b, const struct kql_function *f, const struct kql_synta
     if ((f->flags & KQL_F_NOT_BUILT) != 0 && !bind_not_built(b, s, f->name, "()"))
         return bind_unknown(b, s);
     a = bind_arguments_of(b, s);
-    if (!bind_arguments_order(b, f, s, &a))
-        return bind_unknown(b, s);
     e = bind_call(b, f, a.items, a.count, s);
     if (f->tuple != NULL && e->type != KQL_UNKNOWN)
         return scalar_tuple(b, s, f, e);

@@ -181,9 +181,6 @@ struct bind_arguments {
     uint32_t count;
 };
 struct bind_arguments bind_arguments_of(struct bind *b, const struct kql_syntax *s);
-/* f(b=1, a=2) in the order of the parameters; false: complained. */
-bool bind_arguments_order(struct bind *b, const struct kql_function *f, const struct kql_syntax *s,
-                          struct bind_arguments *a);
 /* The call as it is: nothing checked, converted or folded. */
 const struct kql_expr *bind_call_make(struct bind *b, const struct kql_function *f,
                                       const struct kql_expr *const *arguments, uint32_t count,

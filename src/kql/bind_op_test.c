@@ -131,6 +131,10 @@ static const struct {
 
  /* summarize and its kin */
     {"Ta | summarize count() by b",                                                            "b:string, count_:long"                                       },
+    {"Ta | summarize sum(y = a), countif(z = a > 1), l = make_list_if(b, z = a > 1)",
+     "sum_y:long, countif_z:long, l:dynamic"                                                                                                                 },
+    {"Ta | project x = strcat(length = b, source = b)",                                        "x:string"                                                    },
+    {"Ta | project x = iff(then = 1, true, 2)",                                                "KQL105 28"                                                   },
     {"Ta | summarize sum(a), sum(a), x = sum(r) / count() by b",
      "b:string, sum_a:long, sum_a1:long, x:real"                                                                                                             },
     {"Ta | summarize by b, a",                                                                 "b:string, a:long"                                            },
