@@ -153,6 +153,8 @@ const struct key_row config_keys[] = {
      "Bytes of all files that one query reads by externaldata, as they come and unpacked; its text counts in hunting.memory, too."},
     {"hunting", "externalDataTime", KEY_DURATION, AT(hunting.external.time_ms_max), "30 s", 1, 10 * 60000, NULL, false,
      "A file of externaldata that takes longer ends the query, as the query's own time does."},
+    {"hunting", "geoDatabase", KEY_PATH, AT(hunting.geo_database), NULL, 0, 0, NULL, false,
+     "File in MaxMind's format (GeoLite2-City.mmdb, DB-IP and their kin) that geo_info_from_ip_address() asks. One put in its place, by renaming, is taken within seconds."},
     {"log", "level", KEY_CHOICE, AT(log_level), "info", 0, 0, level_choices, false,
      "What is written to standard error."},
     {"metrics", "access", KEY_CHOICE, AT(metrics), "loopback", 0, 0, metrics_choices, false,

@@ -130,6 +130,7 @@ struct config {
         unsigned query_count;          /* that run side by side in one workspace */
         uint64_t time_ms, time_ms_max; /* of one query: by default, and the most one may ask for */
         uint64_t answer_row_max, answer_size_max, memory_max; /* of one query */
+        const char *geo_database;                             /* NULL: none */
         struct fetch_policy external;                         /* what externaldata may read */
     } hunting;
     const char *secret_key_file; /* NULL: data/secret.key, made at first start */

@@ -87,7 +87,7 @@ static const struct {
      "hunting.externalData[0]|'*': it is no URL"                                                                                                                                              },
     {"a place by a pattern",                    "hunting:\n  externalData: [\"https://*.example/\"]\n",
      "hunting.externalData[0]|'https://*.example/'"                                                                                                                                           },
-    {"a place that is a file",                  "hunting:\n  externalData: [\"file://a/etc/\"]\n",                                  "no URL"                                              },
+    {"a place that is a file",                  "hunting:\n  externalData: [\"file://a/etc/\"]\n",                                  "no URL"                                                  },
     {"a place with a user",                     "hunting:\n  externalData: [\"https://me:word@a.example/\"]\n",
      "it names a user"                                                                                                                                                                        },
     {"a place with a signature",                "hunting:\n  externalData: [\"https://a.example/x?sig=y\"]\n",
@@ -95,6 +95,9 @@ static const struct {
     {"a place with dots",                       "hunting:\n  externalData: [\"https://a.example/x/../y/\"]\n",
      "a segment '.' or '..'"                                                                                                                                                                  },
     {"no size of external data",                "hunting:\n  externalDataSize: 0\n",                                                "1 KiB to 1 GiB"                                          },
+    {"a database of places",                    "hunting:\n  geoDatabase: places.mmdb\n",                                           NULL                                                      },
+    {"a database that is a list",               "hunting:\n  geoDatabase: [a]\n",
+     "hunting.geoDatabase|single value"                                                                                                                                                       },
     {"origins of pages",
      "http:\n  allowedOrigins: [https://dataexplorer.azure.com, \"http://127.0.0.1:8080\", "
      "\"http://[::1]:3000\"]\n",                                                                                                    NULL                                                      },

@@ -7,12 +7,13 @@
 #include <pthread.h>
 
 static const struct kql_function *const tables[] = {
-    kql_functions_operator,   kql_functions_convert,      kql_functions_math,
-    kql_functions_datetime,   kql_functions_string,       kql_functions_parse,
-    kql_functions_user_agent, kql_functions_encode,       kql_functions_network,
-    kql_functions_geo,        kql_functions_dynamic,      kql_functions_series,
-    kql_functions_aggregate,  kql_functions_series_model, kql_functions_sketch,
-    kql_functions_window,     kql_functions_plugin,       kql_functions_other,
+    kql_functions_operator,   kql_functions_convert,   kql_functions_math,
+    kql_functions_datetime,   kql_functions_string,    kql_functions_parse,
+    kql_functions_user_agent, kql_functions_encode,    kql_functions_network,
+    kql_functions_place,      kql_functions_geo,       kql_functions_dynamic,
+    kql_functions_series,     kql_functions_aggregate, kql_functions_series_model,
+    kql_functions_sketch,     kql_functions_window,    kql_functions_plugin,
+    kql_functions_other,
 };
 
 /* ---- finding ---- */

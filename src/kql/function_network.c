@@ -701,8 +701,6 @@ const struct kql_function kql_functions_network[] = {
         "Whether the text has one of the addresses, set apart."),
     ROW("has_any_ipv4_prefix", KQL_F_TAKES_NULLS, LIST("source", "ip_prefixes"), has_ipv4_prefix,
         NULL, "Whether the text has an address that begins as one of these."),
-    ROW("geo_info_from_ip_address", KQL_F_NOT_BUILT, "(ip: string) -> dynamic", NULL, NULL,
-        "Where an address is; needs a database that is not shipped."),
     ROW("geo_location", KQL_F_NOT_BUILT | KQL_F_TRANSFORM_ONLY, "(ip: string) -> dynamic", NULL,
         NULL, "Where an address is; needs a database that is not shipped."),
     {.name = NULL},

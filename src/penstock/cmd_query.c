@@ -1,6 +1,7 @@
 #include "penstock/cmd_query.h"
 #include "base/file.h"
 #include "control/config.h"
+#include "control/geo.h"
 #include "kql/external.h"
 #include "kql/syntax.h"
 #include "penstock/commands.h"
@@ -93,6 +94,8 @@ run_configured(struct query_options *o)
     struct config *config;
     struct catalog c;
     char *memory = NULL;
+    struct geo geo = {.path = NULL};
+    bool is_new;
     struct err err;
     int code = EXIT_REFUSED;
 
@@ -101,12 +104,15 @@ run_configured(struct query_options *o)
         return EXIT_REFUSED;
     }
     external_add(o, &config->hunting.external);
+    if (geo_use(&geo, config->hunting.geo_database, &is_new, &err) != ST_OK)
+        fprintf(stderr, "penstock query: hunting.geoDatabase: %s\n", err.text);
     if (config_catalog(config, &catalog_builtin, &c, &memory, &err) == ST_OK) {
         code = run(o, &c);
         free(memory);
     } else {
         fprintf(stderr, "penstock query: %s: %s\n", o->config, err.text);
     }
+    geo_end(&geo);
     config_free(config);
     return code;
 }

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "control/collection_rules.h"
 #include "control/config.h"
+#include "control/geo.h"
 #include "control/plan_build.h"
 #include "control/secrets.h"
 #include "control/store.h"
@@ -68,6 +69,7 @@ struct daemon {
     struct posture_part *posture;
     struct detect_part *detect;
     struct workspace_keeper *keeper;
+    struct geo geo;
     struct http_server *server;
     struct api api;
     pthread_mutex_t plan_lock;
@@ -128,6 +130,19 @@ generation_read(const struct daemon_options *o, struct generation **out, struct 
     return ST_OK;
 }
 
+/* The database of places as the configuration names it, and as it lies there now. */
+static void
+geo_look(struct daemon *d, const struct config *config)
+{
+    struct err err;
+    bool is_new;
+
+    if (geo_use(&d->geo, config->hunting.geo_database, &is_new, &err) != ST_OK)
+        log_line(LOG_WARN, "control", "hunting.geoDatabase: %s", err.text);
+    else if (is_new)
+        log_line(LOG_INFO, "control", "places are asked of %s", config->hunting.geo_database);
+}
+
 static void
 generation_adopt(struct daemon *d, struct generation *g)
 {
@@ -141,6 +156,7 @@ generation_adopt(struct daemon *d, struct generation *g)
     };
     d->generations[d->generation_count++] = g;
     workspace_catalog_use(&g->catalog);
+    geo_look(d, g->config);
     workspace_limits_use((size_t)g->config->workspaces.memory_max, g->config->workspaces.threads);
     atomic_store(&d->api.control, &g->control);
 }
@@ -687,6 +703,7 @@ daemon_tend(struct daemon *d)
 
     if (tokens_refresh(d->tokens, &err) != ST_OK)
         log_line(LOG_WARN, "control", "tokens: %s", err.text);
+    geo_look(d, config_of(d));
     if (store_changed(d->store) != d->store_seen && rebuild_plan(d, &err) != ST_OK)
         log_line(LOG_WARN, "control", "the plan was not rebuilt: %s", err.text);
     if (now_ms - d->registry_saved_ms >= REGISTRY_SAVE_MS)
@@ -764,6 +781,7 @@ daemon_stop(struct daemon *d)
     if (d->lock_fd >= 0)
         close(d->lock_fd);
     workspace_catalog_use(NULL);
+    geo_end(&d->geo);
     while (d->generation_count > 0)
         generation_free(d->generations[--d->generation_count]);
     pthread_mutex_destroy(&d->plan_lock);

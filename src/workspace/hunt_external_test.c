@@ -1,7 +1,9 @@
 /* hunt_external_test.c - lists from a server beside a workspace's tables: every engine gives the same, the table's side runs in
  * DuckDB, each list is asked for once a query, and nothing without a policy. */
+#include "kql/geo_source.h"
 #include "wire/http_server.h"
 #include "workspace/hunt_bed.h"
+#include <netinet/in.h>
 
 static struct workspace *w;
 static _Atomic unsigned asked;
@@ -235,6 +237,60 @@ test_ends(const struct fetch_policy *policy)
     }
 }
 
+/* ---- the other thing from outside: places of addresses ---- */
+
+static _Atomic unsigned finds, closes;
+
+static bool
+find_place(void *context, const struct sockaddr *address, struct pool *p, struct kql_geo_place *out)
+{
+    const struct sockaddr_in *a = (const struct sockaddr_in *)address;
+    uint32_t last = ntohl(a->sin_addr.s_addr) & 255;
+
+    finds++;
+    out->country = pool_printf(p, "%s-%u", (const char *)context, last);
+    return address->sa_family == AF_INET && last != 80;
+}
+
+static void
+close_places(void *context)
+{
+    (void)context;
+    closes++;
+}
+
+static void
+test_places(void)
+{
+    static char name[] = "land", other[] = "other";
+    const struct kql_geo_source s = {find_place, close_places, name},
+                                t = {find_place, close_places, other};
+    const char *query =
+        "DeviceEvents | extend g = geo_info_from_ip_address(strcat('10.0.0.', Port)) "
+        "| summarize c = count() by x = tostring(g.country) | sort by x asc";
+    struct hunt_request r = request(query, NULL, HUNT_BEST);
+    struct err err = {""};
+
+    check_end("no database", &r, HUNT_FAILED, "hunting.geoDatabase");
+    CHECK(kql_geo_use(&s, &err) == ST_OK, "%s", err.text);
+    for (int engine = HUNT_BEST; engine <= HUNT_ROWS_ONLY; engine++) {
+        struct hunt h;
+        char text[200] = "";
+
+        r = request(query, NULL, (enum hunt_engine)engine);
+        if (hunt_run(w, &r, &h, &err) == ST_OK)
+            bed_print(&h, text, sizeof text);
+        CHECK(strcmp(text, "|1;land-1|1;") == 0 && h.rejected.text[0] == '\0',
+              "engine %d: '%s' %s%s", engine, text, err.text, h.rejected.text);
+        CHECK(engine == HUNT_ROWS_ONLY || strncmp(h.explanation.p, "duckdb  sort", 12) == 0, "%.*s",
+              (int)h.explanation.n, h.explanation.p);
+        hunt_end(&h);
+    }
+    CHECK(finds == 6, "%u lookups of two rows, three times", finds);
+    CHECK(kql_geo_use(&t, &err) == ST_OK && closes == 1, "closed %u times", closes);
+    CHECK(kql_geo_use(NULL, &err) == ST_OK && closes == 2, "closed %u times", closes);
+}
+
 int
 main(void)
 {
@@ -263,6 +319,7 @@ main(void)
     snprintf(prefix, sizeof prefix, "http://127.0.0.1:%u/l/", port);
     test_engines(&policy);
     test_ends(&policy);
+    test_places();
     http_server_stop(server, 1000);
     workspace_close(w);
     bed_remove();

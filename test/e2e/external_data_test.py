@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """externaldata against a real HTTP server on loopback: what is allowed and nothing else, for every door, tenant and rule; formats;
-limits of size and time; a client that goes away; reload; the command that asks no daemon.
+limits of size and time; a client that goes away; reload; the command that asks no daemon. And the other thing that is read from elsewhere: the
+database of places.
 
     test/e2e/external_data_test.py [SECTION ...]"""
 import argparse
@@ -314,7 +315,72 @@ def command():
         daemon.end()
 
 
-SECTIONS = {"reads": reads, "refused": refused, "limits": limits, "detection": detection, "command": command}
+def mmdb(country, network=(8, 8, 8)):
+    """A database in MaxMind's format that knows one IPv4 network (a /24) and its country."""
+    def control(kind, size):
+        return bytes([kind << 5 | size]) if kind <= 7 else bytes([size, kind - 7])
+
+    def coded(value):
+        if isinstance(value, str):
+            return control(2, len(value)) + value.encode()
+        if isinstance(value, dict):
+            return control(7, len(value)) + b"".join(coded(k) + coded(v) for k, v in value.items())
+        if isinstance(value, list):
+            return control(11, len(value)) + b"".join(map(coded, value))
+        kind, size = {"u16": (5, 2), "u32": (6, 4), "u64": (9, 8)}[value[0]]
+        return control(kind, size) + value[1].to_bytes(size, "big")
+
+    bits = "".join(f"{b:08b}" for b in network)
+    count = len(bits)
+    tree = b""
+    for i, bit in enumerate(bits):
+        ahead = i + 1 if i + 1 < count else count + 16
+        tree += b"".join((ahead if str(side) == bit else count).to_bytes(4, "big") for side in (0, 1))
+    about = {"node_count": ("u32", count), "record_size": ("u16", 32), "ip_version": ("u16", 4), "database_type": "Test-City", "languages": ["en"],
+             "binary_format_major_version": ("u16", 2), "binary_format_minor_version": ("u16", 0), "build_epoch": ("u64", 1700000000), "description": {"en": "x"}}
+    return tree + bytes(16) + coded({"country": {"names": {"en": country}}}) + b"\xab\xcd\xefMaxMind.com" + coded(about)
+
+
+def places():
+    with Bed() as bed:
+        query = "DeviceEvents | take 1 | project g = geo_info_from_ip_address(strcat('8.8.8.', ReportId % 200))"
+        answer = bed.ask(query)
+        check("without a database", answer.status == 400 and b"hunting.geoDatabase" in answer.body, answer)
+        file = bed.daemon.folder / "places.mmdb"
+        bed.daemon.write_config(hunting={**bed.hunting, "geoDatabase": str(file)})
+        bed.daemon.reload()
+        wait_for(lambda: "hunting.geoDatabase: cannot read" in bed.daemon.log(), 10, "the log says that it is not there")
+
+        def put(country):
+            new = file.with_suffix(".new")
+            new.write_bytes(mmdb(country))
+            new.rename(file)
+
+        put("Here")
+        wait_for(lambda: "places are asked of" in bed.daemon.log() or "without libmaxminddb" in bed.daemon.log(), 10, "the file is seen")
+        if "without libmaxminddb" in bed.daemon.log():
+            check.skip("places", "this build has no libmaxminddb")
+            return
+
+        for country in ("Here", "There"):
+            put(country)
+            wait_for(lambda: values(bed.ask(query)) == [[json.dumps({"country": country}, separators=(",", ":"))]], 10, lambda: f"{country}: {bed.ask(query)}")
+            check(f"{country}, within seconds and without a reload", True)
+        new = file.with_suffix(".new")
+        new.write_bytes(b"no database")
+        new.rename(file)
+        wait_for(lambda: "no database of MaxMind's format" in bed.daemon.log(), 10, "the log says that it is broken")
+        check("a broken one changes nothing", b"There" in bed.ask(query).body, bed.ask(query))
+        check("and is told once", bed.daemon.log().count("no database of MaxMind's format") == 1, bed.daemon.log_tail())
+        put("Here")
+        code, out, errors = bed.daemon.run("query", "print g = geo_info_from_ip_address('8.8.8.8').country", "--local", "--config", str(bed.daemon.config_file), "--format", "json")
+        check("the command by the configuration", code == 0 and json.loads(out)["rows"] == [["Here"]], code, out, errors)
+        bed.daemon.write_config(hunting=bed.hunting)
+        bed.daemon.reload()
+        wait_for(lambda: bed.ask(query).status == 400, 10, "without the key there is none")
+
+
+SECTIONS = {"places": places, "reads": reads, "refused": refused, "limits": limits, "detection": detection, "command": command}
 
 
 def main():
