@@ -136,7 +136,7 @@ const struct key_row config_keys[] = {
     {"hunting", "workspace", KEY_TEXT, AT(hunting.workspace), NULL, 0, 0, NULL, false,
      "The workspace that is asked where a request names none: its name or ARM id; every tenant may ask it. Without it, the only one that the tenant's settings and automations name."},
     {"hunting", "queries", KEY_COUNT, AT(hunting.query_count), "4", 1, 64, NULL, false,
-     "Queries that run side by side in one workspace, at most half of them of one tenant; further ones wait their turn, eight for each that may run."},
+     "Queries that run side by side in one workspace, at most half of them of one tenant (all but one while it is alone); further ones wait their turn, eight for each that may run."},
     {"hunting", "time", KEY_DURATION, AT(hunting.time_ms), "3 min", 1, 10 * 60000, NULL, false,
      "A query that takes longer is ended, unless its request asks for more (prefer: wait=N)."},
     {"hunting", "timeMax", KEY_DURATION, AT(hunting.time_ms_max), "10 min", 1, HOUR_MS, NULL, false,

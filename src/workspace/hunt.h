@@ -152,7 +152,7 @@ MUST_CHECK enum status hunt_run(struct workspace *w, const struct hunt_request *
 void hunt_end(struct hunt *h);
 
 /* How many queries of a workspace run side by side (default 4; 1 to 1024), at most half of them (and one at least) of one
- * tenant (the first that a request names; an operator's look is one of its own). */
+ * tenant (the first that a request names; an operator's look is one of its own), or all but one while no other runs or waits. */
 void hunt_seats_use(struct workspace *w, unsigned seats);
 struct hunt_seats_state {
     unsigned seats, running, waiting;

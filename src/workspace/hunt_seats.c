@@ -1,6 +1,7 @@
 /* hunt_seats.c - turns. A free seat goes to the waiting tenant that runs the fewest queries; of several, to the one whose last
  * turn is longest ago; inside a tenant, to who came first. So one that asks a hundred at a time delays the others by a query at
- * most. A tenant never holds more than half of the seats, so another finds one free, or is next. */
+ * most. While others run or wait, a tenant takes no seat beyond half of them; alone it takes all but one. So whoever comes
+ * to a tenant that was alone finds a seat free, and those who come with it are next. */
 #include "workspace/hunt_seats.h"
 #include "base/clock.h"
 #include <assert.h>
@@ -50,17 +51,35 @@ running_of(const struct hunt_seats *s, const char *tenant)
     return count;
 }
 
+static bool
+holds_others(const struct hunt_seat *list, const char *tenant)
+{
+    while (list != NULL && strcmp(list->tenant, tenant) == 0)
+        list = list->next;
+    return list != NULL;
+}
+
+/* How many a tenant may have now. */
+static unsigned
+most_of(const struct hunt_seats *s, const char *tenant)
+{
+    bool has_others = holds_others(s->running, tenant) || holds_others(s->waiting, tenant);
+    unsigned most = has_others ? s->count / 2 : s->count - 1;
+
+    return most > 0 ? most : 1;
+}
+
 /* Who is next; NULL: nobody may. */
 static struct hunt_seat *
 next_of(struct hunt_seats *s)
 {
-    unsigned most = s->count / 2 > 0 ? s->count / 2 : 1, fewest = 0;
+    unsigned fewest = 0;
     struct hunt_seat *next = NULL;
 
     for (struct hunt_seat *seat = s->waiting; seat != NULL; seat = seat->next) {
         unsigned running = running_of(s, seat->tenant);
 
-        if (running >= most)
+        if (running >= most_of(s, seat->tenant))
             continue;
         if (next == NULL || running < fewest ||
             (running == fewest && *turn_of(s, seat->tenant) < *turn_of(s, next->tenant))) {

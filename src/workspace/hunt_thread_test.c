@@ -215,7 +215,7 @@ test_seats(void)
     do
         hunt_seats_look(w, &seats);
     while (seats.running + seats.waiting < COUNT_OF(hogs));
-    CHECK(seats.running == 2 && seats.waiting == 4, "half of the seats: %u run, %u wait",
+    CHECK(seats.running == 3 && seats.waiting == 3, "all seats but one: %u run, %u wait",
           seats.running, seats.waiting);
     run_ending(&quick);
     CHECK(quick.outcome == HUNT_DONE && quick.ms < SOON_MS, "another tenant: %d after %lld ms",
@@ -240,6 +240,42 @@ test_seats(void)
     hunt_seats_use(w, 4);
 }
 
+/* Two that ask at a time have half of the seats each, whoever was first. */
+static void
+test_halves(void)
+{
+    static const char *const *const tenants[] = {one, two};
+    _Atomic bool cancelled[2] = {false, false};
+    struct ending hogs[12];
+    pthread_t threads[12];
+    struct hunt_seats_state seats;
+
+    hunt_seats_use(w, 4);
+    for (unsigned i = 0; i < COUNT_OF(hogs); i++) {
+        hogs[i] = (struct ending){.request = bed_request(endless[0].text, tenants[i / 6], 1)};
+        hogs[i].request.engine = HUNT_ROWS_ONLY;
+        hogs[i].request.cancelled = &cancelled[i / 6];
+        CHECK(pthread_create(&threads[i], NULL, run_ending, &hogs[i]) == 0, "a thread");
+        do
+            hunt_seats_look(w, &seats);
+        while (seats.running + seats.waiting < i + 1);
+    }
+    CHECK(seats.running == 4 && seats.waiting == 8, "three and one: %u run, %u wait", seats.running,
+          seats.waiting);
+    atomic_store(&cancelled[0], true);
+    do
+        hunt_seats_look(w, &seats);
+    while (seats.running + seats.waiting > 6 || seats.running < 3);
+    CHECK(seats.running == 3 && seats.waiting == 3, "then it is alone: %u run, %u wait",
+          seats.running, seats.waiting);
+    atomic_store(&cancelled[1], true);
+    for (unsigned i = 0; i < COUNT_OF(hogs); i++) {
+        pthread_join(threads[i], NULL);
+        CHECK(hogs[i].outcome == HUNT_CANCELLED, "hog %u: %d: %s", i, hogs[i].outcome,
+              hogs[i].err.text);
+    }
+}
+
 int
 main(void)
 {
@@ -253,6 +289,7 @@ main(void)
     test_many();
     test_ends();
     test_seats();
+    test_halves();
     workspace_close(w);
     bed_remove();
     return test_end();
