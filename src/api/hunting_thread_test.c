@@ -175,6 +175,11 @@ work(void *app)
         snprintf(body, sizeof body, "{\"query\":\"print n = %d + 1000; \"}", n);
         snprintf(path + 190, 10, "[[%d]]", n + 1000);
         ask(client, me, path, body, path + 190);
+        snprintf(body, sizeof body,
+                 "{\"query\":\"union T, workspace('w%d').T, workspace('w%d').T | count\","
+                 "\"workspaces\":[\"w%d\"]}",
+                 (n + 1) % WORKSPACES, (n + i) % WORKSPACES, (n * 3) % WORKSPACES);
+        ask(client, me, path, body, "[[0]]");
         ask(client, me, "/v1/$batch",
             "{\"requests\":[{\"id\":\"1\",\"workspace\":\"w1\",\"path\":\"/query\",\"body\":{"
             "\"query\":\"T | count\"}}]}",
@@ -239,7 +244,7 @@ main(void)
     for (int i = 0; i <= CLIENTS; i++)
         pthread_join(threads[i], NULL);
     CHECK(atomic_load(&w.wrong) == 0, "%u wrong answers", atomic_load(&w.wrong));
-    CHECK(atomic_load(&w.answered) == CLIENTS * ROUNDS * 4, "%u answered, %u refused",
+    CHECK(atomic_load(&w.answered) == CLIENTS * ROUNDS * 5, "%u answered, %u refused",
           atomic_load(&w.answered), atomic_load(&w.refused));
     CHECK(atomic_load(&w.refused) == 0, "%u refused", atomic_load(&w.refused));
     pthread_create(&last, NULL, wait_for_end, NULL);

@@ -361,6 +361,8 @@ check_limits(void)
     CHECK(strncmp(asked(&r), "4: ", 3) == 0, "late: %s", asked(&r));
     for (size_t i = 0; i < PLACES; i++)
         hunt_seats_look(w[i], &seats[i]);
+    for (size_t i = 0; i < PLACES; i++)
+        CHECK(w[i]->seats.visitor_count == 0 && w[i]->seats.left_ms > 0, "visits of %s", names[i]);
     CHECK(seats[A].given > 100 && seats[B].given == 0 && seats[LATE].given == 0,
           "seats: %llu, %llu", (unsigned long long)seats[A].given,
           (unsigned long long)seats[B].given);

@@ -71,6 +71,7 @@ environment_at(struct hunting *h, const struct hunt_place *place, struct err *er
             *e->next = (struct hunt_environment){
                 .h = h, .workspace = place->workspace, .shape = place->shape};
             e->next->place.name = place->name;
+            hunt_seats_visit(&place->workspace->seats);
             h->main.place.name = h->request->name; /* it is not the only one any more */
             h->environment_count++;
         }
@@ -155,6 +156,7 @@ hunt_environment_close(struct hunting *h)
         struct hunt_environment *e = h->main.next;
 
         h->main.next = e->next;
+        hunt_seats_visited(&e->workspace->seats);
         free(e);
     }
     free(h->where);

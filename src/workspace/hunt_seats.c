@@ -26,7 +26,7 @@ hunt_seats_init(struct hunt_seats *s)
 void
 hunt_seats_destroy(struct hunt_seats *s)
 {
-    assert(s->running == NULL && s->waiting == NULL);
+    assert(s->running == NULL && s->waiting == NULL && s->visitor_count == 0);
     pthread_cond_destroy(&s->given);
     pthread_mutex_destroy(&s->lock);
 }
@@ -179,6 +179,23 @@ hunt_seats_resize(struct hunt_seats *s, unsigned count)
     pthread_mutex_lock(&s->lock);
     s->count = count;
     give(s);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void
+hunt_seats_visit(struct hunt_seats *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->visitor_count++;
+    pthread_mutex_unlock(&s->lock);
+}
+
+void
+hunt_seats_visited(struct hunt_seats *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->visitor_count--;
+    s->left_ms = clock_monotonic_ms();
     pthread_mutex_unlock(&s->lock);
 }
 

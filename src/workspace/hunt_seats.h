@@ -19,8 +19,10 @@ struct hunt_seats {
     unsigned count;                      /* that may run at once */
     struct hunt_seat *running, *waiting; /* waiting: who came first is first */
     unsigned running_count, waiting_count;
-    uint64_t turn;              /* seats given so far */
-    int64_t left_ms;            /* monotonic: when one was last given up */
+    unsigned
+        visitor_count; /* queries of other workspaces that read this one, too: without a seat */
+    uint64_t turn;     /* seats given so far */
+    int64_t left_ms;   /* monotonic: when one was last given up */
     uint64_t turns[HUNT_TURNS]; /* by a tenant's hash: its last turn */
     uint64_t rejected;          /* queries whose SQL the database refused */
     uint64_t refused;           /* waited until their deadline */
@@ -33,6 +35,9 @@ void hunt_seats_destroy(struct hunt_seats *s);
 MUST_CHECK enum status hunt_seat_take(struct hunt_seats *s, struct hunt_seat *seat,
                                       const char *tenant, int64_t deadline_ms,
                                       const _Atomic bool *cancelled);
+/* A query that has its seat in another workspace comes and goes: only so that it is known whether somebody reads. */
+void hunt_seats_visit(struct hunt_seats *s);
+void hunt_seats_visited(struct hunt_seats *s);
 void hunt_seats_count_rejected(struct hunt_seats *s);
 void hunt_seats_resize(struct hunt_seats *s, unsigned count);
 void hunt_seat_leave(struct hunt_seats *s, struct hunt_seat *seat);

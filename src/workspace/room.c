@@ -54,8 +54,8 @@ is_quiet(struct workspace *w, int64_t quiet_ms)
     struct hunt_seats *s = &w->seats;
 
     pthread_mutex_lock(&s->lock);
-    bool quiet = s->running_count == 0 && s->waiting_count == 0 &&
-                 (s->turn == 0 || clock_monotonic_ms() - s->left_ms >= quiet_ms);
+    bool quiet = s->running_count == 0 && s->waiting_count == 0 && s->visitor_count == 0 &&
+                 (s->left_ms == 0 || clock_monotonic_ms() - s->left_ms >= quiet_ms);
 
     pthread_mutex_unlock(&s->lock);
     return quiet;
