@@ -294,7 +294,7 @@ make_bins(struct series *s)
     sql_select(step, "SELECT");
     sql_pass_columns(step, s->input);
     sql_column_begin(step, in->count);
-    sql_put(&step->text, "CAST(");
+    sql_put(&step->text, "TRY_CAST("); /* DuckDB may look before it filters */
     put_number(s, step, &step->text, x.p);
     sql_put(&step->text, " AS BIGINT) AS c%u", in->count);
     sql_column_end(step);
