@@ -248,8 +248,8 @@ void sql_list_runs(struct sql_step *step, const struct sql_step *input);
 
 /* For steps whose input does. */
 
-/* The input's rows, which are "live", and for each run others, which are not: so that it has a group. */
-struct sql_step *sql_all_runs(struct sql_build *b, struct sql_step *input);
+/* The rows of an operator that SQL carries, and others, so that there is one for each run: which are not "live". sql_live.c */
+struct sql_step *sql_live_rows(struct sql_build *b, const struct kql_op *op);
 /* The first rows of each run, as the input is ordered; or by " ORDER BY ...". */
 void sql_first_of_runs(struct sql_build *b, struct sql_step *step, struct sql_step *input,
                        const char *order, uint64_t limit);

@@ -390,7 +390,7 @@ sql_count_step(struct sql_build *b, struct sql_step *step, const struct kql_op *
         return false;
     has_live = input->runs != NULL && input->may_miss_runs;
     if (has_live)
-        input = sql_all_runs(b, input);
+        input = sql_live_rows(b, op->input);
     sql_put(&step->text, "SELECT ");
     sql_group_runs(step, input);
     sql_put(&step->text, "count(*)%s AS c0 FROM t%u%s", has_live ? " FILTER (WHERE live)" : "",

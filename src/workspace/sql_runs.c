@@ -70,48 +70,6 @@ sql_list_runs(struct sql_step *step, const struct sql_step *input)
     sql_put(&step->text, ", ");
 }
 
-/* Rows of nothing for the runs, behind the input's. */
-static void
-put_bare_runs(struct sql_build *b, struct sql_step *step, const struct sql_step *input)
-{
-    struct sql_step *rows = input->runs->rows;
-    const struct kql_schema *schema = &step->op->schema;
-
-    sql_select(step, " UNION ALL SELECT");
-    for (uint32_t i = 0; i < schema->count; i++) {
-        sql_column_begin(step, i);
-        sql_put_null(&step->text, (enum kql_type)schema->columns[i].type);
-        sql_column_end(step);
-    }
-    for (uint32_t i = 0; i < input->order_count; i++) {
-        sql_column_begin(step, UINT32_MAX);
-        sql_put_null(&step->text, input->order[i].type);
-        sql_column_end(step);
-    }
-    sql_pass_runs(step, rows, "");
-    sql_column_begin(step, UINT32_MAX);
-    sql_put(&step->text, "false");
-    sql_column_end(step);
-    sql_put(&step->text, " FROM t%u", sql_use(b, step, rows));
-}
-
-struct sql_step *
-sql_all_runs(struct sql_build *b, struct sql_step *input)
-{
-    struct sql_step *step = sql_between(b, &input->op->schema);
-
-    sql_select(step, "SELECT");
-    sql_pass_columns(step, input);
-    sql_pass_order(step, input);
-    sql_pass_runs(step, input, "");
-    sql_column_begin(step, UINT32_MAX);
-    sql_put(&step->text, "true AS live");
-    sql_column_end(step);
-    sql_put(&step->text, " FROM t%u", sql_use(b, step, input));
-    put_bare_runs(b, step, input);
-    return step;
-}
-
 void
 sql_first_of_runs(struct sql_build *b, struct sql_step *step, struct sql_step *input,
                   const char *order, uint64_t limit)

@@ -309,7 +309,7 @@ sql_summarize_step(struct sql_build *b, struct sql_step *step, const struct kql_
     if (input == NULL)
         return sql_refuse(b, "what it reads comes from the row engine");
     m.has_live = key_count == 0 && input->runs != NULL && input->may_miss_runs;
-    m.input = m.has_live ? sql_all_runs(b, input) : input;
+    m.input = m.has_live ? sql_live_rows(b, op->input) : input;
     m.scope = sql_scope_of(b, step, m.input, &op->input->schema, "");
     m.raw.pool = m.results.pool = b->pool;
     step->may_miss_runs = key_count > 0 && input->may_miss_runs;

@@ -7,7 +7,7 @@
 struct sql_summary {
     struct sql_scope scope; /* of the input */
     struct sql_step *input;
-    bool has_live; /* the input's rows are those that are "live" (sql_all_runs) */
+    bool has_live; /* the input's rows are those that are "live" (sql_live_rows) */
     const struct kql_op *op;
     struct sql_text raw, results;
     uint32_t raw_count, result_count;
