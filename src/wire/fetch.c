@@ -129,7 +129,7 @@ host_is_plain(const char *host)
     for (size_t i = 0; i < n; i++)
         if (!isalnum((unsigned char)host[i]) && strchr("-._", host[i]) == NULL)
             return false;
-    return host[0] != '.' && host[0] != '-';
+    return host[0] != '.' && host[0] != '-' && host[n - 1] != '.' && strstr(host, "..") == NULL;
 }
 
 struct parts { /* of libcurl */
@@ -149,17 +149,14 @@ parts_free(struct parts *p)
 static enum status
 place_write(const struct parts *u, struct place *out, struct err *err)
 {
-    size_t host_size = strlen(u->host), size = strlen(u->path) + host_size + 32;
+    size_t size = strlen(u->path) + strlen(u->host) + 32;
 
-    if (host_size > 1 && u->host[host_size - 1] == '.')
-        host_size--;
     size += u->query != NULL ? strlen(u->query) : 0;
     out->text = malloc(size);
     if (out->text == NULL)
         return err_set(err, ST_FULL, "no memory for a URL");
-    out->origin_size =
-        (size_t)snprintf(out->text, size, "%s://%.*s%s%s", u->scheme, (int)host_size, u->host,
-                         u->port != NULL ? ":" : "", u->port != NULL ? u->port : "");
+    out->origin_size = (size_t)snprintf(out->text, size, "%s://%s%s%s", u->scheme, u->host,
+                                        u->port != NULL ? ":" : "", u->port != NULL ? u->port : "");
     for (size_t i = 0; i < out->origin_size; i++)
         out->text[i] = (char)tolower((unsigned char)out->text[i]);
     out->path_size = strlen(u->path);
