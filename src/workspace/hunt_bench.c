@@ -132,6 +132,19 @@ static const struct question {
      "(top 1 by Tag) | summarize sum(Tag) by ActionType",
      "SELECT ActionType, sum(list_max(Tags)) FROM (SELECT ActionType, (AdditionalFields::JSON -> "
      "'$.Tags')::BIGINT[] AS Tags" FROM ") GROUP BY 1"},
+    {"gaps",
+     "DeviceProcessEvents | sort by DeviceId asc, Timestamp asc | extend Gap = iff(DeviceId == prev(DeviceId), Timestamp - prev(Timestamp),"
+     " timespan(null)) | summarize max(Gap) by DeviceId",
+     "SELECT DeviceId, max(Gap) FROM (SELECT DeviceId, \"$time\" - lag(\"$time\") OVER (PARTITION BY DeviceId ORDER BY \"$time\") AS Gap"
+     FROM ") GROUP BY 1"},
+    {"sessions",
+     "DeviceProcessEvents | where FileName in~ ('powershell.exe', 'cmd.exe', 'rundll32.exe') | sort by DeviceId asc, Timestamp asc"
+     " | extend Begin = row_window_session(Timestamp, 365d, 1h, DeviceId != prev(DeviceId)) | summarize Runs = count() by DeviceId, Begin"
+     " | summarize count(), max(Runs) by DeviceId",
+     "SELECT DeviceId, count(*), max(Runs) FROM (SELECT DeviceId, Session, count(*) AS Runs FROM (SELECT DeviceId, count(CASE WHEN Gap >"
+     " 36000000000 THEN 1 END) OVER (PARTITION BY DeviceId ORDER BY T ROWS UNBOUNDED PRECEDING) AS Session FROM (SELECT DeviceId,"
+     " \"$time\" AS T, \"$time\" - lag(\"$time\") OVER (PARTITION BY DeviceId ORDER BY \"$time\") AS Gap" FROM
+     " AND lower(FileName) IN ('powershell.exe', 'cmd.exe', 'rundll32.exe'))) GROUP BY 1, 2) GROUP BY 1"},
     {"expand",
      "DeviceProcessEvents | mv-expand Tag = parse_json(AdditionalFields).Tags to typeof(long) | summarize count() by Tag",
      "SELECT Tag, count(*) FROM (SELECT unnest(from_json(AdditionalFields::JSON -> '$.Tags', '[\"BIGINT\"]')) AS Tag" FROM

@@ -202,6 +202,7 @@ step_end(struct windows *w, const char *prefix)
         w->is_made[i] = false;
     }
     step->is_repeatable = step->is_repeatable && !step->is_volatile;
+    step->groupings++; /* DuckDB plans them as it does those */
     w->input = step;
 }
 
@@ -604,6 +605,8 @@ lists_make(struct windows *w, const struct window_call *const *folds, uint32_t c
         sql_read(lists, w->input, w->input->op->schema.count);
         sql_put(&lists->text, " GROUP BY r0");
     }
+    w->input->numbers_rows = true; /* it is read twice */
+    lists->groupings++;
     lists->is_volatile = w->is_volatile;
     lists->is_repeatable = lists->is_repeatable && !lists->is_volatile;
     return lists;
