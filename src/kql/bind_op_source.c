@@ -62,17 +62,49 @@ bind_datatable(struct bind *b, const struct kql_syntax *s, const struct kql_op *
 
 /* ---- externaldata ---- */
 
-/* ignoreFirstRecord=true, also "true". Properties that are not known are passed over, as in the service. */
-static bool
-external_flag(struct bind *b, const struct kql_syntax *s, const char *name)
+/* Names of its properties count in any case; those that are not known are passed over, as in the service. */
+static const struct kql_option *
+external_option(const struct kql_syntax *s, const char *name)
 {
-    struct span word = bind_option_word(bind_option(s, name));
+    for (uint32_t i = 0; i < s->option_count; i++)
+        if (s->options[i].name.n == strlen(name) &&
+            strncasecmp(s->options[i].name.p, name, strlen(name)) == 0)
+            return &s->options[i];
+    return NULL;
+}
 
+/* true, also "true" */
+static bool
+external_flag(struct bind *b, const struct kql_option *o)
+{
+    const struct kql_syntax *value = o != NULL ? o->value : NULL;
+    struct span word = bind_option_word(o);
+
+    if (o == NULL)
+        return false;
     if (word.n == 4 && strncasecmp(word.p, "true", 4) == 0)
         return true;
     if (word.n == 5 && strncasecmp(word.p, "false", 5) == 0)
         return false;
-    return bind_option_bool(b, s, name, false);
+    if (value != NULL && value->kind == SYN_LITERAL && !value->value.is_null &&
+        (value->value.type == KQL_BOOL || value->value.type == KQL_LONG))
+        return value->value.i != 0;
+    kql_complain(b->d, KQL_E_OPTION, o->at, o->size, "%.*s= takes true or false", (int)o->name.n,
+                 o->name.p);
+    return false;
+}
+
+/* csv or "csv"; empty: not said. */
+static struct span
+external_text(struct bind *b, const struct kql_option *o)
+{
+    struct span word = bind_option_word(o);
+    struct kql_value v;
+
+    if (o == NULL || word.p != NULL || o->value == NULL)
+        return word.p != NULL ? word : (struct span){"", 0};
+    return bind_constant(b, o->value, KQL_STRING, "the format", &v) ? kql_text(&v)
+                                                                    : (struct span){"", 0};
 }
 
 const struct kql_op *
@@ -100,12 +132,10 @@ bind_externaldata(struct bind *b, const struct kql_syntax *s, const struct kql_o
             kql_complain(b->d, KQL_E_CONSTANT, c->at, c->size,
                          "a place of externaldata must be a constant");
     }
-    op->u.external.format = bind_option_word(bind_option(s, "format")); /* csv or "csv" */
-    if (op->u.external.format.p == NULL)
-        op->u.external.format = bind_option_text(b, s, "format", (struct span){"", 0});
-    op->u.external.ignores_first = external_flag(b, s, "ignoreFirstRecord");
-    op->u.external.has_mapping = bind_option(s, "ingestionMapping") != NULL ||
-                                 bind_option(s, "ingestionMappingReference") != NULL;
+    op->u.external.format = external_text(b, external_option(s, "format"));
+    op->u.external.ignores_first = external_flag(b, external_option(s, "ignoreFirstRecord"));
+    op->u.external.has_mapping = external_option(s, "ingestionMapping") != NULL ||
+                                 external_option(s, "ingestionMappingReference") != NULL;
     return op;
 }
 

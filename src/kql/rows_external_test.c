@@ -103,6 +103,11 @@ static const struct {
     {"not ignored",
      "externaldata(ip: string)['https://h/iocs.csv'] with (format='csv', ignoreFirstRecord=false) "
      "| count",                                                                                                         "4 ",                               1},
+    {"names in other case",
+     "externaldata(ip: string)['https://h/iocs.csv'] with (FORMAT='CSV', ignorefirstrecord=true) | "
+     "count",                                                                                                           "3 ",                               1},
+    {"a flag as a number",
+     "externaldata(ip: string)['https://h/iocs.csv'] with (ignoreFirstRecord=1) | count",                               "3 ",                               1},
     {"a format for another name",
      "externaldata(line: string)['https://h/iocs.csv'] with (format='txt') | take 1",                                   "ip,what ",
      1                                                                                                                                                       },
@@ -166,6 +171,10 @@ static const struct {
      0      },
     {"a mapping",
      "externaldata(d: dynamic)['https://h/rows.json'] with (ingestionMapping='[]')", "ingestionMapping is not built",
+     {64 << 20, 1000000, 0, 0, false, 0},
+     0      },
+    {"a flag that is none",
+     "externaldata(d: dynamic)['https://h/rows.json'] with (ignoreFirstRecord='x')", "takes true or false",
      {64 << 20, 1000000, 0, 0, false, 0},
      0      },
     {"no URL",
