@@ -1,5 +1,6 @@
 /* rows_group.c - groups by hash, aggregates; summarize and distinct, count, top-hitters. */
 #include "kql/rows_inner.h"
+#include <math.h>
 
 /* ---- groups ---- */
 
@@ -399,6 +400,8 @@ compare_hitters(const void *context, const void *a, const void *b)
                         *y = ((const struct rows_group *)b)->state;
 
     (void)context;
+    if (isnan(x->real) || isnan(y->real)) /* below all */
+        return isnan(x->real) - isnan(y->real);
     if (x->real < y->real || x->real > y->real)
         return x->real > y->real ? -1 : 1;
     return x->whole > y->whole ? -1 : x->whole < y->whole;

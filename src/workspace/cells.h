@@ -5,7 +5,7 @@
  *   datetime timespan          BIGINT        ticks; a datetime beyond year 1 to 9999 reads as null
  *   guid                       UUID          DuckDB's order of UUIDs is kql_value_compare's: the bytes of the text
  *   decimal                    VARCHAR       as it prints. Equal ones may differ as texts (1.0, 1.00) and texts are in another
- *                                            order: SQL may carry decimals about, but neither compare, sort nor group them
+ *                                            order: they are compared, sorted and grouped by their keys (kql/value_key.h)
  *   string                     VARCHAR       never NULL inside a statement; a NULL that comes (an outer join) reads as "". Any text,
  *                                            NULs included; what is not UTF-8 in it is written as U+FFFD
  *   dynamic                    VARCHAR       JSON text; what JSON cannot carry exactly (datetime, timespan, guid, decimal, int, nan inside

@@ -263,6 +263,24 @@ query_project(struct query_maker *m)
     m->count = count;
 }
 
+/* Behind groups by decimals: of equal ones that differ as texts (1.0, 1.00) any is given, so that nothing more is asked of them. */
+static inline void
+query_forget_decimals(struct query_maker *m)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < m->count; i++)
+        if (m->columns[i].type != KQL_DECIMAL)
+            m->columns[kept++] = m->columns[i];
+    m->count = kept;
+    if (kept > 0)
+        return;
+    query_put(m, " | count");
+    snprintf(m->columns[0].name, sizeof m->columns[0].name, "Count");
+    m->columns[0].type = KQL_LONG;
+    m->count = 1;
+}
+
 static inline void
 query_summarize(struct query_maker *m)
 {
@@ -351,6 +369,7 @@ query_summarize(struct query_maker *m)
     memcpy(m->columns, made, count * sizeof *made);
     m->count = count;
     m->has_id = false;
+    query_forget_decimals(m);
 }
 
 /* Keys, arrays, and the axis' own. Steps are few, whatever the data. */
@@ -435,6 +454,64 @@ query_series(struct query_maker *m)
     memcpy(m->columns, made, count * sizeof *made);
     m->count = count;
     m->has_id = false;
+    query_forget_decimals(m);
+}
+
+/* Levels are ranked by what is another one for each group: ids. */
+static inline void
+query_top(struct query_maker *m)
+{
+    static const struct {
+        enum kql_type type;
+        const char *others;
+    } values[] = {
+        {KQL_BOOL,     "bool(null)"          },
+        {KQL_INT,      "int(999)"            },
+        {KQL_LONG,     "77777"               },
+        {KQL_STRING,   "'the rest'"          },
+        {KQL_REAL,     "-77.5"               },
+        {KQL_DATETIME, "datetime(1999-01-01)"},
+        {KQL_TIMESPAN, "-77d"                },
+        {KQL_DECIMAL,  "decimal(-77.5)"      },
+    };
+    static const char *const ranks[] = {"max(id)", "min(id)", "max(id) * 2.0", "-1 * max(id)"};
+    struct query_column made[8];
+    unsigned count = 0;
+
+    if (!m->has_id || query_pick(m, 4) == 0) {
+        query_put(m, " | top-hitters 100000 of ");
+        memcpy(made, &m->columns[query_pick(m, m->count)], sizeof *made);
+        if (made[0].type == KQL_DYNAMIC)
+            snprintf(made[0].name, sizeof made[0].name, "%s", "k");
+        query_put(m, "%s | count", made[0].name);
+        snprintf(made[count].name, sizeof made[0].name, "Count");
+        made[count++].type = KQL_LONG;
+    } else {
+        m->depth += 2;
+        query_put(m, " | ");
+        for (unsigned i = query_pick(m, 3) + 1; i > 0; i--) {
+            unsigned v = query_pick(m, COUNT_OF(values));
+
+            query_put(m, "%stop-nested ", count > 0 ? ", " : "");
+            if (query_pick(m, 5) > 0)
+                query_put(m, "%u ", query_pick(m, 9));
+            snprintf(made[count].name, sizeof made[0].name, "g%u", m->made++);
+            query_put(m, "of %s = ", made[count].name);
+            query_expr(m, values[v].type);
+            made[count++].type = values[v].type;
+            if (query_pick(m, 2) == 0)
+                query_put(m, " with others = %s", values[v].others);
+            snprintf(made[count].name, sizeof made[0].name, "a%u", m->made++);
+            query_put(m, " by %s = tolong(%s)%s", made[count].name, QUERY_ONE_OF(m, ranks),
+                      query_pick(m, 3) == 0 ? " asc" : "");
+            made[count++].type = KQL_LONG;
+        }
+        m->depth -= 2;
+    }
+    memcpy(m->columns, made, count * sizeof *made);
+    m->count = count;
+    m->has_id = false;
+    query_forget_decimals(m);
 }
 
 static inline void
@@ -454,6 +531,7 @@ query_distinct(struct query_maker *m)
     memcpy(m->columns, kept, count * sizeof *kept);
     m->count = count;
     m->has_id = false;
+    query_forget_decimals(m);
 }
 
 /* By a column of any type, and then by id, so that rows have one order. */
@@ -806,7 +884,7 @@ query_partition(struct query_maker *m)
 static inline void
 query_operator(struct query_maker *m)
 {
-    switch (query_pick(m, 20)) {
+    switch (query_pick(m, 21)) {
     case 0:
     case 1:
     case 2:
@@ -851,6 +929,9 @@ query_operator(struct query_maker *m)
         break;
     case 18:
         query_pick(m, 2) == 0 ? query_partition(m) : query_apply(m);
+        break;
+    case 19:
+        query_top(m);
         break;
     default:
         query_windows(m);

@@ -217,6 +217,9 @@ void sql_put_call(struct sql_scope *s, struct sql_text *t, const struct program_
 void sql_ask(struct sql_scope *s, const struct kql_expr *e);
 bool sql_is_text(const struct kql_expr *e);
 
+/* The expression over a row that has 'by' columns more in front; sql_series.c. */
+const struct kql_expr *sql_shifted(struct pool *p, const struct kql_expr *e, uint32_t by);
+
 /* ---- sql_native.c ---- */
 
 enum sql_mode {
@@ -287,6 +290,7 @@ sql_carrier sql_join_step, sql_union_step;      /* sql_join.c */
 sql_carrier sql_expand_step, sql_parse_step;    /* sql_expand.c */
 sql_carrier sql_apply_step;                     /* sql_apply.c */
 sql_carrier sql_series_step;                    /* sql_series.c */
+sql_carrier sql_hitters_step, sql_nested_step;  /* sql_top.c */
 /* An operator whose expressions call window functions: 'carry' over rows that have their results. sql_window.c */
 bool sql_window_step(struct sql_build *b, struct sql_step *step, const struct kql_op *op,
                      sql_carrier *carry);

@@ -311,9 +311,8 @@ make_bins(struct series *s)
 
 /* ---- tS ---- */
 
-/* The expression over a row that has 'by' columns more in front. */
-static const struct kql_expr *
-shifted(struct pool *p, const struct kql_expr *e, uint32_t by)
+const struct kql_expr *
+sql_shifted(struct pool *p, const struct kql_expr *e, uint32_t by)
 {
     struct kql_expr *copy = pool_take(p, sizeof *copy);
     const struct kql_expr **arguments = pool_take(p, (e->count + 1) * sizeof *arguments);
@@ -322,7 +321,7 @@ shifted(struct pool *p, const struct kql_expr *e, uint32_t by)
     if (e->kind == KQL_EXPR_COLUMN)
         copy->column += by;
     for (uint32_t i = 0; i < e->count; i++)
-        arguments[i] = e->arguments[i] == NULL ? NULL : shifted(p, e->arguments[i], by);
+        arguments[i] = e->arguments[i] == NULL ? NULL : sql_shifted(p, e->arguments[i], by);
     copy->arguments = arguments;
     return copy;
 }
@@ -349,7 +348,7 @@ make_summary(struct series *s, const struct kql_op *bins)
     for (uint32_t i = 0; i <= key_count; i++)
         columns[i].type = keys[i]->type;
     for (uint32_t i = 0; i < value_count; i++) {
-        finals[i] = shifted(p, s->op->u.series.values[i].final, key_count + 1);
+        finals[i] = sql_shifted(p, s->op->u.series.values[i].final, key_count + 1);
         columns[key_count + 1 + i].type = finals[i]->type;
     }
     *op = (struct kql_op){

@@ -331,7 +331,7 @@ static const struct {
     {"Events | parse name with x 'ph' y | project x, y", WHOLE},
     {"Events | where n > 0 | evaluate bag_unpack(d, 'u_') : (name: string, u_a: dynamic)", ANY},
     {"Events | make-series c = count() default=0 on t from datetime(2024-01-01) to datetime(2024-01-02) step 6h", WHOLE},
-    {"Events | top-nested 2 of name by c = count()", 1},
+    {"Events | top-nested 1 of name by c = count()", WHOLE},
     {"Events | as X | summarize count() by name | render piechart", 1},
     {"Events | where n > 0 | scan with (step s: true;) | join kind=inner Devices on name | project name, site", 2},
     {"Events | scan with (step s: true;) | union (Devices | where n > 1) | summarize count()", 2},
@@ -343,7 +343,7 @@ static const struct {
     {"Events | where n > 1 | getschema", ANY},
     {"Events | reduce by name", ANY},
     {"Events | evaluate pivot(b, count(), name) : (name: string, x: long)", ANY},
-    {"Events | top-hitters 2 of name", ANY},
+    {"Events | top-hitters 1 of name", WHOLE},
     {"Events | scan with (step s: n > 0;)", ANY},
   /* clang-format on */
 };
