@@ -72,7 +72,7 @@ static const struct {
     {"datatable(x: string, y: string)['b', 'p', 'a', 'q', 'c', 'p', 'a', 'r', 'c', 'p', 'd', 's', 'a', 'q'] | top-nested 2 of x with others = 'o' by count(), top-nested 1 of y with others = 'u' by count()", WHOLE},
     {"datatable(x: real, y: string)[0.0, 'p', -0.0, 'q', 0.0, 'q', -0.0, 'r', real(nan), 'p', real(nan), 's', real(null), 't'] | top-nested 2 of x with others = 7.0 by count(), top-nested 1 of y with others = 'u' by count()", WHOLE},
     {"Events | partition by b (top-nested 1 of n by sum(k))", ANY},
-    {"Events | top-nested 1 of n by x = sum(k) + rand()", ANY},
+    {"Events | top-nested 1 of n by x = sum(k) + rand() | project n", ANY},
   /* clang-format on */
 };
 
