@@ -95,7 +95,7 @@ program_open_lists(struct program_run *run, duckdb_vector lists, struct err *err
     bool is_open;
 
     if (type_of(lists) != DUCKDB_TYPE_LIST) {
-        err_set(err, ST_INVALID, "program %llu is called with something else than a list",
+        err_set(err, ST_INVALID, "program %llu is called with what is not one list",
                 (unsigned long long)run->program->number);
         return false;
     }
