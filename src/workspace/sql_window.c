@@ -17,7 +17,7 @@
 /* Beyond all rows there can be; numbers from there on do not leave 64 bits. */
 #define ROWS_BEYOND (INT64_C(1) << 40)
 
-enum { NO_COLUMN = UINT32_MAX };
+#define NO_COLUMN UINT32_MAX
 
 struct windows;
 struct window_call;
