@@ -292,6 +292,15 @@ world_table_at(void *context, size_t index, struct kql_table *out)
     return kql_catalog_table_at(&((struct world *)context)->tables, index, out);
 }
 
+/* workspace("a") is this place once more. */
+static bool
+world_place(void *context, const struct kql_place *place, void **out, struct err *err)
+{
+    *out = context;
+    return span_is(place->name, "a") || err_set(err, ST_INVALID, "there is no '%.*s'",
+                                                (int)place->name.n, place->name.p) == ST_OK;
+}
+
 static bool
 world_function(void *context, struct span name, struct span *text)
 {
@@ -330,8 +339,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct world world = {
         .tables = {.catalog = &catalog_builtin, .pool = &pool}
     };
+    void *beside[] = {&world};
     const struct kql_environment environment = {.table = world_table,
                                                 .table_at = world_table_at,
+                                                .place = world_place,
+                                                .beside = beside,
+                                                .beside_count = size % 2,
                                                 .function = world_function,
                                                 .context = &world};
     struct span text = {(const char *)data, size};
