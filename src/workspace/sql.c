@@ -242,7 +242,7 @@ is_possible(struct sql_build *b, const struct sql_node *node)
         return sql_refuse(b, "it asks for a value of each run of the sub-query");
     if (node->is_forbidden)
         return sql_refuse(b, "what is materialized is wanted in several places");
-    if (op->kind == KQL_OP_RENDER && op == b->root)
+    if (op->kind == KQL_OP_RENDER && (op == b->root || node->is_shown))
         return sql_refuse(b, "it says how the answer is shown");
     if (op->schema.is_open)
         return sql_refuse(b, "its columns are not known");
@@ -484,7 +484,10 @@ sql_rest_of(struct sql_build *b, const struct kql_op *op)
         node->rest = part_of(b, node);
         if (node->rest == NULL) {
             out = pool_zeroed(b->pool, 1, sizeof *out);
-            out->op = sql_walk(b->pool, &visit, op);
+            if (op->kind == KQL_OP_FORK && sql_fork(b, op, &out->op))
+                node->why = SPAN_LITERAL("its branches are answers of their own");
+            else
+                out->op = sql_walk(b->pool, &visit, op);
             out->op.origin = op->origin != NULL ? op->origin : op;
             out->why = node->why;
             node->rest = &out->op;

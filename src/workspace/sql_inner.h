@@ -109,6 +109,7 @@ struct sql_node { /* what is known of an operator of the plan */
     bool asks_input;       /* an expression of its own names a sub-query over a KQL_ROWS_INPUT */
     bool is_volatile;      /* an expression of its own is */
     bool has_windows;      /* an expression of its own calls a window function */
+    bool is_shown;         /* a branch: its result is an answer */
     bool is_forbidden;     /* a materialized thing that several statements want */
     struct sql_step *step; /* NULL: the row engine's */
     struct span why;       /* the reason, then */
@@ -235,6 +236,11 @@ bool sql_call(struct sql_scope *s, struct sql_text *t, const struct kql_expr *e,
 bool sql_piece(struct sql_scope *s, const struct kql_expr *e, struct sql_text *out);
 bool sql_is_constant(const struct kql_expr *e);
 bool sql_is_nullable(const struct kql_expr *e);
+
+/* ---- sql_fork.c ---- */
+
+/* What is left of a fork whose branches need not share their input's rows. False: they do. */
+MUST_CHECK bool sql_fork(struct sql_build *b, const struct kql_op *op, struct kql_op *out);
 
 /* ---- sql_runs.c ---- */
 

@@ -1,4 +1,4 @@
-/* sql_runs_test.c - sub-plans by SQL: partition, mv-apply. */
+/* sql_runs_test.c - sub-plans by SQL: partition, mv-apply; the branches of fork and facet. */
 #include "workspace/sql_compare.h"
 
 static const struct {
@@ -189,6 +189,23 @@ static const struct {
     {"Events | mv-apply x = pack_array(n, k, 3) to typeof(real) on (serialize s = row_cumsum(x) | project s)", WHOLE},
     {"Events | sort by n asc, k asc | mv-apply x = pack_array(n, k, 3) to typeof(real) on (serialize s = row_cumsum(x), r = row_rank_dense(x) | project s, r)", WHOLE},
     {"Events | mv-apply x = pack_array(n, k, 3) to typeof(long) on (serialize i = row_number() | summarize make_list(i), sum(x) | extend n = 1)", WHOLE},
+    /* fork, facet: statements for the branches, or one for what they share */
+    {"Events | where n > 0 | fork (count) (summarize max(n))", 2},
+    {"Events | fork a = (where n > 1 | project name) b = (top 1 by t | project t) (summarize count() by name)", 3},
+    {"Events | fork (count | render table) (where n > 0)", 2},
+    {"Events | fork (partition by b (top 1 by n asc)) (mv-apply x = d on (count))", 2},
+    {"Events | fork (where n > 1 | reduce by name) (count)", 2},
+    {"Events | sort by n asc, k asc | fork (take 2) (serialize i = row_number())", 2},
+    {"Events | project name, n | facet by name", 1},
+    {"Events | facet by name, b", 2},
+    {"Events | facet by name, b with (where n > 1)", 3},
+    {"Events | mv-expand d | facet by name", 1},
+    {"Events | summarize c = count() by name | fork (count) (summarize max(c))", 1},
+    {"Events | where name != '' | take 100 | fork (count) (count)", 1},
+    {"Events | extend x = rand() | fork (where x >= 0 | count) (count)", 1},
+    {"let M = materialize(Events | where n > 0); M | fork (count) (summarize max(n))", ANY},
+    {"Events | where n > toscalar(Devices | summarize min(n)) | fork (count) (where name in (Devices | project name) | count)", ANY},
+    {"Empty | fork (count) (where n > 1)", 2},
     /* what stays */
     {"Events | mv-apply x = d on (summarize c = count() by tostring(x) | extend all = toscalar(Events | count))", ANY},
     {"Events | mv-apply x = d on (extend all = tostring(x) | as T | where all in ('1'))", ANY},
