@@ -23,6 +23,8 @@ struct workspace_keeper {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     bool is_stopping;
+    bool
+        is_unfinished; /* the thread's own: a file had more room to give back than there was time for */
 };
 
 static bool
@@ -93,16 +95,16 @@ compact(struct workspace_keeper *k, const struct workspace_place *place, struct 
             done.is_over ? "" : "; it goes on later");
 }
 
-/* A file that is not there yet is not made for this, and none is opened each minute. */
+/* A file that is not there yet is not made for this, and one that nobody has open is opened every 15 minutes only. */
 static void
 look_at(struct workspace_keeper *k, const struct config *config,
-        const struct workspace_place *place, bool retains, int64_t until_ms)
+        const struct workspace_place *place, bool opens, bool retains, int64_t until_ms)
 {
     const struct workspace_options options = {.guid = place->guid};
     struct workspace *w = NULL;
     struct err err = {""};
 
-    if (!(retains ? access(place->path, F_OK) == 0 : workspace_is_open(place->path)))
+    if (!(opens ? access(place->path, F_OK) == 0 : workspace_is_open(place->path)))
         return;
     if (workspace_open(place->path, &options, &w, &err) != ST_OK) {
         log_line(LOG_WARN, "workspace", "old rows of %s stay: %s", place->name, err.text);
@@ -151,8 +153,11 @@ look(struct workspace_keeper *k, bool is_retaining)
             config->workspaces.kept[i].age_ms > 0 || config->workspaces.kept[i].size_max > 0;
     if (workspaces_list(c, NULL, place_note, &p, &err) != ST_OK)
         log_line(LOG_WARN, "workspace", "old rows stay: %s", err.text);
+    bool opens = is_retaining || k->is_unfinished;
+
+    k->is_unfinished = false;
     for (size_t i = 0; i < p.count && !is_stopping(k); i++)
-        look_at(k, config, &p.items[i], is_retaining && has_limits,
+        look_at(k, config, &p.items[i], opens, is_retaining && has_limits,
                 clock_monotonic_ms() + COMPACT_MS / (int64_t)p.count);
     free(p.items);
 }

@@ -1,6 +1,6 @@
 /* workspace_keeper.h - the daemon's thread that takes old rows out of workspaces, as workspaces.keepAge and keepSize say: a moment after
  * the start and every 15 minutes from then on; and that gives the room of rows that were taken out back, each minute in
- * which a workspace is idle, for 20 seconds at most (workspace_compact_idle). One thread makes and ends it. */
+ * which a workspace is open and idle, every 15 minutes in others, for 20 seconds at most (workspace_compact_idle). One thread makes and ends it. */
 #pragma once
 #include "control/control.h"
 #include <stdatomic.h>

@@ -261,6 +261,8 @@ check_room(void)
                (long long)done.held_ms_max);
         CHECK(content(w) == hash, "%s: other rows", rows[i].name);
         CHECK(done.is_over, "%s: all is done", rows[i].name);
+        CHECK(w->compacted_rows == done.rows && w->compacted_pieces == done.pieces,
+              "%s: it is counted", rows[i].name);
         if (rows[i].is_done)
             CHECK(stored(w) <= (int64_t)(ROWS - gone) * 107 / 100 && shrunk <= left * 4 / 3 + 25,
                   "%s: %lld rows are held for %llu, %llu%% of the file", rows[i].name,

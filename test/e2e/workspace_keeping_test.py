@@ -11,6 +11,7 @@ import pathlib
 import random
 import subprocess
 import sys
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "lib")]
@@ -180,6 +181,38 @@ def retention():
         daemon.stop()
 
 
+def room():
+    """Rows taken out here and there give their room back while the daemon is at work, kills in the middle or not. A quarter of two row
+    groups: fewer than DuckDB's own checkpoint looks after, and more than 4 MiB."""
+    rng = random.Random(11)
+    with Daemon() as daemon:
+        daemon.start()
+        daemon.put_workspace("devices", WATCH, tables=("DeviceInfo",), lingerMs=1)
+        for first in range(0, 200_000, 20_000):
+            daemon.post("DeviceInfo", "".join(device(i, 14, rng.randbytes(90).hex()) for i in range(first, first + 20_000)).encode())
+        daemon.wait_delivered("devices", seconds=120)
+        daemon.stop()
+        daemon.start()
+        asked(daemon, "purge", "watch", "DeviceInfo", "--where", "ReportId % 4 == 0")
+        numbers = {n for n in range(200_000) if n % 4 != 0}
+        for i in range(4):
+            more = range(1_000_000 + i * 10, 1_000_010 + i * 10)
+            daemon.post("DeviceInfo", "".join(device(n, 15) for n in more).encode())
+            numbers |= set(more)
+            time.sleep(4.8 + rng.random())  # the first look is 5 s after the start
+            daemon.kill()
+            daemon.start()
+        wait_for(lambda: "room of rows taken out was given back" in daemon.log(), 150, lambda: daemon.log_tail())
+        daemon.wait_delivered("devices")
+        check("each record that was acknowledged and stays is there", sizes(daemon, "watch") == {"DeviceInfo": len(numbers)}, sizes(daemon, "watch"), len(numbers))
+        daemon.stop()
+        tally = Tally()
+        for row in map(json.loads, workspace(daemon, "print", "watch", "DeviceInfo")[0].splitlines()):
+            tally.counts[row["ReportId"]] += 1
+        tally.exactly(check, "once", numbers)
+        workspace(daemon, "check", "watch")
+
+
 def spoil_head(path, rng):
     with open(path, "r+b") as f:
         f.write(bytes(rng.randrange(256) for _ in range(12288)))
@@ -260,7 +293,7 @@ def rebuild():
             check("the other workspace has nothing twice", set(other.counts.values()) == {1}, other.counts.most_common(3))
 
 
-SECTIONS = {"events": events, "looking": looking, "retention": retention, "rebuild": rebuild}
+SECTIONS = {"events": events, "looking": looking, "retention": retention, "room": room, "rebuild": rebuild}
 
 
 def main():
