@@ -169,8 +169,13 @@ count_run(struct workspace *w, duckdb_connection c, const char *sql, bool is_del
           struct err *err)
 {
     duckdb_result r;
-    enum status st = sql_run(c, sql, &r, err);
+    enum status st;
 
+    if (is_delete) /* inner.h says why */
+        pthread_mutex_lock(&w->append_lock);
+    st = sql_run(c, sql, &r, err);
+    if (is_delete)
+        pthread_mutex_unlock(&w->append_lock);
     if (st != ST_OK)
         return failed(w, st, err);
     *rows += is_delete ? duckdb_rows_changed(&r) : duckdb_value_uint64(&r, 0, 0);
@@ -225,13 +230,7 @@ purge_plain(struct workspace *w, duckdb_connection c, const struct stored_table 
         snprintf(until, sizeof until, " AND \"$time\" < %lld", (long long)wanted->until);
     snprintf(sql, sizeof sql, "%s FROM \"%s\" WHERE true%s%s%s",
              only_counts ? "SELECT count(*)" : "DELETE", t->sql_name, from, until, tenant);
-    if (only_counts)
-        return count_run(w, c, sql, false, rows, err);
-    pthread_mutex_lock(&w->append_lock);
-    enum status st = count_run(w, c, sql, true, rows, err);
-
-    pthread_mutex_unlock(&w->append_lock);
-    return st;
+    return count_run(w, c, sql, !only_counts, rows, err);
 }
 
 enum status
