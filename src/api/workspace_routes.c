@@ -180,6 +180,7 @@ workspace_answer_purge(struct call *c, struct http_reply *reply)
         http_reply_error(reply, 503, "ServerBusy", "no memory");
     } else if (purge_read(c, body, &wanted, reply)) {
         w = open_named(c, place, &is_empty, reply);
+        wanted.deadline_ms = clock_monotonic_ms() + (int64_t)c->control->config->hunting.time_ms;
         if (w != NULL)
             st = workspace_purge(w, &wanted, only_counts, &rows, &err);
         if (st != ST_OK)

@@ -5,12 +5,14 @@
  * and there the room stays until room.c moves what is left of their group. */
 #include "workspace/keep.h"
 #include "base/clock.h"
+#include "workspace/hunt_inner.h"
 #include "workspace/inner.h"
 #include "workspace/select.h"
 #include <stdlib.h>
 #include <sys/stat.h>
 
 enum { BLOCK_SIZE = 256 << 10 };
+static const int64_t NO_DEADLINE_MS = INT64_C(1) << 52;
 
 static enum status
 failed(const struct workspace *w, enum status st, struct err *err)
@@ -185,6 +187,69 @@ count_run(struct workspace *w, duckdb_connection c, const char *sql, bool is_del
     return ST_OK;
 }
 
+/* The transaction in which the numbers of rows were noted: no checkpoint gives rows other numbers while it runs. */
+static enum status
+noted_delete(struct workspace *w, duckdb_connection c, const struct stored_table *t, uint64_t *rows,
+             struct err *err)
+{
+    uint64_t gone = 0;
+    duckdb_result r;
+    char sql[300];
+    enum status st;
+
+    snprintf(sql, sizeof sql, "DELETE FROM \"%s\" WHERE rowid IN (SELECT n FROM temp.\"$chosen\")",
+             t->sql_name);
+    pthread_mutex_lock(&w->append_lock); /* inner.h says why */
+    st = sql_run(c, sql, &r, err);
+    if (st == ST_OK) {
+        gone = duckdb_rows_changed(&r);
+        duckdb_destroy_result(&r);
+        st = sql_run(c, "COMMIT", NULL, err);
+    }
+    pthread_mutex_unlock(&w->append_lock);
+    if (st != ST_OK)
+        return failed(w, st, err);
+    *rows += gone;
+    atomic_fetch_add(&w->removed_rows, gone);
+    return ST_OK;
+}
+
+/* What is slow is to find them: that may be ended, and no writer waits for it. */
+static enum status
+chosen_delete(struct workspace *w, const struct stored_table *t, const struct selection *s,
+              const struct workspace_rows_wanted *wanted, uint64_t *rows, struct err *err)
+{
+    int64_t until = wanted->deadline_ms != 0 ? wanted->deadline_ms : NO_DEADLINE_MS;
+    struct hunt_connections connections;
+    struct hunt_connection *taken = NULL;
+    char *sql = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&sql, &size);
+    enum status st;
+
+    if (out == NULL)
+        return err_set(err, ST_FULL, "no memory to take rows out");
+    fprintf(out, "BEGIN; CREATE TEMP TABLE \"$chosen\" AS SELECT c%u AS n FROM (%s)", s->count,
+            s->sql);
+    hunt_connections_open(&connections, until, wanted->cancelled);
+    st = fclose(out) == 0 ? hunt_connection_take(&connections, w, &taken, err)
+                          : err_set(err, ST_FULL, "no memory to take rows out");
+    if (st == ST_OK) {
+        st = sql_run(taken->c, sql, NULL, err);
+        hunt_connection_give(&connections, taken); /* from here on nothing interrupts it */
+        if (st != ST_OK && clock_monotonic_ms() >= until)
+            st = err_set(err, ST_FULL,
+                         "the rows were not found in the time that there is: nothing is taken out");
+        else if (st != ST_OK)
+            st = failed(w, st, err);
+    }
+    if (st == ST_OK)
+        st = noted_delete(w, taken->c, t, rows, err);
+    hunt_connections_close(&connections); /* what did not commit is undone */
+    free(sql);
+    return st;
+}
+
 static enum status
 purge_chosen(struct workspace *w, duckdb_connection c, const struct workspace_rows_wanted *wanted,
              bool only_counts, uint64_t *rows, struct err *err)
@@ -192,23 +257,14 @@ purge_chosen(struct workspace *w, duckdb_connection c, const struct workspace_ro
     const struct stored_table *t = stored_find(w, wanted->table);
     struct selection s;
     char *sql = NULL;
-    size_t size = 0;
     enum status st = selection_open(&s, w, wanted, SELECT_BOTH, err);
-    FILE *out = st == ST_OK ? open_memstream(&sql, &size) : NULL;
 
-    if (st == ST_OK && out == NULL)
-        st = err_set(err, ST_FULL, "no memory to take rows out");
-    if (out != NULL) {
-        if (only_counts)
-            fprintf(out, "SELECT count(*) FROM (%s)", s.sql);
-        else
-            fprintf(out, "DELETE FROM \"%s\" WHERE rowid IN (SELECT c%u FROM (%s))", t->sql_name,
-                    s.count, s.sql);
-        if (fclose(out) != 0)
-            st = err_set(err, ST_FULL, "no memory to take rows out");
-    }
-    if (st == ST_OK)
-        st = count_run(w, c, sql, !only_counts, rows, err);
+    if (st == ST_OK && !only_counts)
+        st = chosen_delete(w, t, &s, wanted, rows, err);
+    else if (st == ST_OK && asprintf(&sql, "SELECT count(*) FROM (%s)", s.sql) < 0)
+        st = err_set(err, ST_FULL, "no memory to count rows");
+    else if (st == ST_OK)
+        st = count_run(w, c, sql, false, rows, err);
     free(sql);
     selection_close(&s);
     return st;

@@ -39,7 +39,7 @@ struct workspace_rows_wanted {
     const _Atomic bool *cancelled;
     int64_t deadline_ms; /* monotonic */
 };
-/* Takes them out in one transaction for each table, for which writers wait, and gives their room back to later ones. 'only_counts': says how many
+/* Takes them out in one transaction for each table, and gives their room back to later ones. Looking for those of a predicate may be ended (ST_FULL: none is gone). 'only_counts': says how many
  * it would take. ST_INVALID: no such table, or the predicate is wrong. */
 MUST_CHECK enum status workspace_purge(struct workspace *w,
                                        const struct workspace_rows_wanted *wanted, bool only_counts,

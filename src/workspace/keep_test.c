@@ -218,6 +218,31 @@ check_purge(void)
         }
 }
 
+/* Ended while it looks for rows: none of them goes, and writers go on. */
+static void
+check_purge_ended(void)
+{
+    struct workspace *w = fresh();
+    struct workspace_rows_wanted wanted = {.table = SPAN_LITERAL("Every"),
+                                           .from = INT64_MIN,
+                                           .until = INT64_MAX,
+                                           .where = SPAN_LITERAL("S has 'alpha'"),
+                                           .deadline_ms = 1};
+    struct err err = {""};
+    uint64_t n = 7;
+
+    fill(w);
+    CHECK(workspace_purge(w, &wanted, false, &n, &err) == ST_FULL && n == 0, "late: %llu '%s'",
+          (unsigned long long)n, err.text);
+    CHECK_ASKED(w, NULL, "SELECT count(*) FROM \"Every\"", "5");
+    fill(w);
+    wanted.deadline_ms = clock_monotonic_ms() + 60000;
+    CHECK(workspace_purge(w, &wanted, false, &n, &err) == ST_OK && n == 6, "in time: %llu '%s'",
+          (unsigned long long)n, err.text);
+    CHECK_ASKED(w, NULL, "SELECT count(*) FROM \"Every\"", "4");
+    workspace_close(w);
+}
+
 /* ---- sizes, age, size ---- */
 
 struct totals {
@@ -564,6 +589,7 @@ main(void)
         return 2;
     snprintf(path, sizeof path, "%s/test.duckdb", folder);
     check_purge();
+    check_purge_ended();
     check_retain();
     check_export();
     check_export_ended();
