@@ -448,6 +448,7 @@ distinct_of_runs(struct sql_scope *s, struct sql_step *step, const struct kql_op
     sql_put(t, " FROM t%u GROUP BY r0, g0) QUALIFY row_number() OVER (PARTITION BY r0) <= %llu",
             sql_use(s->b, step, s->source), (unsigned long long)limit);
     step->may_miss_runs = limit == 0 || s->source->may_miss_runs;
+    step->groupings++;
     return true;
 }
 

@@ -88,6 +88,7 @@ sql_first_of_runs(struct sql_build *b, struct sql_step *step, struct sql_step *i
     else
         sql_put(&step->text, "%s", order);
     sql_put(&step->text, ") <= %llu", (unsigned long long)limit);
+    step->groupings++; /* DuckDB plans a filter on a window as long as one on a group */
 }
 
 /* ---- the operators that have a sub-plan ---- */
