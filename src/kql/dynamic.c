@@ -77,7 +77,7 @@ kql_array_add(struct kql_array_builder *b, struct kql_value v)
     if (b->count >= KQL_ARRAY_MAX)
         pool_abandon(b->pool, "a dynamic array has more than %d elements", KQL_ARRAY_MAX);
     b->items = pool_grow(b->pool, b->items, &b->room, b->count + 1, sizeof *b->items);
-    b->items[b->count++] = v;
+    b->items[b->count++] = kql_item(v);
 }
 
 struct kql_value
@@ -139,13 +139,13 @@ kql_bag_add(struct kql_bag_builder *b, struct span key, struct kql_value v, bool
 
     if (there != NULL) {
         if (replace)
-            there->value = v;
+            there->value = kql_item(v);
         return false;
     }
     if (b->count >= KQL_ARRAY_MAX)
         pool_abandon(b->pool, "a dynamic bag has more than %d keys", KQL_ARRAY_MAX);
     b->entries = pool_grow(b->pool, b->entries, &b->room, b->count + 1, sizeof *b->entries);
-    b->entries[b->count++] = (struct kql_bag_entry){key, v};
+    b->entries[b->count++] = (struct kql_bag_entry){key, kql_item(v)};
     if (b->index != NULL && b->count * 2 < b->index->size)
         b->index->slots[slot_of(b, key)] = (uint32_t)b->count;
     else if (b->count >= INDEX_FROM)
@@ -661,7 +661,7 @@ kql_member(const struct kql_value *d, struct span key)
     if (!d->is_null && d->type == KQL_BAG)
         for (uint32_t i = 0; i < d->bag->count; i++)
             if (span_equal(d->bag->entries[i].key, key))
-                return d->bag->entries[i].value;
+                return kql_item(d->bag->entries[i].value);
     return kql_null(KQL_DYNAMIC);
 }
 
@@ -674,7 +674,7 @@ kql_element(const struct kql_value *d, int64_t i)
         if (i < 0)
             i += count;
         if (i >= 0 && i < count)
-            return d->array->items[i];
+            return kql_item(d->array->items[i]);
     }
     return kql_null(KQL_DYNAMIC);
 }

@@ -35,6 +35,13 @@ kql_bag_in(const struct kql_value *v)
     return !v->is_null && v->type == KQL_BAG ? v->bag : NULL;
 }
 
+/* What a value is inside a dynamic: a null has no type there. */
+static inline struct kql_value
+kql_item(struct kql_value v)
+{
+    return v.is_null ? kql_null(KQL_DYNAMIC) : v;
+}
+
 /* Building. The array grows in the pool; finish gives the value. */
 struct kql_array_builder {
     struct pool *pool;

@@ -19,7 +19,7 @@ property(struct pool *p, const struct kql_bag_entry *entry, bool as_array)
         return kql_bag_of(p, entry, 1);
     items = pool_take(p, 2 * sizeof *items);
     items[0] = kql_string(entry->key);
-    items[1] = entry->value;
+    items[1] = kql_item(entry->value);
     return kql_array_of(p, items, 2);
 }
 
@@ -32,9 +32,9 @@ kql_expand_item(struct pool *p, const struct kql_expand *column, const struct kq
     if (at >= kql_expand_count(v))
         return result;
     if (v->is_null || (v->type != KQL_ARRAY && v->type != KQL_BAG))
-        result = *v;
+        result = kql_item(*v);
     else if (v->type == KQL_ARRAY)
-        result = v->array->items[at];
+        result = kql_item(v->array->items[at]);
     else
         result = property(p, &v->bag->entries[at], bag_as_array);
     return column->type == KQL_DYNAMIC ? result

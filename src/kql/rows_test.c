@@ -471,6 +471,12 @@ static const struct {
     {"facet",                                               "datatable(a: string, b: long)[\"x\", 1, \"x\", 2] | facet by a with (count)",
      "Count:long [2] & a:string,count_a:long [\"x\",2]"                                                                                                                                                                               },
     {"several statements",                                  "print 1; print 2",                                                                  "print_0:long [1] & print_0:long [2]"                                                },
+    {"a null has no type inside a dynamic",
+     "print l = long(null) | extend b = bag_pack('k', l), a = pack_array(l, 1) | project x = b.k "
+     "== '', y = a[0] == ''",                                                                                                                    "x:bool,y:bool [true,true]"                                                          },
+    {"nor when it comes out of one",
+     "print l = long(null) | extend b = bag_merge(bag_pack('k', l), dynamic({})), a = "
+     "pack_array(l) | mv-expand a | project x = b.k == '', y = a == '', z = gettype(a)",                                                         "x:bool,y:bool,z:string [true,true,\"null\"]"                                        },
     {"search asks numbers and times for digits only",
      "datatable(n: long, t: datetime, p: timespan, g: guid, s: string)[42, datetime(2024-01-02), "
      "3h, guid(74be27de-1e4e-49d9-b579-fe0b331d3642), 'x', "
