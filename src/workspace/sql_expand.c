@@ -47,6 +47,22 @@ sql_expand_index(struct sql_step *step, const struct kql_op *op, uint32_t column
     sql_column_end(step);
 }
 
+/* Rows that tie in their order: the items of one are not to come between those of another. Not of seven keys, there is no room. */
+static bool
+may_tie(const struct sql_step *input)
+{
+    return input->order_count > 0 && input->order_count < SQL_ORDER_MAX - 1 && !input->counts_rows;
+}
+
+static void
+put_number(struct sql_step *step)
+{
+    sql_column_begin(step, UINT32_MAX);
+    sql_put(&step->text, "n AS k%u", step->order_count);
+    sql_column_end(step);
+    step->order[step->order_count++] = (struct sql_order){.type = KQL_LONG};
+}
+
 /* A row's items keep their order where rows have one. */
 static bool
 put_order(struct sql_build *b, struct sql_step *step, const struct kql_op *op,
@@ -57,6 +73,8 @@ put_order(struct sql_build *b, struct sql_step *step, const struct kql_op *op,
     if (input->order_count == SQL_ORDER_MAX)
         return sql_refuse(b, "its rows are in the order of more than %d keys", SQL_ORDER_MAX - 1);
     sql_pass_order(step, input);
+    if (may_tie(input))
+        put_number(step);
     sql_expand_index(step, op, UINT32_MAX, "k", step->order_count);
     step->order[step->order_count++] = (struct sql_order){.type = KQL_LONG};
     return true;
@@ -120,7 +138,7 @@ sql_expand_step(struct sql_build *b, struct sql_step *step, const struct kql_op 
         return false;
     sql_pass_runs(step, input, "");
     step->may_miss_runs = true;
-    return sql_expand_lists(&s, op, SQL_NOT_NUMBERED);
+    return sql_expand_lists(&s, op, may_tie(input) ? UINT32_MAX : SQL_NOT_NUMBERED);
 }
 
 /* ---- parse, parse-where, parse-kv ---- */

@@ -158,6 +158,9 @@ static const struct {
     {"datatable(n: long, a: dynamic)[1, dynamic([3, 1, 2]), 1, dynamic([9, 8, 7])] | sort by n | mv-apply e = a to typeof(long) on (project e)", WHOLE},
     {"datatable(n: long, a: dynamic)[1, dynamic([3, 1, 2]), 1, dynamic([9, 8, 7])] | sort by n | mv-apply e = a to typeof(long) on (where e > 1) | summarize make_list(e) by n", WHOLE},
     {"datatable(n: long, a: dynamic)[1, dynamic([3, 1, 2]), 2, dynamic([9])] | mv-apply e = a to typeof(long) on (summarize s = sum(e) | extend t = s * 2)", WHOLE},
+    {"Events | sort by b asc | mv-expand x = pack_array(k, -1) to typeof(long) | serialize p = prev(x) | where x == -1 and p == -1 | count", WHOLE},
+    {"Events | sort by b asc | mv-apply x = pack_array(k, -1) to typeof(long) on (where true) | serialize p = prev(x) | where x == -1 and p == -1 | count", WHOLE},
+    {"Events | sort by b asc | mv-expand x = pack_array(k, -1) to typeof(long) | mv-expand y = pack_array(x, -2) to typeof(long) | serialize p = prev(y) | where y == -2 and p == -2 | count", WHOLE},
     /* with other tables, one in the other */
     {"Events | mv-apply x = d on (extend site = tostring(x.a) | join kind=leftouter Devices on site | project k1, x)", WHOLE},
     {"Events | mv-apply x = d on (where tolong(x) in (Devices | project n))", WHOLE},
