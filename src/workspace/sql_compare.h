@@ -151,3 +151,32 @@ sql_compare(struct sql_bed *bed, const char *query, int parts)
     programs_free(bed->programs);
     pool_free(&pool);
 }
+
+struct sql_query {
+    const char *query;
+    int parts; /* WHOLE: one statement is all; ANY; else how many there are beside the row engine */
+};
+
+/* main() of a test of queries: all of them, or (an argument) those that have this text in them; then 'more', NULL: nothing. */
+static inline int
+sql_compare_all(int argc, char **argv, const struct sql_query *queries, size_t count,
+                void (*more)(struct sql_bed *bed))
+{
+    static struct sql_bed bed;
+    jmp_buf escape;
+
+    pool_init(&bed.pool, (size_t)64 << 20);
+    if (setjmp(escape) != 0) {
+        printf("%s\n", bed.pool.reason.text);
+        return 1;
+    }
+    bed.pool.escape = &escape;
+    sql_bed_begin(&bed);
+    for (size_t i = 0; i < count; i++)
+        if (argc < 2 || strstr(queries[i].query, argv[1]) != NULL)
+            sql_compare(&bed, queries[i].query, queries[i].parts);
+    if (argc < 2 && more != NULL)
+        more(&bed);
+    sql_bed_end(&bed);
+    return test_end();
+}

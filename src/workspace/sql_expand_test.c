@@ -28,10 +28,7 @@
     "1, 'a=1, b=two, c=0.1', 2, 'b=\"x, y\", a=7', 3, '', 4, 'a=, a=2', "                          \
     "5, ' c = 1e300 , b= {\"k\": 1} , a = x', 6, 'nothing here']"
 
-static const struct {
-    const char *query;
-    int parts;
-} queries[] = {
+static const struct sql_query queries[] = {
   /* clang-format off */
     /* mv-expand */
     {"Events | mv-expand d", WHOLE},
@@ -233,26 +230,17 @@ check_error(struct sql_bed *bed, const char *query, const char *says)
     pool_free(&pool);
 }
 
+static void
+check_more(struct sql_bed *bed)
+{
+    for (size_t i = 0; i < COUNT_OF(concealed); i++)
+        check_concealed(bed, concealed[i]);
+    check_error(bed, "Events | parse kind=regex name with x 'p(' y", "missing )");
+    check_error(bed, "Events | parse-kv name as (a: long) with (regex='a')", "two groups");
+}
+
 int
 main(int argc, char **argv)
 {
-    static struct sql_bed bed;
-    jmp_buf escape;
-
-    pool_init(&bed.pool, (size_t)64 << 20);
-    if (setjmp(escape) != 0) {
-        printf("%s\n", bed.pool.reason.text);
-        return 1;
-    }
-    bed.pool.escape = &escape;
-    sql_bed_begin(&bed);
-    for (size_t i = 0; i < COUNT_OF(queries); i++)
-        if (argc < 2 || strstr(queries[i].query, argv[1]) != NULL)
-            sql_compare(&bed, queries[i].query, queries[i].parts);
-    for (size_t i = 0; i < COUNT_OF(concealed); i++)
-        check_concealed(&bed, concealed[i]);
-    check_error(&bed, "Events | parse kind=regex name with x 'p(' y", "missing )");
-    check_error(&bed, "Events | parse-kv name as (a: long) with (regex='a')", "two groups");
-    sql_bed_end(&bed);
-    return test_end();
+    return sql_compare_all(argc, argv, queries, COUNT_OF(queries), check_more);
 }

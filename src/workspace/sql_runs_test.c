@@ -1,10 +1,7 @@
 /* sql_runs_test.c - sub-plans by SQL: partition, mv-apply; the branches of fork and facet. */
 #include "workspace/sql_compare.h"
 
-static const struct {
-    const char *query;
-    int parts;
-} queries[] = {
+static const struct sql_query queries[] = {
   /* clang-format off */
     /* row by row */
     {"Events | partition by name (where n > 1)", WHOLE},
@@ -224,19 +221,5 @@ static const struct {
 int
 main(int argc, char **argv)
 {
-    static struct sql_bed bed;
-    jmp_buf escape;
-
-    pool_init(&bed.pool, (size_t)64 << 20);
-    if (setjmp(escape) != 0) {
-        printf("%s\n", bed.pool.reason.text);
-        return 1;
-    }
-    bed.pool.escape = &escape;
-    sql_bed_begin(&bed);
-    for (size_t i = 0; i < COUNT_OF(queries); i++)
-        if (argc < 2 || strstr(queries[i].query, argv[1]) != NULL)
-            sql_compare(&bed, queries[i].query, queries[i].parts);
-    sql_bed_end(&bed);
-    return test_end();
+    return sql_compare_all(argc, argv, queries, COUNT_OF(queries), NULL);
 }

@@ -3,10 +3,7 @@
 
 #define DAY " from datetime(2024-01-01) to datetime(2024-01-02)"
 
-static const struct {
-    const char *query;
-    int parts;
-} queries[] = {
+static const struct sql_query queries[] = {
   /* clang-format off */
     /* both ends known */
     {"Events | make-series count() on t" DAY " step 1h", WHOLE},
@@ -120,19 +117,5 @@ static const struct {
 int
 main(int argc, char **argv)
 {
-    static struct sql_bed bed;
-    jmp_buf escape;
-
-    pool_init(&bed.pool, (size_t)64 << 20);
-    if (setjmp(escape) != 0) {
-        printf("%s\n", bed.pool.reason.text);
-        return 1;
-    }
-    bed.pool.escape = &escape;
-    sql_bed_begin(&bed);
-    for (size_t i = 0; i < COUNT_OF(queries); i++)
-        if (argc < 2 || strstr(queries[i].query, argv[1]) != NULL)
-            sql_compare(&bed, queries[i].query, queries[i].parts);
-    sql_bed_end(&bed);
-    return test_end();
+    return sql_compare_all(argc, argv, queries, COUNT_OF(queries), NULL);
 }

@@ -1,10 +1,7 @@
 /* sql_test.c - statements answer as the row engine does, and which operators become statements. */
 #include "workspace/sql_compare.h"
 
-static const struct {
-    const char *query;
-    int parts; /* WHOLE: one statement is all; else how many there are beside the row engine */
-} queries[] = {
+static const struct sql_query queries[] = {
   /* clang-format off */
     /* sources */
     {"Events", WHOLE},
@@ -421,21 +418,5 @@ check_long(struct sql_bed *bed)
 int
 main(int argc, char **argv)
 {
-    static struct sql_bed bed;
-    jmp_buf escape;
-
-    pool_init(&bed.pool, (size_t)64 << 20);
-    if (setjmp(escape) != 0) {
-        printf("%s\n", bed.pool.reason.text);
-        return 1;
-    }
-    bed.pool.escape = &escape;
-    sql_bed_begin(&bed);
-    for (size_t i = 0; i < COUNT_OF(queries); i++)
-        if (argc < 2 || strstr(queries[i].query, argv[1]) != NULL)
-            sql_compare(&bed, queries[i].query, queries[i].parts);
-    if (argc < 2)
-        check_long(&bed);
-    sql_bed_end(&bed);
-    return test_end();
+    return sql_compare_all(argc, argv, queries, COUNT_OF(queries), check_long);
 }

@@ -19,10 +19,7 @@
     "4, 'x', 1.5, int(0), bool(null), dynamic(2), decimal(4), datetime(2024-01-01 03:01),"         \
     "5, 'z', -1e300, int(1), false, dynamic(2), decimal(4), datetime(2024-01-02)] | serialize | "
 
-static const struct {
-    const char *query;
-    int parts; /* as in sql_test.c */
-} queries[] = {
+static const struct sql_query queries[] = {
   /* clang-format off */
     /* one call of each */
     {BY_TIME "extend i = row_number()", WHOLE},
@@ -108,22 +105,9 @@ static const struct {
     {BY_TIME "mv-apply x = d on (extend i = row_number()) | project name, i", ANY},
   /* clang-format on */
 };
+
 int
 main(int argc, char **argv)
 {
-    static struct sql_bed bed;
-    jmp_buf escape;
-
-    pool_init(&bed.pool, (size_t)64 << 20);
-    if (setjmp(escape) != 0) {
-        printf("%s\n", bed.pool.reason.text);
-        return 1;
-    }
-    bed.pool.escape = &escape;
-    sql_bed_begin(&bed);
-    for (size_t i = 0; i < COUNT_OF(queries); i++)
-        if (argc < 2 || strstr(queries[i].query, argv[1]) != NULL)
-            sql_compare(&bed, queries[i].query, queries[i].parts);
-    sql_bed_end(&bed);
-    return test_end();
+    return sql_compare_all(argc, argv, queries, COUNT_OF(queries), NULL);
 }
