@@ -1013,8 +1013,17 @@ config_catalog(const struct config *config, const struct catalog *base, struct c
 void
 config_describe(bool (*visit)(void *app, const struct config_key *key), void *app)
 {
-    static const char *const types[] = {"text", "path",     "true or false", "number",
-                                        "size", "duration", "one of",        "list of origins"};
+    static const char *const types[] = {
+        [KEY_TEXT] = "text",
+        [KEY_PATH] = "path",
+        [KEY_YES_NO] = "true or false",
+        [KEY_COUNT] = "number",
+        [KEY_SIZE] = "size",
+        [KEY_DURATION] = "duration",
+        [KEY_CHOICE] = "one of",
+        [KEY_ORIGINS] = "list of origins",
+        [KEY_PREFIXES] = "list of URLs",
+    };
     char name[120];
     bool goes_on = true;
 

@@ -70,7 +70,7 @@ struct kql_bound {
     const struct kql_op *const
         *plans; /* of all tabular statements, in order (batches of results) */
     uint32_t plan_count;
-    bool is_scalar; /* the text was a scalar expression: plan is a print of it */
+    bool is_scalar;      /* the text was a scalar expression: plan is a print of it */
     bool reads_external; /* it holds an externaldata */
 };
 

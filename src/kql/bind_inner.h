@@ -66,8 +66,8 @@ struct bind {
     uint32_t calls;           /* of the query's functions so far: limited */
     struct bind_store *store; /* stored functions so far; NULL: the environment has none */
     struct bind_tuple *tuples;
-    uint32_t nest;    /* of bind_expr: limited */
-    uint32_t unnamed; /* ColumnN given out so far */
+    uint32_t nest;       /* of bind_expr: limited */
+    uint32_t unnamed;    /* ColumnN given out so far */
     bool reads_external; /* an externaldata was bound */
 };
 

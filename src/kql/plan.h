@@ -60,16 +60,16 @@ enum kql_op_kind {
     KQL_ROWS_RANGE,  /* u.range */
     /* the row set that a sub-query is handed (mv-apply, partition, scan, facet, fork) */
     KQL_ROWS_INPUT,
-    KQL_ROWS_UNION,    /* u.join_union: inputs */
+    KQL_ROWS_UNION, /* u.join_union: inputs */
     KQL_ROWS_EXTERNAL, /* u.external: externaldata, or a stored function of the service, which every back end refuses */
-    KQL_OP_WHERE,      /* u.predicate */
-    KQL_OP_PROJECT,    /* u.project */
-    KQL_OP_SUMMARIZE,  /* u.summarize; distinct is one without aggregates */
-    KQL_OP_SORT,       /* u.sort */
-    KQL_OP_TOP,        /* u.sort with limit */
-    KQL_OP_TAKE,       /* u.limit */
-    KQL_OP_COUNT_ROWS, /* one row: the count */
-    KQL_OP_SAMPLE,     /* u.limit */
+    KQL_OP_WHERE,           /* u.predicate */
+    KQL_OP_PROJECT,         /* u.project */
+    KQL_OP_SUMMARIZE,       /* u.summarize; distinct is one without aggregates */
+    KQL_OP_SORT,            /* u.sort */
+    KQL_OP_TOP,             /* u.sort with limit */
+    KQL_OP_TAKE,            /* u.limit */
+    KQL_OP_COUNT_ROWS,      /* one row: the count */
+    KQL_OP_SAMPLE,          /* u.limit */
     KQL_OP_SAMPLE_DISTINCT, /* u.limit, of u.limit.expr */
     KQL_OP_JOIN,            /* u.join: join and lookup */
     KQL_OP_MV_EXPAND,       /* u.expand */
@@ -142,7 +142,8 @@ struct kql_op {
             size_t row_count;
         } rows;
         struct {
-            struct span function; /* of the service, over data that is not here; empty: externaldata */
+            struct span
+                function; /* of the service, over data that is not here; empty: externaldata */
             const struct kql_external_place {
                 struct span url;
                 bool is_concealed; /* comes of an obfuscated literal: not to be shown */

@@ -155,8 +155,8 @@ static const struct question {
      "where FileName == 'rundll32.exe' | summarize Runs = count() by DeviceId) on DeviceId | "
      "summarize count(), max(Runs) by AccountName",                                                  "SELECT a.AccountName, count(*), max(b.runs) FROM (SELECT DeviceId, AccountName" FROM
      " AND FileName = 'cmd.exe') a JOIN (SELECT DeviceId, count(*) AS runs" FROM
-     " AND FileName = 'rundll32.exe' GROUP BY 1) b USING (DeviceId) GROUP BY 1"                                                          },
-    {"search",          "search in (DeviceProcessEvents) 'EncodedCommand' | count",
+     " AND FileName = 'rundll32.exe' GROUP BY 1) b USING (DeviceId) GROUP BY 1"                   },
+    {"search",         "search in (DeviceProcessEvents) 'EncodedCommand' | count",
      "SELECT count(*)" FROM " AND (contains(lower(DeviceId), 'encodedcommand') OR "
      "contains(lower(DeviceName), 'encodedcommand')"
      " OR contains(lower(ActionType), 'encodedcommand') OR contains(lower(FileName), "
@@ -165,18 +165,18 @@ static const struct question {
      "'encodedcommand')"
      " OR contains(lower(ProcessCommandLine), 'encodedcommand') OR contains(lower(AccountName), "
      "'encodedcommand')"
-     " OR contains(lower(AdditionalFields), 'encodedcommand'))"                                                                                                                             },
+     " OR contains(lower(AdditionalFields), 'encodedcommand'))"                                                                                      },
     {"extend_bits",
      "DeviceProcessEvents | where Timestamp > datetime(2026-03-20) | extend Name = "
      "tolower(FileName), Folder = substring(FolderPath, 0, 16) | summarize count() by Name, Folder", "SELECT lower(FileName), substring(FolderPath, 1, 16), count(*)" FROM " AND \"$time\" > " BEGIN
-     "+19*" DAY " GROUP BY 1, 2"                                                        },
+     "+19*" DAY " GROUP BY 1, 2"                 },
     {"series_by_hour",
-     "DeviceProcessEvents | make-series count() default=0 on Timestamp step 1h by ActionType",
-     "SELECT ActionType, list(coalesce(n, 0) ORDER BY h) FROM (SELECT DISTINCT ActionType" FROM ")"
-     " CROSS JOIN (SELECT unnest(range(min(\"$time\") // 36000000000, max(\"$time\") // 36000000000 + 1)) AS h" FROM ")"
+     "DeviceProcessEvents | make-series count() default=0 on Timestamp step 1h by ActionType",       "SELECT ActionType, list(coalesce(n, 0) ORDER BY h) FROM (SELECT DISTINCT ActionType" FROM ")"
+     " CROSS JOIN (SELECT unnest(range(min(\"$time\") // 36000000000, max(\"$time\") // "
+     "36000000000 + 1)) AS h" FROM ")"
      " LEFT JOIN (SELECT ActionType, \"$time\" // 36000000000 AS h, count(*) AS n" FROM
      " GROUP BY 1, 2) USING (ActionType, h) GROUP BY 1"},
-  /* clang-format on */
+ /* clang-format on */
 };
 
 static double
