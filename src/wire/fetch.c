@@ -9,6 +9,7 @@
 /* ---- a URL taken apart ---- */
 
 enum { HOST_SIZE_MAX = 255, LATER_MS = 20 };
+#define NO_URL "it is no URL that begins with https://"
 
 /* The URL anew, from its parts. */
 struct place {
@@ -95,18 +96,20 @@ text_fault(struct span text)
     return NULL;
 }
 
-/* What parsers disagree about, refused as it is written: a user, even an empty one; an encoded host; none. */
+/* What parsers disagree about, refused as it is written: a user, even an empty one; an encoded host; none; a scheme without two
+ * slashes. */
 static const char *
 authority_fault(struct span text)
 {
     size_t at = 0, end;
+    bool has_scheme;
 
     while (at < text.n && strchr(":/?#", text.p[at]) == NULL)
         at++;
-    if (at < text.n && text.p[at] == ':')
-        at++;
+    has_scheme = at < text.n && text.p[at] == ':';
+    at += has_scheme;
     if (text.n - at < 2 || memcmp(text.p + at, "//", 2) != 0)
-        return NULL; /* relative, or nothing that has a host */
+        return has_scheme ? NO_URL : NULL; /* relative, or nothing that has a host */
     at += 2;
     for (end = at; end < text.n && strchr("/?#", text.p[end]) == NULL; end++)
         ;
@@ -189,6 +192,24 @@ parts_fault(CURLU *url, struct parts *u)
     return path_fault(span_of(u->path));
 }
 
+/* What is judged is what is connected to: the text that was put together is taken apart into the same. */
+static bool
+is_read_alike(const struct place *p)
+{
+    struct parts u = {NULL, NULL, NULL, NULL, NULL};
+    struct place again = {NULL, 0, 0};
+    CURLU *url = curl_url();
+    bool is_alike = url != NULL &&
+                    curl_url_set(url, CURLUPART_URL, p->text, CURLU_PATH_AS_IS) == CURLUE_OK &&
+                    parts_fault(url, &u) == NULL && place_write(&u, &again, NULL) == ST_OK &&
+                    strcmp(p->text, again.text) == 0;
+
+    place_free(&again);
+    parts_free(&u);
+    curl_url_cleanup(url);
+    return is_alike;
+}
+
 /* 'base': what the URL may be relative to; NULL: nothing. ST_INVALID: *fault says what is wrong, the place is empty. */
 static enum status
 place_read(const char *base, struct span text, struct place *out, const char **fault,
@@ -212,9 +233,14 @@ place_read(const char *base, struct span text, struct place *out, const char **f
     else if ((base != NULL &&
               curl_url_set(url, CURLUPART_URL, base, CURLU_PATH_AS_IS) != CURLUE_OK) ||
              curl_url_set(url, CURLUPART_URL, copy, CURLU_PATH_AS_IS) != CURLUE_OK)
-        *fault = "it is no URL that begins with https://";
+        *fault = NO_URL;
     else if ((*fault = parts_fault(url, &u)) == NULL)
         st = place_write(&u, out, err);
+    if (st == ST_OK && !is_read_alike(out)) {
+        place_free(out);
+        *fault = "it can be read in two ways";
+        st = ST_INVALID;
+    }
     parts_free(&u);
     free(copy);
     curl_url_cleanup(url);

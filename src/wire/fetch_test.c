@@ -36,6 +36,9 @@ static const struct {
     {"https://b\xc3\xbc"
      "cher.example/",              NULL,                              "letter"    },
     {"https://raw.example/a/../b/",     NULL,                              "segment"   },
+    {"https:/raw.example/",             NULL,                              "https://"  },
+    {"http:/%30/://[:/%25x",            NULL,                              "https://"  },
+    {"https:raw.example/",              NULL,                              "https://"  },
 };
 
 static void
@@ -134,6 +137,7 @@ static const struct {
      "example/org/a.csv",                                                                   false, ""                        },
     {"an encoded host",                 "https://raw%2eexample/org/a.csv",                  false, ""                        },
     {"an encoded slash in the host",    "https://raw.example%2f.evil.example/org/a.csv",    false, ""                        },
+    {"one slash",                       "https:/raw.example/org/a.csv",                     false, ""                        },
     {"three slashes",                   "https:///raw.example/org/a.csv",                   false, ""                        },
     {"a user without a scheme",         "//me@raw.example/org/",                            false, ""                        },
     {"no scheme",                       "//raw.example/org/a.csv",                          false, ""                        },
