@@ -320,6 +320,16 @@ sql_carry(struct sql_build *b, const struct kql_op *op)
     return step;
 }
 
+struct sql_step *
+sql_input(struct sql_build *b, const struct kql_op *op)
+{
+    struct sql_step *step = sql_carry(b, op->input);
+
+    if (step == NULL)
+        sql_refuse(b, "what it reads comes from the row engine");
+    return step;
+}
+
 uint32_t
 sql_use(struct sql_build *b, struct sql_step *step, struct sql_step *input)
 {
@@ -386,34 +396,12 @@ rest_sub(void *context, const struct kql_op *op)
     return out;
 }
 
-static bool
-has_table(const struct kql_expr *e)
-{
-    if (e->table != NULL)
-        return true;
-    for (uint32_t i = 0; i < e->count; i++)
-        if (e->arguments[i] != NULL && has_table(e->arguments[i]))
-            return true;
-    return false;
-}
-
 const struct kql_expr *
 sql_rest_expr(struct sql_build *b, const struct kql_expr *e)
 {
-    const struct kql_expr **arguments;
-    struct kql_expr *copy;
+    const struct sql_visit visit = {.context = b, .op = rest_op};
 
-    if (!has_table(e))
-        return e;
-    copy = pool_take(b->pool, sizeof *copy);
-    *copy = *e;
-    arguments = pool_take(b->pool, (e->count + 1) * sizeof(struct kql_expr *));
-    for (uint32_t i = 0; i < e->count; i++)
-        arguments[i] = e->arguments[i] == NULL ? NULL : sql_rest_expr(b, e->arguments[i]);
-    copy->arguments = arguments;
-    if (e->table != NULL)
-        copy->table = sql_rest_of(b, e->table);
-    return copy;
+    return sql_walk_tables(b->pool, &visit, e);
 }
 
 static const struct kql_expr *

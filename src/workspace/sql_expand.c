@@ -7,16 +7,6 @@
  * What is unnested stays in the step whoever reads it, since it says how many rows there are. */
 #include "workspace/sql_inner.h"
 
-static struct sql_step *
-input_of(struct sql_build *b, const struct kql_op *op)
-{
-    struct sql_step *step = sql_carry(b, op->input);
-
-    if (step == NULL)
-        sql_refuse(b, "what it reads comes from the row engine");
-    return step;
-}
-
 /* The result's columns that are the input's: 'map' says which. */
 static void
 put_passed(struct sql_step *step, struct sql_step *input, const uint32_t *map)
@@ -124,7 +114,7 @@ sql_expand_lists(struct sql_scope *s, const struct kql_op *op, uint32_t numbered
 bool
 sql_expand_step(struct sql_build *b, struct sql_step *step, const struct kql_op *op)
 {
-    struct sql_step *input = input_of(b, op);
+    struct sql_step *input = sql_input(b, op);
     struct sql_scope s = sql_scope_of(b, step, input, &op->input->schema, "");
 
     if (input == NULL)
@@ -181,7 +171,7 @@ sql_parse_step(struct sql_build *b, struct sql_step *step, const struct kql_op *
 {
     bool is_text = op->kind == KQL_OP_PARSE_TEXT;
     const uint32_t *map = is_text ? op->u.parse.map : op->u.parse_kv.map;
-    struct sql_step *input = input_of(b, op);
+    struct sql_step *input = sql_input(b, op);
     struct sql_scope s = sql_scope_of(b, step, input, &op->input->schema, "");
     struct program_call call;
     const struct kql_expr *e;

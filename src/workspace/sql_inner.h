@@ -147,6 +147,11 @@ struct sql_visit {
 };
 /* 'op' with all that it points at put through the visit; sql_rest.c. */
 struct kql_op sql_walk(struct pool *p, const struct sql_visit *v, const struct kql_op *op);
+/* Whether it names a sub-query. */
+bool sql_has_table(const struct kql_expr *e);
+/* An expression with the sub-queries that it names put through the visit's op; itself, where it names none. */
+const struct kql_expr *sql_walk_tables(struct pool *p, const struct sql_visit *v,
+                                       const struct kql_expr *e);
 
 /* ---- sql.c ---- */
 
@@ -157,6 +162,8 @@ struct sql_node *sql_node_of(struct sql_build *b, const struct kql_op *op);
 void sql_stand_for(struct sql_build *b, const struct kql_op *op, struct sql_step *step);
 /* The step of an operator; NULL: the row engine's. */
 struct sql_step *sql_carry(struct sql_build *b, const struct kql_op *op);
+/* The step of its input; NULL: b->why. */
+struct sql_step *sql_input(struct sql_build *b, const struct kql_op *op);
 /* What stands for an operator in the plan that is given back. */
 const struct kql_op *sql_rest_of(struct sql_build *b, const struct kql_op *op);
 /* An expression with its sub-queries split. */

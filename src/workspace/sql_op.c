@@ -2,17 +2,6 @@
 #include "workspace/sql_inner.h"
 #include <math.h>
 
-/* The input's step; NULL: b->why. */
-static struct sql_step *
-input_of(struct sql_build *b, const struct kql_op *op)
-{
-    struct sql_step *step = sql_carry(b, op->input);
-
-    if (step == NULL)
-        sql_refuse(b, "what it reads comes from the row engine");
-    return step;
-}
-
 /* ---- sources ---- */
 
 /* The expression that turns a stored column into what the shape shows; NULL: there is none. */
@@ -224,7 +213,7 @@ bool
 sql_where_step(struct sql_build *b, struct sql_step *step, const struct kql_op *op)
 {
     const struct kql_op *pushed = sql_push(b, op);
-    struct sql_step *input = pushed == NULL ? input_of(b, op) : NULL;
+    struct sql_step *input = pushed == NULL ? sql_input(b, op) : NULL;
     struct sql_scope s = sql_scope_of(b, step, input, &op->input->schema, "");
 
     if (pushed != NULL)
@@ -244,7 +233,7 @@ sql_where_step(struct sql_build *b, struct sql_step *step, const struct kql_op *
 bool
 sql_project_step(struct sql_build *b, struct sql_step *step, const struct kql_op *op)
 {
-    struct sql_step *input = input_of(b, op);
+    struct sql_step *input = sql_input(b, op);
     struct sql_scope s = sql_scope_of(b, step, input, &op->input->schema, "");
 
     if (input == NULL)
@@ -265,7 +254,7 @@ sql_project_step(struct sql_build *b, struct sql_step *step, const struct kql_op
 bool
 sql_pass_step(struct sql_build *b, struct sql_step *step, const struct kql_op *op)
 {
-    struct sql_step *input = input_of(b, op);
+    struct sql_step *input = sql_input(b, op);
 
     if (input == NULL)
         return false;
@@ -324,7 +313,7 @@ put_keys(struct sql_scope *s, struct sql_step *step, const struct kql_op *op,
 bool
 sql_sort_step(struct sql_build *b, struct sql_step *step, const struct kql_op *op)
 {
-    struct sql_step *input = input_of(b, op), *sorted = step;
+    struct sql_step *input = sql_input(b, op), *sorted = step;
     uint64_t limit = 0;
 
     if (input == NULL)
@@ -358,7 +347,7 @@ sql_sort_step(struct sql_build *b, struct sql_step *step, const struct kql_op *o
 bool
 sql_take_step(struct sql_build *b, struct sql_step *step, const struct kql_op *op)
 {
-    struct sql_step *input = input_of(b, op);
+    struct sql_step *input = sql_input(b, op);
     uint64_t limit;
 
     if (input == NULL)
@@ -383,7 +372,7 @@ sql_take_step(struct sql_build *b, struct sql_step *step, const struct kql_op *o
 bool
 sql_count_step(struct sql_build *b, struct sql_step *step, const struct kql_op *op)
 {
-    struct sql_step *input = input_of(b, op);
+    struct sql_step *input = sql_input(b, op);
     bool has_live;
 
     if (input == NULL)
@@ -401,7 +390,7 @@ sql_count_step(struct sql_build *b, struct sql_step *step, const struct kql_op *
 bool
 sql_sample_step(struct sql_build *b, struct sql_step *step, const struct kql_op *op)
 {
-    struct sql_step *input = input_of(b, op);
+    struct sql_step *input = sql_input(b, op);
     uint64_t limit;
 
     if (input == NULL)
@@ -455,7 +444,7 @@ distinct_of_runs(struct sql_scope *s, struct sql_step *step, const struct kql_op
 bool
 sql_sample_distinct_step(struct sql_build *b, struct sql_step *step, const struct kql_op *op)
 {
-    struct sql_step *input = input_of(b, op);
+    struct sql_step *input = sql_input(b, op);
     struct sql_scope s = sql_scope_of(b, step, input, &op->input->schema, "");
     uint64_t limit;
 

@@ -216,3 +216,35 @@ sql_walk(struct pool *p, const struct sql_visit *v, const struct kql_op *from)
     }
     return op;
 }
+
+/* ---- expressions ---- */
+
+bool
+sql_has_table(const struct kql_expr *e)
+{
+    if (e->table != NULL)
+        return true;
+    for (uint32_t i = 0; i < e->count; i++)
+        if (e->arguments[i] != NULL && sql_has_table(e->arguments[i]))
+            return true;
+    return false;
+}
+
+const struct kql_expr *
+sql_walk_tables(struct pool *p, const struct sql_visit *v, const struct kql_expr *e)
+{
+    const struct kql_expr **arguments;
+    struct kql_expr *copy;
+
+    if (!sql_has_table(e))
+        return e;
+    copy = pool_take(p, sizeof *copy);
+    *copy = *e;
+    arguments = pool_take(p, (e->count + 1) * sizeof(struct kql_expr *));
+    for (uint32_t i = 0; i < e->count; i++)
+        arguments[i] = e->arguments[i] == NULL ? NULL : sql_walk_tables(p, v, e->arguments[i]);
+    copy->arguments = arguments;
+    if (e->table != NULL)
+        copy->table = v->op(v->context, e->table);
+    return copy;
+}

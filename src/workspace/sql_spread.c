@@ -143,17 +143,6 @@ is_volatile(const struct kql_expr *e)
     return false;
 }
 
-static bool
-has_table(const struct kql_expr *e)
-{
-    if (e->table != NULL)
-        return true;
-    for (uint32_t i = 0; i < e->count; i++)
-        if (e->arguments[i] != NULL && has_table(e->arguments[i]))
-            return true;
-    return false;
-}
-
 /* ---- making operators ---- */
 
 static const struct kql_op *
@@ -413,7 +402,7 @@ minds_values_only(const struct kql_expr *e)
         for (uint32_t k = 0; k < e->count; k++)
             has_key |= e->arguments[k]->kind != KQL_EXPR_CONST;
         for (uint32_t k = 0; k < e->count; k++)
-            if (has_table(e->arguments[k]) || /* a size that is asked for is no key */
+            if (sql_has_table(e->arguments[k]) || /* a size that is asked for is no key */
                 (e->arguments[k]->kind != KQL_EXPR_CONST &&
                  (e->arguments[k]->type == KQL_DYNAMIC || /* SQL groups by them otherwise */
                   e->arguments[k]->type == KQL_DECIMAL)))
@@ -618,20 +607,9 @@ static const struct kql_expr *
 spread_expr(void *context, const struct kql_expr *e)
 {
     struct spread *s = context;
-    const struct kql_expr **arguments;
-    struct kql_expr *copy;
+    const struct sql_visit visit = {.context = s, .op = spread_any};
 
-    if (!has_table(e))
-        return e;
-    copy = pool_take(s->pool, sizeof *copy);
-    *copy = *e;
-    arguments = pool_take(s->pool, (e->count + 1) * sizeof(struct kql_expr *));
-    for (uint32_t i = 0; i < e->count; i++)
-        arguments[i] = e->arguments[i] == NULL ? NULL : spread_expr(s, e->arguments[i]);
-    copy->arguments = arguments;
-    if (e->table != NULL)
-        copy->table = spread_op(s, e->table);
-    return copy;
+    return sql_walk_tables(s->pool, &visit, e);
 }
 
 /* Whole, or over the branches of its input. NULL: neither. */
